@@ -1,0 +1,1 @@
+"""Schedules of lrsched in Optax."""
