@@ -1,0 +1,95 @@
+"""The command `lrsched`: reads the arguments and hands over to the module that does the work.
+
+Parsing needs the standard library alone, so the command starts wherever the package is installed; what a subcommand
+needs beyond NumPy is imported when it runs, and named, with the extra that brings it, when it is missing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lrsched._version import __version__
+
+DISTRIBUTION = "lrsched-algebra"
+
+PICTURES = (".png", ".svg", ".pdf")
+
+DEMO_EXAMPLES = """examples:
+  lrsched demo
+  lrsched demo --steps 500 --seed 7 --plot demo.png
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the given arguments (those of the process by default) and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "lrsched":
+            raise
+        return _fail(f'{error.name} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
+    except OSError as error:
+        return _fail(str(error))
+    return status
+
+
+def _fail(message: str) -> int:
+    print(f"lrsched: {message}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lrsched", description="An algebra of learning-rate schedules.")
+    parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="train a small network under four schedules",
+        description="Train a small network on scikit-learn's digits with JAX and Optax under four schedules, "
+        "and compare what they reach.",
+        epilog=DEMO_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--steps", type=_at_least(20), default=1000, help="updates per schedule (default: %(default)s)")
+    parser.add_argument("--seed", type=_at_least(0), default=0, help="seed of split, weights and batches (default: 0)")
+    parser.add_argument("--plot", metavar="FILE", type=_picture, help="write rates and losses as a .png, .svg or .pdf")
+    parser.set_defaults(run=_demo, extra="demo")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from lrsched import demo
+
+    return demo.run(steps=arguments.steps, seed=arguments.seed, plot=arguments.plot)
+
+
+def _picture(text: str) -> Path:
+    """Read the name of a picture file that can be written, so that a mistake costs no training."""
+    file = Path(text)
+    if file.suffix not in PICTURES:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, got {text}")
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"the folder {file.parent} does not exist")
+    return file
+
+
+class _at_least:  # noqa: N801 (a reader of integers, used like a function)
+    """Read an integer of at least `smallest`, and say so when it is not."""
+
+    def __init__(self, smallest: int) -> None:
+        self.smallest = smallest
+
+    def __call__(self, text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = self.smallest - 1
+        if value < self.smallest:
+            raise argparse.ArgumentTypeError(f"must be an integer >= {self.smallest}, got {text}")
+        return value

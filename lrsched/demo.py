@@ -1,0 +1,202 @@
+"""`lrsched demo`: four schedules train the same small network on real data, and the results stand side by side.
+
+The network is a two-layer perceptron, the data are scikit-learn's digits (1797 images of 8 x 8 pixels), the optimizer
+is Optax's SGD with momentum. The schedule goes into Optax as it is and is evaluated inside the jitted step. Needs the
+extra `demo`, whose packages are imported when the demo runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import lrsched as lrs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PEAK = 0.2
+BATCH = 64
+PIXELS, HIDDEN, DIGITS = 64, 128, 10
+HELD_OUT = 0.3
+
+
+class Data(NamedTuple):
+    """The digits, pixels in [0, 1], split into a training and a held-out part."""
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    held_out_images: NDArray[np.float32]
+    held_out_labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training under one schedule gave: the loss of every update, and the share of held-out digits read right."""
+
+    schedule: lrs.Schedule
+    losses: NDArray[np.float32]
+    accuracy: float
+
+
+def schedules(steps: int, peak: float = PEAK) -> dict[str, lrs.Schedule]:
+    """Declare the four schedules of the demo for a run of `steps` updates."""
+    rise = steps // 10
+    return {
+        "constant": lrs.constant(peak),
+        "warm-up + cosine": peak * (lrs.warmup(rise) >> lrs.cosine().over(steps - rise)),
+        "REX, per iteration": peak * lrs.rex().over(steps).sampled(every=1),
+        "one-cycle": lrs.recipes.one_cycle(peak, steps),
+    }
+
+
+def run(steps: int = 1000, seed: int = 0, plot: Path | None = None) -> int:
+    """Train under every schedule, print the table, write the picture if asked to, and return the exit status 0."""
+    import jax  # noqa: F401 (what is missing is said before anything is trained)
+    import optax  # noqa: F401
+    import sklearn  # noqa: F401
+    from rich.console import Console
+
+    if plot is not None:
+        import matplotlib as mpl  # noqa: F401
+    console = Console()
+    data = load(seed)
+    console.print(
+        f"{len(data.labels)} digits to learn from, {len(data.held_out_labels)} held out; "
+        f"{steps} updates of {BATCH} digits under each schedule",
+        soft_wrap=True,
+    )
+    runs = train_all(schedules(steps), data, steps, seed, console)
+    for name, result in runs.items():
+        console.print(f"[bold]{name}[/bold]  {result.schedule!r}", highlight=False, soft_wrap=True)
+    console.print(table(runs, steps))
+    if plot is not None:
+        draw(runs, steps, plot)
+        console.print(f"picture written to {plot}", highlight=False)
+    return 0
+
+
+def load(seed: int) -> Data:
+    """Load the digits and hold out a share of every class."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits: Any = load_digits()
+    images, labels = (digits.data / 16).astype(np.float32), digits.target.astype(np.int32)
+    every: Any = np.arange(len(labels))
+    kept, held = train_test_split(every, test_size=HELD_OUT, random_state=seed % 2**32, stratify=labels)
+    return Data(images[kept], labels[kept], images[held], labels[held])
+
+
+def train_all(declared: Mapping[str, lrs.Schedule], data: Data, steps: int, seed: int, console: Any) -> dict[str, Run]:
+    """Train the same network, from the same weights and on the same batches, under each schedule."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console) as progress:
+        runs = {}
+        for name, schedule in declared.items():
+            task = progress.add_task(name, total=steps)
+            runs[name] = train(schedule, data, steps, seed, partial(progress.advance, task))
+    return runs
+
+
+def train(schedule: lrs.Schedule, data: Data, steps: int, seed: int, advance: Callable[[], None]) -> Run:
+    """Train under one schedule: one jitted step, called `steps` times."""
+    import jax
+    import optax
+
+    optimizer = optax.sgd(learning_rate=schedule, momentum=0.9)
+    images, labels = jax.numpy.asarray(data.images), jax.numpy.asarray(data.labels)
+
+    @jax.jit
+    def step(params: Any, state: Any, picked: Any) -> tuple[Any, Any, Any]:
+        value, gradient = jax.value_and_grad(loss)(params, images[picked], labels[picked])
+        updates, state = optimizer.update(gradient, state)
+        return optax.apply_updates(params, updates), state, value
+
+    params = initial(seed)
+    state = optimizer.init(params)
+    losses = []
+    for picked in batches(len(data.labels), steps, seed):
+        params, state, value = step(params, state, picked)
+        losses.append(value)
+        advance()
+    read = np.argmax(logits(params, data.held_out_images), axis=1)
+    return Run(schedule, np.asarray(losses), float(np.mean(read == data.held_out_labels)))
+
+
+def batches(size: int, steps: int, seed: int) -> NDArray[np.int32]:
+    """Pick the digits of every update: a new order each epoch, its incomplete last batch dropped."""
+    random = np.random.default_rng(seed)
+    per_epoch = size // BATCH
+    epochs = [random.permutation(size)[: per_epoch * BATCH] for _ in range(math.ceil(steps / per_epoch))]
+    return np.concatenate(epochs).astype(np.int32).reshape(-1, BATCH)[:steps]
+
+
+def initial(seed: int) -> dict[str, Any]:
+    """Draw the weights of the network (He's scale), as NumPy arrays."""
+    random = np.random.default_rng(seed)
+    shapes = {"hidden": (PIXELS, HIDDEN), "output": (HIDDEN, DIGITS)}
+    weights = {name: random.normal(0, math.sqrt(2 / rows), (rows, columns)) for name, (rows, columns) in shapes.items()}
+    biases = {f"{name} bias": np.zeros(columns) for name, (_, columns) in shapes.items()}
+    return {name: value.astype(np.float32) for name, value in (weights | biases).items()}
+
+
+def logits(params: Mapping[str, Any], images: Any) -> Any:
+    """Score the ten digits for every image."""
+    import jax
+
+    hidden = jax.nn.relu(images @ params["hidden"] + params["hidden bias"])
+    return hidden @ params["output"] + params["output bias"]
+
+
+def loss(params: Mapping[str, Any], images: Any, labels: Any) -> Any:
+    """Mean cross-entropy of a batch."""
+    import optax
+
+    return optax.softmax_cross_entropy_with_integer_labels(logits(params, images), labels).mean()
+
+
+def table(runs: Mapping[str, Run], steps: int) -> Any:
+    """Lay out accuracy, final loss and the rates at a few steps."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    shown = (0, steps // 10, steps // 2, steps - 1)
+    result = Table(title="Held-out accuracy, final training loss, and the rate at a few steps", box=SIMPLE)
+    result.add_column("schedule", no_wrap=True)
+    for heading in ("accuracy", "loss", *(f"t = {t}" for t in shown)):
+        result.add_column(heading, justify="right", no_wrap=True)
+    for name, one in runs.items():
+        tail = float(one.losses[-steps // 10 :].mean())
+        rates = (f"{one.schedule(t):.3g}" for t in shown)
+        result.add_row(name, f"{one.accuracy:.1%}", f"{tail:.4f}", *rates)
+    return result
+
+
+def draw(runs: Mapping[str, Run], steps: int, file: Path) -> None:
+    """Write the rates and the smoothed training losses as a picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    rates, losses = figure.subplots(1, 2)
+    width = max(1, steps // 50)
+    for name, one in runs.items():
+        rates.plot(one.schedule.sample(steps), label=name)
+        smooth = np.convolve(one.losses, np.full(width, 1 / width), mode="valid")
+        losses.plot(np.arange(width - 1, steps), smooth, label=name)
+    rates.set(title="Learning rate", xlabel="step", ylabel="rate")
+    losses.set(title=f"Training loss (mean of {width} steps)", xlabel="step", ylabel="cross-entropy", yscale="log")
+    rates.legend(frameon=False)
+    for axes in (rates, losses):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=150)
