@@ -1,0 +1,117 @@
+"""What an installed distribution promises: a light import, types, one version, honest requirements."""
+
+import ast
+import importlib.metadata
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import lrsched
+
+DISTRIBUTION = "lrsched-algebra"
+PACKAGES = ("lrsched", "lrsched_torch", "lrsched_optax", "lrsched_keras")
+HEAVY = ("jax", "jaxlib", "optax", "torch", "keras", "tensorflow", "matplotlib", "scipy", "pandas", "sklearn", "rich")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.submodule_search_locations, f"{package} is not installed"
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def project() -> dict:
+    file = ROOT / "pyproject.toml"
+    if not file.exists():
+        pytest.skip("no pyproject.toml beside the tests")
+    return tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+
+
+def test_import_loads_numpy_and_nothing_else_heavy():
+    loaded = run("import sys, lrsched; print(*sorted({name.partition('.')[0] for name in sys.modules}))").split()
+    assert "numpy" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_evaluating_on_the_host_imports_no_framework():
+    code = "import sys, lrsched as l; s = 3e-4 * (l.warmup(5) >> l.cosine().over(9)); s(3), s.sample(14), repr(s)"
+    loaded = run(f"{code}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))").split()
+    assert not set(HEAVY) & set(loaded)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_types_are_shipped(package):
+    assert (folder(package) / "py.typed").is_file()
+
+
+def test_version_is_that_of_the_distribution():
+    assert lrsched.__version__ == importlib.metadata.version(DISTRIBUTION)
+
+
+def test_command_is_installed():
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="lrsched")
+    assert command.value == "lrsched.cli:main"
+    assert callable(command.load())
+
+
+def test_python_minus_m_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "lrsched", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [DISTRIBUTION, lrsched.__version__]
+
+
+def test_numpy_is_the_only_requirement():
+    assert [re.split(r"\W", wanted)[0] for wanted in project()["dependencies"]] == ["numpy"]
+
+
+def test_every_extra_that_brings_torch_pins_it():
+    extras = project()["optional-dependencies"]
+    assert {"jax", "torch", "keras", "plot", "cli", "demo", "test", "bench"} <= set(extras)
+    brought = {name: [want for want in wanted if re.match(r"torch\b", want)] for name, wanted in extras.items()}
+    assert all(want == "torch==2.13.0" for wanted in brought.values() for want in wanted)
+    for name in ("torch", "bench", "integrations", "test"):
+        assert brought[name], f"{name} is not complete by itself: it lacks torch"
+    loose = [want for want in extras["test"] if "==" not in want and not want.startswith(DISTRIBUTION)]
+    assert not loose, "test pins every package to the tested version"
+
+
+@pytest.mark.parametrize("package", PACKAGES[1:])
+def test_adapters_use_public_names_only(package):
+    for file in folder(package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            private = [name for name in names if re.match(r"lrsched\.(.*\.)?_[^_]", name)]
+            assert not private, f"{file.name}:{node.lineno} imports {private}"
+
+
+def test_core_does_not_know_the_adapters():
+    for file in folder("lrsched").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(import|from) lrsched_", text, re.MULTILINE), file.name
+
+
+WRONG_INSTALL = re.compile(r"pip install (-\S+ )*[\"']?lrsched(?!-algebra)")
+
+
+def test_nobody_is_told_to_install_the_other_project():
+    assert WRONG_INSTALL.search("pip install lrsched") and WRONG_INSTALL.search('pip install -U "lrsched[demo]"')
+    assert not WRONG_INSTALL.search('pip install "lrsched-algebra[demo]"')
+    files = [path for package in PACKAGES for path in folder(package).rglob("*.py")]
+    files += [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    told = [path.name for path in files if WRONG_INSTALL.search(path.read_text(encoding="utf-8"))]
+    assert not told
