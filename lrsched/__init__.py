@@ -1,0 +1,48 @@
+"""An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX."""
+
+from lrsched import recipes
+from lrsched._errors import ScheduleError
+from lrsched._schedule import Schedule
+from lrsched.combinators import maximum, minimum
+from lrsched.compiler import compile
+from lrsched.plan import plan
+from lrsched.profiles import (
+    Profile,
+    cosine,
+    exponential,
+    flat,
+    inverse_time,
+    knots,
+    linear,
+    one_minus_power,
+    pchip,
+    phases,
+    polynomial,
+    rex,
+    staircase,
+    tanh,
+)
+from lrsched.schedules import (
+    chebyshev_steps,
+    constant,
+    custom,
+    exponential_decay,
+    geometric,
+    hold,
+    inverse_sqrt,
+    inverse_time_decay,
+    multi_step,
+    piecewise,
+    power_decay,
+    range_sweep,
+    register,
+    silver_steps,
+    step_decay,
+    table,
+    warmup,
+)
+from lrsched.serial import from_dict, from_json
+from lrsched.targets import register_target
+from lrsched.text import ParseError, parse
+
+__version__ = "0.1.0"

@@ -1,0 +1,268 @@
+"""What a formula is given: a clock for schedules, a progress for profiles.
+
+A clock is a pair. ``own`` is the step that decides which piece, cycle or sample is meant (it stays below the
+duration), ``at`` is the step that the formula sees (it may equal the duration). So the value held after the end is
+the formula of the last piece at its own end. A stretched clock also carries an exact scale, and the fraction of a
+step by which a piece starts after a whole one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrsched._term import Builder, Term
+
+__all__ = ["Clock", "Progress", "unit_progress"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration."""
+
+    b: Builder
+    own: Term
+    at: Term
+    scale: Any = 1
+    offset: Any = 0
+    inside: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether local time is ``at`` itself."""
+        return isinstance(self.scale, int) and self.scale == 1 and isinstance(self.offset, int) and self.offset == 0
+
+    def moved(self, own: Any, at: Any) -> Clock:
+        """The same clock at another time."""
+        return dataclasses.replace(self, own=self.b.lift(own), at=self.b.lift(at), inside=False)
+
+    def within(self, inside: bool) -> Clock:
+        """The same clock, with another promise about its end."""
+        return dataclasses.replace(self, inside=inside)
+
+    def edge(self, step: Any) -> Any:
+        """The first step of this clock at or after local step ``step``."""
+        if self.plain:
+            return step
+        exact = self.b.lift(self.scale) * step + self.offset
+        if exact.op == "const":
+            return math.ceil(exact.args[0])
+        return -self.b.floor(-exact)
+
+    def since(self, step: Any) -> Clock:
+        """The clock of a piece that starts at local step ``step``."""
+        if self.plain:
+            return dataclasses.replace(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
+        start = self.b.lift(self.scale) * step + self.offset
+        whole = self.b.floor(start)
+        return dataclasses.replace(
+            self,
+            own=self.b.sub(self.own, whole),
+            at=self.b.sub(self.at, whole),
+            offset=_number(start - whole),
+            inside=False,
+        )
+
+    def stretched(self, scale: Any) -> Clock:
+        """The clock that runs ``scale`` times slower."""
+        return dataclasses.replace(self, scale=_number(self.b.lift(self.scale) * scale), inside=False)
+
+    def split(self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term]) -> Term:
+        """``before`` on the local steps below ``step``, ``after`` on the others (not shifted)."""
+        b, edge = self.b, self.b.lift(self.edge(step))
+        condition = b.lt(self.own, edge)
+        if condition.op == "const":
+            return before(self.within(True)) if condition.args[0] else after(self)
+        same = self.own is self.at
+        below = b.narrow(self.own, hi=edge - 1)
+        above = b.narrow(self.own, lo=edge)
+        early = below if same else b.narrow(self.at, hi=edge - 1 if self.at.kind == "i" else edge)
+        late = above if same else b.narrow(self.at, lo=edge)
+        yes = before(dataclasses.replace(self, own=below, at=early, inside=True))
+        no = after(dataclasses.replace(self, own=above, at=late))
+        return b.where(condition, yes, no)
+
+    def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
+        """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""
+        if self.inside:
+            return formula(self)
+        b = self.b
+        if not self.plain:
+            return formula(self.clamped(steps))
+        if b.branching and b.lift(steps).op == "const" and not self.at.is_const and self.at.hi > steps:
+            if steps == 0:
+                return formula(self.stopped(steps))
+            return self.split(steps, formula, lambda clock: formula(clock.stopped(steps)))
+        return formula(self.clamped(steps))
+
+    def stopped(self, steps: Any) -> Clock:
+        """The clock for ever at the end of ``steps`` steps."""
+        return dataclasses.replace(self, own=self.b.lift(steps) - 1, at=self.b.lift(steps), inside=True)
+
+    def clamped(self, steps: Any) -> Clock:
+        """The clock that stops at the end of ``steps`` steps."""
+        b, last = self.b, self.b.lift(self.edge(steps))
+        own = b.minimum(self.own, last - 1)
+        at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
+        return dataclasses.replace(self, own=own, at=at, inside=True)
+
+    def progress(self, steps: Any) -> Progress:
+        """How far the clock is through ``steps`` local steps; stays at the end after them."""
+        b = self.b
+        length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
+        if length.equals(0):
+            return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
+        if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
+            elapsed = self.at if length.kind != "i" else b.minimum(self.at, length)
+            return self._progress(elapsed, length)
+        elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
+        left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
+        return Progress(b, b.maximum(elapsed, 0.0), left, b.floats(length), stepped=False)
+
+    def offset_is_zero(self) -> bool:
+        """Whether the piece starts on a whole step."""
+        return self.b.lift(self.offset).equals(0)
+
+    def _progress(self, elapsed: Term, length: Term) -> Progress:
+        b = self.b
+        if not (length.op == "bound" or (length.op == "column" and length.lo == -math.inf)):
+            if length.lo > 0:
+                return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
+            positive = b.maximum(length, 1)
+            left = _remaining(b, elapsed, length)
+            return Progress(b, b.sub(positive, left), left, positive, stepped=True)
+        positive = b.maximum(length, 1 if length.kind == "i" else 1e-30)
+        left = b.maximum(b.sub(length, elapsed), 0)
+        return Progress(b, b.sub(positive, left), left, positive, stepped=True)
+
+
+def _number(term: Term) -> Any:
+    """The plain number of a constant term, else the term."""
+    return term.args[0] if term.op == "const" else term
+
+
+def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
+    """length - elapsed, also where the length is no integer of the target."""
+    longest = length.hi
+    if elapsed.kind == "i" and length.kind == "i" and longest > b.limit:
+        return b.add(b.floats(b.sub(b.limit, elapsed)), b.floats(length - b.limit))
+    return b.sub(length, elapsed)
+
+
+def minus(b: Builder, t: Term, amount: Any) -> Term:
+    """t - amount as a real number, rounded once or twice: whole steps are taken off in integers."""
+    amount = b.lift(amount)
+    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit:
+        return b.floats(b.sub(t, amount))
+    if not amount.is_const or amount.kind == "f" or t.kind == "f":
+        return b.sub(b.floats(t), b.floats(amount))
+    whole = b.floor(amount)
+    part = amount - whole
+    if max(abs(whole.lo), abs(whole.hi)) > b.limit:
+        rest = whole - b.limit
+        return b.sub(b.floats(b.sub(t, b.limit)), b.floats(rest + part))
+    if part.op == "const":
+        first = Fraction(round(part.args[0] * 2**20), 2**20)
+        return b.sub(b.sub(b.floats(b.sub(t, whole)), float(first)), float(part.args[0] - first))
+    return b.sub(b.floats(b.sub(t, whole)), b.floats(part))
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
+
+    ``stepped`` says that the total is a number of steps, so that a share of it is a whole step.
+    """
+
+    b: Builder
+    done: Term
+    left: Term
+    total: Term
+    stepped: bool
+
+    @property
+    def u(self) -> Term:
+        """Progress from 0 to 1."""
+        return self.b.div(self.done, self.total)
+
+    @property
+    def z(self) -> Term:
+        """1 - u, without cancellation."""
+        return self.b.div(self.left, self.total)
+
+    def reversed(self) -> Progress:
+        """Run from the end."""
+        return dataclasses.replace(self, done=self.left, left=self.done)
+
+    def mirrored(self) -> Progress:
+        """There in the first half, back in the second."""
+        b = self.b
+        nearer = b.minimum(self.done, self.left)
+        done = nearer * 2 if nearer.kind == "i" else nearer * 2.0
+        if self.left.kind == "i":
+            return dataclasses.replace(self, done=done, left=b.sub(self.total, done))
+        later = b.lt(self.left, self.done)
+        left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
+        return dataclasses.replace(self, done=done, left=left)
+
+    def place(self, share: Any) -> Any:
+        """How much is done at a share of the total: a whole step where the total is in steps."""
+        total = self.total
+        if self.stepped and total.kind == "i":
+            return _number(self.b.share(share, total))
+        if self.stepped:
+            return self.b.floor(self.b.mul(total, share) + 0.5)
+        exact = isinstance(total.value, int | float | Fraction) and isinstance(share, int | float | Fraction)
+        return Fraction(total.value) * Fraction(share) if exact else self.b.mul(total, share)
+
+    def before(self, place: Any) -> Term:
+        """Whether less than ``place`` is done."""
+        return self.b.lt(self.done, place)
+
+    def section(self, start: Any, stop: Any) -> Progress:
+        """Progress within [start, stop] of what is done, held outside."""
+        b = self.b
+        start, stop = b.lift(start), b.lift(stop)
+        total = stop - start
+        done = b.maximum(self._less(start), 0)
+        left = b.maximum(b.neg(self._less(stop)), 0) if not stop.equals(_value(self.total)) else self.left
+        if total.op == "const" and total.args[0] == 0:
+            return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
+        safe = total if total.op == "const" or total.lo > 0 else b.maximum(total, 1e-30 if total.kind == "f" else 1)
+        return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped)
+
+    def _less(self, amount: Term) -> Term:
+        if amount.equals(0):
+            return self.done
+        if self.done.kind == "i":
+            return self.b.sub(self.done, amount) if amount.kind == "i" else minus(self.b, self.done, amount)
+        return self.b.sub(self.done, self.b.floats(amount))
+
+    def index(self, times: Any) -> Term:
+        """floor(u * times), exactly."""
+        b = self.b
+        if self.done.kind == "i" and self.total.kind == "i":
+            return b.muldiv(self.done, times, self.total)
+        return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
+
+    def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
+        """Progress f(u) with remainder g(z), both accurate."""
+        return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
+
+    def nearest(self) -> tuple[Term, Term]:
+        """(done, left) whichever is smaller, and whether it is ``left``."""
+        return self.b.minimum(self.done, self.left), self.b.le(self.left, self.done)
+
+
+def _value(term: Term) -> Any:
+    return term.args[0] if term.op == "const" else math.nan
+
+
+def unit_progress(b: Builder) -> Progress:
+    """The progress of a profile that is called by itself: a number u in [0, 1]."""
+    u = b.step(0, 1)
+    return Progress(b, u, b.sub(1.0, u), b.lift(1.0), stepped=False)

@@ -1,0 +1,260 @@
+"""Terms as source text: one statement per shared term, one block per side of a condition."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from lrsched._term import Term
+
+__all__ = ["Code", "Dialect", "emit"]
+
+Template = str | Callable[[Term], str]
+LONGEST = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """How a target writes operations.
+
+    ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
+    one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
+    repeats an argument. ``number`` writes a constant, ``table`` an array of constants.
+    """
+
+    templates: Mapping[str, Template]
+    branching: bool = False
+    number: Callable[[Any, str], str] = lambda value, kind: repr(value)
+    twice: frozenset[str] = frozenset()
+    indent: str = "    "
+    conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
+    assign: str = "{0} = {1}"
+    result: str = "return {0}"
+
+
+@dataclasses.dataclass
+class Code:
+    """The lines of a function body, and the objects that they name."""
+
+    lines: list[str]
+    objects: dict[str, Any]
+
+
+def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
+    """The body of a function that returns ``root``; its parameter is called ``t``."""
+    writer = _Writer(dialect)
+    if dialect.branching:
+        root = _pushed(root)
+    writer.block(root, {}, level, returns=True)
+    return Code(writer.lines, writer.objects)
+
+
+def _pushed(root: Term) -> Term:
+    """An operation on a condition as a condition on operations, so that each side returns at once."""
+    chain: list[Term] = []
+    inner = root
+    while inner.op not in ("where", "checked", "call"):
+        varying = [a for a in inner.args if isinstance(a, Term) and not a.is_const]
+        if len(varying) != 1 or inner.op in ("search", "gather", "narrow"):
+            return root
+        chain.append(inner)
+        inner = varying[0]
+    if inner.op != "where" or not chain:
+        return root
+    b = root.b
+
+    def outside(term: Term) -> Term:
+        for step in reversed(chain):
+            args = [a if a.is_const else term for a in step.args]
+            term = b._make(step.op, *args)
+        return _pushed(term)
+
+    condition, yes, no = inner.args
+    return b.where(condition, outside(yes), outside(no))
+
+
+class _Writer:
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.lines: list[str] = []
+        self.objects: dict[str, Any] = {}
+        self.count = 0
+
+    def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
+        """Write what ``root`` needs; its expression, or a return statement."""
+        if returns and self._branches(root):
+            return self._returning(root, known, level)
+        expression = self._needed(root, dict(known), level)
+        if returns:
+            self.line(level, self.dialect.result.format(expression))
+        return expression
+
+    def line(self, level: int, text: str) -> None:
+        self.lines.append(self.dialect.indent * level + text)
+
+    def _branches(self, term: Term) -> bool:
+        """Whether a term becomes two blocks."""
+        if term.op != "where" or not self.dialect.branching:
+            return False
+        return not all(arm.is_const or arm.op == "step" for arm in term.args[1:])
+
+    def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
+        head, _, tail = self.dialect.conditional
+        known = dict(known)
+        for part in self._shared_with_arms(root, known):
+            self._needed(part, known, level)
+        condition = self._needed(root.args[0], known, level)
+        self.line(level, head.format(condition))
+        self.block(root.args[1], known, level + 1, returns=True)
+        if tail:
+            self.line(level, tail)
+        return self.block(root.args[2], known, level, returns=True)
+
+    def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
+        """Terms of the condition that an arm needs too: computed once, before the condition."""
+        condition = self._reach(root.args[0], known)
+        arms = self._reach(root.args[1], known) | self._reach(root.args[2], known)
+        shared = [t for n, t in condition.items() if n in arms and t.args and t.op not in ("narrow", "const")]
+        return sorted(shared, key=lambda t: t.num)
+
+    def _needed(self, root: Term, known: dict[int, str], level: int) -> str:
+        """Write the statements below ``root`` in order; its own expression."""
+        if root.num in known:
+            return known[root.num]
+        direct = self._direct(root, known)
+        uses = self._uses(direct, known)
+        sizes: dict[int, int] = {}
+        for number in sorted(direct):
+            self._write(direct[number], known, sizes, uses[number], level)
+        return known[root.num]
+
+    def _write(self, term: Term, known: dict[int, str], sizes: dict[int, int], uses: int, level: int) -> None:
+        if self._branches(term):
+            known[term.num] = self._choice(term, known, level)
+            sizes[term.num] = 1
+            return
+        expression = self._expression(term, known)
+        size = 1 + max((sizes.get(a.num, 0) for a in term.args if isinstance(a, Term)), default=0)
+        if term.args and term.op not in ("const", "narrow") and (uses > 1 or size > LONGEST):
+            name = self.name()
+            self.line(level, self.dialect.assign.format(name, _bare(expression)))
+            expression, size = name, 1
+        known[term.num], sizes[term.num] = expression, size
+
+    def name(self) -> str:
+        """A fresh variable."""
+        self.count += 1
+        return f"x{self.count}"
+
+    def _choice(self, term: Term, known: dict[int, str], level: int) -> str:
+        name = self.name()
+        head, other, tail = self.dialect.conditional
+        self.line(level, head.format(known[term.args[0].num]))
+        for arm, opening in ((term.args[1], ""), (term.args[2], other)):
+            if opening:
+                self.line(level, opening)
+            value = self.block(arm, known, level + 1)
+            self.line(level + 1, self.dialect.assign.format(name, _bare(value)))
+        if tail:
+            self.line(level, tail)
+        return name
+
+    def _inputs(self, term: Term) -> tuple[Term, ...]:
+        """The arguments needed before the term itself."""
+        if self._branches(term):
+            return (term.args[0],)
+        if term.op == "call":
+            return (term.args[1], *(value for _, value in term.args[2]))
+        return tuple(a for a in term.args if isinstance(a, Term))
+
+    def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
+        """Terms computed in this block whatever the conditions say."""
+        found: dict[int, Term] = {}
+        waiting = [root]
+        while waiting:
+            term = waiting.pop()
+            if term.num in found or term.num in known:
+                continue
+            found[term.num] = term
+            waiting.extend(self._inputs(term))
+        return found
+
+    def _reach(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
+        """Every term below, on both sides of every condition."""
+        found: dict[int, Term] = {}
+        waiting = [root]
+        while waiting:
+            term = waiting.pop()
+            if term.num in found or term.num in known:
+                continue
+            found[term.num] = term
+            waiting.extend(a for a in term.args if isinstance(a, Term))
+            if term.op == "call":
+                waiting.extend(value for _, value in term.args[2])
+        return found
+
+    def _uses(self, direct: dict[int, Term], known: dict[int, str]) -> dict[int, int]:
+        uses = dict.fromkeys(direct, 0)
+        for term in direct.values():
+            often = 2 if term.op in self.dialect.twice else 1
+            for arg in self._inputs(term):
+                if arg.num in uses:
+                    uses[arg.num] += often
+            if self._branches(term):
+                for arm in term.args[1:]:
+                    for number in self._reach(arm, known):
+                        if number in uses:
+                            uses[number] += 2
+        return {n: uses[n] + (uses[n] == 1 and direct[n].op == "narrow") for n in uses}
+
+    def _expression(self, term: Term, known: dict[int, str]) -> str:
+        if term.op == "step":
+            return "t"
+        if term.op == "narrow":
+            return known[term.args[0].num]
+        if term.op == "const":
+            value = term.args[0]
+            return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
+        if term.op in ("bound", "column"):
+            return self._object("v", term.args[0])
+        template = self.dialect.templates[term.op]
+        text = template if isinstance(template, str) else template(term)
+        return text.format(*self._arguments(term, known))
+
+    def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
+        if term.op == "call":
+            function, t, numbers = term.args
+            keywords = ", ".join(f"{key}={_bare(known[value.num])}" for key, value in numbers)
+            return [self._object("custom", function), known[t.num], keywords]
+        return [known[a.num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
+
+    def _object(self, prefix: str, value: Any) -> str:
+        for name, held in self.objects.items():
+            if held is value:
+                return name
+        name = f"{prefix}{sum(n.startswith(prefix) for n in self.objects)}"
+        self.objects[name] = value
+        return name
+
+
+def _bare(expression: str) -> str:
+    """The expression without parentheses that enclose all of it."""
+    if not (expression.startswith("(") and expression.endswith(")")):
+        return expression
+    depth = 0
+    for i, character in enumerate(expression):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and i < len(expression) - 1:
+            return expression
+    return expression[1:-1]
+
+
+def plain_number(value: Any, kind: str) -> str:
+    """A constant as Python writes it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if value != value else ("inf" if value > 0 else "-inf")
+    text = repr(value)
+    return f"({text})" if text.startswith("-") else text

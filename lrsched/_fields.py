@@ -1,0 +1,236 @@
+"""Declared fields: what an argument may be, how it is normalised, and what it becomes under JAX.
+
+One declaration serves the check of an argument, equality, text, JSON, the pytree and the generated test data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched._errors import check_choice, check_count, check_real, fail
+
+if TYPE_CHECKING:
+    from lrsched._node import Node
+
+__all__ = ["Field", "field_of", "is_jax", "is_opaque"]
+
+SPEC = "lrsched"
+POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
+
+
+def is_jax(value: object) -> bool:
+    """Whether ``value`` is a JAX array or tracer; never imports JAX."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, getattr(jax, "Array", ()))
+
+
+def is_opaque(value: object) -> bool:
+    """Whether ``value`` is a leaf that only JAX can compute with: an array or a tracer."""
+    return is_jax(value) or isinstance(value, np.ndarray)
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """What one field of a kind may hold.
+
+    ``form`` is "real", "count", "reals", "counts" (numbers and tuples of numbers, leaves under JAX), "static",
+    "node", "nodes" or "numbers" (a mapping of names to reals).
+    """
+
+    form: str
+    allowed: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    base: str = ""
+    choices: tuple[Any, ...] = ()
+    optional: bool = False
+    least: int = 0
+    label: str = ""
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether JAX sees the field as an array leaf."""
+        return self.form in ("real", "count", "reals", "counts")
+
+    def describe(self) -> str:
+        """What is allowed, as an error message says it."""
+        return self.allowed or _RANGES(self)
+
+    def check(self, where: str, name: str, value: Any) -> Any:
+        """The normalised value, or an error that names the argument."""
+        return _CHECKS[self.form](self, where, name, value)
+
+    def check_real(self, where: str, name: str, value: Any) -> Any:
+        """One real number within the field's range; a JAX scalar passes as it is."""
+        if is_jax(value):
+            return value
+        number = check_real(where, name, value, self.describe())
+        too_low = number < self.low or (self.open_low and number == self.low)
+        if too_low or number > self.high or (self.open_high and number == self.high):
+            fail(where, name, self.describe(), value)
+        return number
+
+    def check_count(self, where: str, name: str, value: Any) -> Any:
+        """One integer of at least ``low``; a JAX scalar passes as it is."""
+        if is_jax(value) or (value is None and self.optional):
+            return value
+        return check_count(where, name, value, int(self.low))
+
+
+def _RANGES(field: Field) -> str:
+    low, high = field.low, field.high
+    if low == 0 and high == math.inf:
+        return "a finite number > 0" if field.open_low else "a finite number >= 0"
+    if low == -math.inf and high < math.inf:
+        return f"a finite number {'<' if field.open_high else '<='} {high:g}"
+    if low > -math.inf and high < math.inf:
+        return f"a number in {'(' if field.open_low else '['}{low:g}, {high:g}{')' if field.open_high else ']'}"
+    return "a finite number"
+
+
+def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
+    if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
+        fail(where, name, field.allowed or "a sequence of numbers", value, kind=True)
+    items = list(value.tolist() if isinstance(value, np.ndarray) else value)
+    if len(items) < field.least:
+        fail(where, name, f"a sequence of at least {field.least} number{'s' * (field.least != 1)}", value)
+    return items
+
+
+def _check_reals(field: Field, where: str, name: str, value: Any) -> Any:
+    if is_jax(value):
+        return value
+    return tuple(field.check_real(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
+
+
+def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
+    if is_jax(value):
+        return value
+    return tuple(field.check_count(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
+
+
+def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
+    from lrsched._node import BASES
+
+    if not isinstance(value, BASES[field.base]):
+        fail(where, name, f"a {field.base}", value, kind=True)
+    return value
+
+
+def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
+    from lrsched._node import BASES
+
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        fail(where, name, f"a sequence of {field.base}s", value, kind=True)
+    for i, item in enumerate(value):
+        if not isinstance(item, BASES[field.base]):
+            fail(where, f"{name}[{i}]", f"a {field.base}", item, kind=True)
+    return tuple(value)
+
+
+def _check_static(field: Field, where: str, name: str, value: Any) -> Any:
+    if value is None and field.optional:
+        return None
+    if field.choices:
+        return check_choice(where, name, value, field.choices)
+    if field.base == "policy":
+        if isinstance(value, str):
+            return check_choice(where, name, value, POLICIES)
+        return check_real(where, name, value, f"a finite number or one of {', '.join(POLICIES)}")
+    if is_jax(value):
+        fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
+    if field.base == "count":
+        return check_count(where, name, value, int(field.low))
+    if field.base == "str":
+        if not isinstance(value, str):
+            fail(where, name, "a string", value, kind=True)
+        return value
+    return field.check_real(where, name, value)
+
+
+def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
+    return tuple(sorted((str(key), field.check_real(where, str(key), x)) for key, x in dict(value).items()))
+
+
+_CHECKS = {
+    "real": Field.check_real,
+    "count": Field.check_count,
+    "reals": _check_reals,
+    "counts": _check_counts,
+    "node": _check_node,
+    "nodes": _check_nodes,
+    "static": _check_static,
+    "numbers": _check_numbers,
+}
+
+
+def declare(spec: Field, default: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field that carries its specification."""
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata={SPEC: spec})
+    return dataclasses.field(default=default, metadata={SPEC: spec})
+
+
+def real(default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+    """A real number: a float, and a float leaf under JAX."""
+    return declare(Field("real", **limits), default)
+
+
+def positive(default: Any = dataclasses.MISSING) -> Any:
+    """A real number above 0."""
+    return real(default, low=0.0, open_low=True)
+
+
+def count(default: Any = dataclasses.MISSING, *, low: int = 0) -> Any:
+    """A whole number of steps: an int, and an integer leaf under JAX."""
+    return declare(Field("count", low=low), default)
+
+
+def reals(**limits: Any) -> Any:
+    """A tuple of real numbers: one float leaf under JAX."""
+    return declare(Field("reals", **limits))
+
+
+def counts(**limits: Any) -> Any:
+    """A tuple of whole numbers: one integer leaf under JAX."""
+    return declare(Field("counts", **limits))
+
+
+def static(base: str, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+    """A plain value that JAX never traces: "count", "real", "str", or one of ``choices``."""
+    return declare(Field("static", base=base, **limits), default)
+
+
+def node(base: str) -> Any:
+    """A child expression: "Schedule" or "Profile"."""
+    return declare(Field("node", base=base))
+
+
+def nodes(base: str) -> Any:
+    """A tuple of child expressions."""
+    return declare(Field("nodes", base=base))
+
+
+def numbers() -> Any:
+    """Named real numbers, as sorted pairs."""
+    return declare(Field("numbers"))
+
+
+def field_of(kind: type[Node], name: str) -> Field:
+    """The specification of one field of a kind."""
+    spec: Field = kind.__dataclass_fields__[name].metadata[SPEC]  # type: ignore[attr-defined]
+    return spec
+
+
+def share_of(share: float, steps: int) -> int:
+    """The step that a share of ``steps`` steps is: ``round(share * steps)``, ties to even, in exact arithmetic."""
+    return round(Fraction(share) * steps)

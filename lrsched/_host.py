@@ -1,0 +1,150 @@
+"""Arithmetic on constants while a schedule is compiled: exact on integers and fractions, IEEE on floats."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ON_COLUMNS", "fold", "mix", "narrowed", "noise", "on_columns", "on_jax", "to_float", "to_floats"]
+
+MASK = 0xFFFFFFFF
+
+
+def to_float(value: Any) -> float:
+    """The nearest double; integers and fractions beyond the doubles become infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def to_floats(values: np.ndarray) -> np.ndarray:
+    """A column as doubles."""
+    if values.dtype.kind == "O":
+        return np.array([to_float(v) for v in values], dtype=np.float64)
+    return values.astype(np.float64)
+
+
+def narrowed(values: Any) -> np.ndarray:
+    """A column in its simplest exact form: int64, else objects (fractions), else float64."""
+    values = np.asarray(values)
+    if values.dtype.kind == "O":
+        if all(isinstance(v, float) for v in values):
+            return values.astype(np.float64)
+        values = np.array([v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values],
+                          dtype=object)
+        if all(isinstance(v, int) and abs(v) < 2**62 for v in values):
+            return values.astype(np.int64)
+        return to_floats(values) if any(isinstance(v, float) for v in values) else values
+    return values.astype(np.int64) if values.dtype.kind in "iub" else values.astype(np.float64)
+
+
+def mix(x: int) -> int:
+    """A bijection of the 32-bit integers whose output bits each depend on every input bit."""
+    x &= MASK
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & MASK
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & MASK
+    return x ^ (x >> 16)
+
+
+def noise(seed: int, t: int) -> float:
+    """The noise of step t: 24 random bits of a hash of seed and step, as a number in [-1, 1)."""
+    x = mix(mix(mix(mix(t) ^ (t >> 32)) ^ (seed & MASK)) ^ (seed >> 32) ^ 0x9E3779B9)
+    return (x >> 8) * 2.0**-23 - 1.0
+
+
+def _divide(a: Any, c: Any) -> Any:
+    if isinstance(a, int | Fraction) and isinstance(c, int | Fraction) and c != 0:
+        return Fraction(a) / Fraction(c)
+    return float(np.divide(np.float64(a), np.float64(c)))
+
+
+def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
+    return lambda *args: float(function(*(np.float64(to_float(a)) for a in args)))
+
+
+def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Exact unless a float takes part; then double arithmetic."""
+
+    def compute(*args: Any) -> Any:
+        if any(isinstance(a, float) for a in args):
+            return float(function(*(np.float64(to_float(a)) for a in args)))
+        return function(*args)
+
+    return compute
+
+
+def _pow(a: float, c: float) -> float:
+    try:
+        value = math.pow(a, c)
+    except (OverflowError, ValueError):
+        value = float(np.power(np.float64(a), np.float64(c)))
+    return value
+
+
+def _floor(a: Any) -> Any:
+    return math.floor(a) if math.isfinite(a) else a
+
+
+FOLD: dict[str, Callable[..., Any]] = {
+    "add": _exact(operator.add),
+    "sub": _exact(operator.sub),
+    "mul": _exact(operator.mul),
+    "neg": operator.neg,
+    "minimum": lambda a, c: min(a, c) if a == a and c == c else math.nan,
+    "maximum": lambda a, c: max(a, c) if a == a and c == c else math.nan,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "muldiv": lambda a, m, d: a * m // d,
+    "floor": _floor,
+    "real": to_float,
+    "div": _divide,
+    "sqrt": _on_floats(np.sqrt),
+    "exp": _on_floats(np.exp),
+    "expm1": _on_floats(np.expm1),
+    "log": _on_floats(np.log),
+    "log1p": _on_floats(np.log1p),
+    "sin": _on_floats(np.sin),
+    "pow": lambda a, c: _pow(to_float(a), to_float(c)),
+    "ipow": lambda a, c: _pow(to_float(a), to_float(c)),
+    "lt": operator.lt,
+    "le": operator.le,
+    "eq": operator.eq,
+    "where": lambda c, a, d: a if c else d,
+    "noise": noise,
+    "valuation": lambda t: (t & -t).bit_length() - 1,
+    "share": lambda x, n: round(Fraction(x) * n),
+}
+
+
+def fold(op: str, values: list[Any]) -> Any:
+    """The value of an operation on plain numbers."""
+    with np.errstate(all="ignore"):
+        return FOLD[op](*values)
+
+
+ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv"}
+
+
+def on_columns(op: str, values: list[Any]) -> np.ndarray:
+    """The value of an operation on columns and plain numbers, one result per piece."""
+    size = next(len(v) for v in values if isinstance(v, np.ndarray))
+    columns = [v.tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
+    function = FOLD[op]
+    with np.errstate(all="ignore"):
+        results = [function(*row) for row in zip(*columns, strict=True)]
+    held = np.empty(size, dtype=object)
+    held[:] = results
+    return narrowed(held)
+
+
+def on_jax(op: str, values: list[Any], limit: int) -> Any:
+    """The value of an operation on constants of which some are JAX values."""
+    from lrsched.targets import table
+
+    return table("jax").constants(op, values, limit)

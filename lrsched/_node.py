@@ -1,0 +1,269 @@
+"""The base of every expression: a frozen value made of declared fields.
+
+A kind is one class with typed fields and one formula (``formula``). The decorator :func:`kind` freezes it, registers
+it by name, and from its fields follow construction, checks, equality, hashing, text, JSON, the pytree, the
+catalogue and the generated test data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+
+from lrsched import _fields
+from lrsched._errors import ScheduleError, ScheduleTypeError, fail
+from lrsched._fields import Field, field_of, is_opaque
+
+if TYPE_CHECKING:
+    from lrsched._clock import Clock, Progress
+    from lrsched._term import Term
+
+__all__ = ["BASES", "KINDS", "MAX_DEPTH", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
+
+KINDS: dict[str, type[Node]] = {}
+BASES: dict[str, type[Node]] = {}
+ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
+MAX_DEPTH = 100
+
+T = TypeVar("T", bound="type[Node]")
+set_field = object.__setattr__
+
+
+class Node:
+    """An immutable expression; see :class:`lrsched.Schedule` and :class:`lrsched.Profile`."""
+
+    __slots__ = ("__call__", "__weakref__", "_depth", "_memo")
+
+    kind_name: ClassVar[str]
+    method: ClassVar[str]
+    __array_ufunc__ = None
+    _depth: int
+    _memo: dict[Any, Any]
+
+    def __post_init__(self) -> None:
+        where = type(self).where()
+        depth = 0
+        for name in names_of(type(self)):
+            spec = field_of(type(self), name)
+            value = spec.check(where, spec.label or name, getattr(self, name))
+            set_field(self, name, value)
+            for child in _children_in(spec, value):
+                depth = max(depth, child._depth)
+        if depth >= MAX_DEPTH:
+            raise ScheduleError(f"{where}: expressions nest at most {MAX_DEPTH} deep; this one would be deeper")
+        self.validate()
+        prepare(self, depth + 1)
+
+    def validate(self) -> None:
+        """Check what concerns several fields at once."""
+
+    @classmethod
+    def where(cls) -> str:
+        """The name that errors give to this kind's constructor."""
+        return cls.method or cls.kind_name.rpartition(".")[2]
+
+    def fixed_length(self) -> Any:
+        """A length on which more than single numbers of the compiled form depend, or None."""
+        return None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Structure and numbers as a nested tuple: equal keys are equal expressions."""
+        memo = self._memo
+        if "key" not in memo:
+            memo["key"] = (self.kind_name, *(_key_of(getattr(self, name)) for name in names_of(type(self))))
+        found: tuple[Any, ...] = memo["key"]
+        return found
+
+    def concrete(self, purpose: str) -> Self:
+        """This expression, or an error if it holds arrays or tracers."""
+        if holds_arrays(self):
+            raise ScheduleTypeError(
+                f"this {base_name(self)} holds JAX arrays, so it evaluates on JAX only and cannot be {purpose}; "
+                "rebuild it from plain numbers first"
+            )
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self.concrete("compared").key == other.concrete("compared").key
+
+    def __hash__(self) -> int:
+        memo = self._memo
+        if "hash" not in memo:
+            memo["hash"] = hash(self.concrete("hashed").key)
+        found: int = memo["hash"]
+        return found
+
+    def __repr__(self) -> str:
+        from lrsched.text import spell
+
+        if holds_arrays(self):
+            return f"<{base_name(self)} '{self.kind_name}' that holds JAX arrays: it evaluates on JAX only>"
+        return spell(self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from lrsched.serial import from_dict, to_dict
+
+        return from_dict, (to_dict(self.concrete("saved")),)
+
+    def __bool__(self) -> bool:
+        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as s(t) > 0")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use s.sample(n) for its first n values")
+
+    def _unordered(self, other: object) -> bool:
+        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values, or use lrsched.minimum(a, b)")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _unordered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that :func:`lrsched.from_dict` reads back: ``{"format": 1, "kind": ..., fields...}``."""
+        from lrsched.serial import to_dict
+
+        return to_dict(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The JSON text of :meth:`to_dict`, read back by :func:`lrsched.from_json`."""
+        from lrsched.serial import to_json
+
+        return to_json(self, indent=indent)
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of the canonical JSON, as 64 hexadecimal digits: stable across processes and versions."""
+        from lrsched.serial import fingerprint
+
+        return fingerprint(self)
+
+
+def prepare(node: Node, depth: int) -> None:
+    """Give a node whose fields are set its caches and its callable."""
+    set_field(node, "_depth", depth)
+    set_field(node, "_memo", {})
+    set_field(node, "__call__", functools.partial(_first_call, weakref.ref(node)))
+
+
+def _first_call(reference: weakref.ref[Node], t: Any) -> Any:
+    from lrsched.compiler import calling
+
+    node = reference()
+    assert node is not None, "a node lives while it is called"
+    call = calling(node)
+    set_field(node, "__call__", call)
+    return call(t)
+
+
+def names_of(kind: type[Node]) -> tuple[str, ...]:
+    """The names of a kind's fields, in order."""
+    found: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
+    return found
+
+
+def base_name(node: Node) -> str:
+    """"schedule" or "profile"."""
+    return next(name for name, base in BASES.items() if isinstance(node, base)).lower()
+
+
+def _key_of(value: Any) -> Any:
+    if isinstance(value, Node):
+        return value.key
+    if isinstance(value, tuple):
+        return tuple(map(_key_of, value))
+    return value
+
+
+def _children_in(spec: Field, value: Any) -> tuple[Node, ...]:
+    if spec.form == "node":
+        return (value,)
+    return tuple(value) if spec.form == "nodes" else ()
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The expressions that a node is directly made of."""
+    for name in names_of(type(node)):
+        yield from _children_in(field_of(type(node), name), getattr(node, name))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, outermost first."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting.extend(reversed(tuple(children(current))))
+
+
+def leaves_of(node: Node) -> Iterator[Any]:
+    """The numbers (and tuples of numbers) of a node's own fields that JAX may trace."""
+    for name in names_of(type(node)):
+        spec = field_of(type(node), name)
+        value = getattr(node, name)
+        if spec.is_leaf:
+            yield value
+        elif spec.form == "numbers":
+            yield from (x for _, x in value)
+
+
+def _is_array(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(map(is_opaque, value))
+    return not isinstance(value, int | float | None)
+
+
+def holds_arrays(node: Node) -> bool:
+    """Whether some number in the expression is an array or a tracer."""
+    memo = node._memo
+    if "arrays" not in memo:
+        memo["arrays"] = any(map(_is_array, leaves_of(node))) or any(map(holds_arrays, children(node)))
+    found: bool = memo["arrays"]
+    return found
+
+
+@dataclass_transform(
+    frozen_default=True,
+    field_specifiers=(
+        _fields.real,
+        _fields.positive,
+        _fields.count,
+        _fields.reals,
+        _fields.counts,
+        _fields.static,
+        _fields.node,
+        _fields.nodes,
+        _fields.numbers,
+    ),
+)
+def kind(name: str, *, method: str = "") -> Callable[[T], T]:
+    """Freeze a class into a kind of expression and register it under ``name``, for ever.
+
+    ``method`` names the method of its first field that makes it: ``child.method(...)``.
+    """
+
+    def register(cls: T) -> T:
+        frozen = dataclasses.dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=False)(cls)
+        if name in KINDS:
+            fail("kind", "name", "a name that no other kind has", name)
+        frozen.kind_name, frozen.method = name, method
+        KINDS[name] = frozen
+        for hook in ON_NEW_KIND:
+            hook(frozen)
+        return frozen
+
+    return register
+
+
+if TYPE_CHECKING:
+    _ = (Clock, Progress, Term)

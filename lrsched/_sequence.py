@@ -1,0 +1,187 @@
+"""Sequences, and how many pieces become one formula over columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched import _fields
+from lrsched._clock import Clock
+from lrsched._errors import fail
+from lrsched._fields import is_jax
+from lrsched._node import kind
+from lrsched._schedule import Schedule
+from lrsched._tree import column_structure, stack_into
+
+if TYPE_CHECKING:
+    from lrsched._term import Term
+
+__all__ = ["Sequence", "sequence"]
+
+CHAIN = 4
+FEW = 6
+
+
+def sequence(*schedules: Any) -> Schedule:
+    """The schedules one after the other, flattened; a single one is itself."""
+    parts: list[Schedule] = []
+    for i, schedule in enumerate(schedules):
+        if not isinstance(schedule, Schedule):
+            fail("then", f"argument {i}", "a schedule", schedule, kind=True)
+        parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
+    return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+
+@kind("sequence")
+class Sequence(Schedule):
+    """Schedules one after the other, each on its own clock: ``a >> b``."""
+
+    parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def validate(self) -> None:
+        for i, part in enumerate(self.parts[:-1]):
+            if isinstance(part.duration, float):
+                fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)
+
+    @property
+    def duration(self) -> Any:
+        memo = self._memo
+        if "duration" not in memo:
+            memo["duration"] = sum(part.duration for part in self.parts)
+        return memo["duration"]
+
+    def formula(self, clock: Clock) -> Term:
+        parts = [part for part in self.parts if is_jax(part.duration) or part.duration != 0] or [self.parts[-1]]
+        return Pieces(parts).formula(clock)
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        start = 0
+        for part in self.parts:
+            if start >= stop:
+                break
+            if start:
+                yield start
+            end = min(stop - start, part.duration)
+            yield from (start + edge for edge in part.edges(end) if 0 < edge < end)
+            start += part.duration
+
+    def cycles(self, stop: int) -> list[int] | None:
+        found: list[int] = []
+        start = 0
+        for part in self.parts:
+            if start >= stop:
+                break
+            ends = part.cycles(stop - start)
+            found.extend(start + end for end in ends or ())
+            start += part.duration
+        return found or None
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        from lrsched.combinators import rescale, rescale_to
+
+        parts: list[Schedule] = []
+        start = 0
+        for part in self.parts:
+            if part.duration == math.inf:
+                parts.append(rescale(part, ratio))
+                break
+            end = start + part.duration
+            parts.append(rescale_to(part, round(end * ratio) - round(start * ratio)))
+            start = end
+        return Sequence(tuple(parts))
+
+
+class Pieces:
+    """Parts laid end to end, lowered as a chain, a tree of halves, or one formula over columns."""
+
+    def __init__(self, parts: list[Schedule]) -> None:
+        self.parts = parts
+        self.starts: list[Any] = [0]
+        for part in parts[:-1]:
+            self.starts.append(self.starts[-1] + part.duration)
+
+    def formula(self, clock: Clock) -> Term:
+        """The value on a clock; what the last part gives, it gives past its end too."""
+        count = len(self.parts)
+        if count <= CHAIN or any(map(is_jax, self.starts)):
+            return self._chain(clock, 0, count)
+        last = self.parts[-1]
+        if self._joins(last):
+            return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
+        return clock.split(
+            self.starts[-1],
+            lambda c: self._body(c, 0, count - 1),
+            lambda c: last.formula(c.since(self.starts[-1])),
+        )
+
+    def _joins(self, last: Schedule) -> bool:
+        """Whether the last part can be one of the columns: finite, of a known structure, without a policy."""
+        from lrsched.combinators import has_policy
+
+        if isinstance(last.duration, float) or has_policy(last):
+            return False
+        return any(column_structure(part) == column_structure(last) for part in self.parts[:-1])
+
+    def _part(self, clock: Clock, i: int) -> Term:
+        return self.parts[i].formula(clock.since(self.starts[i]).within(clock.inside or i + 1 < len(self.parts)))
+
+    def _chain(self, clock: Clock, first: int, stop: int) -> Term:
+        if stop - first == 1:
+            return self._part(clock, first)
+        return clock.split(
+            self.starts[first + 1],
+            lambda c: self._part(c, first),
+            lambda c: self._chain(c.within(clock.inside), first + 1, stop),
+        )
+
+    def _body(self, clock: Clock, first: int, stop: int) -> Term:
+        """The value on a clock known to lie in parts ``first`` to ``stop - 1``."""
+        clock = clock.within(True)
+        if stop - first <= CHAIN:
+            return self._chain(clock, first, stop)
+        kinds = list(dict.fromkeys(column_structure(part) for part in self.parts[first:stop]))
+        if len(kinds) <= FEW and 2 * len(kinds) <= stop - first:
+            return self._columns(clock, first, stop, kinds)
+        middle = (first + stop) // 2
+        return clock.split(
+            self.starts[middle],
+            lambda c: self._body(c, first, middle),
+            lambda c: self._body(c, middle, stop),
+        )
+
+    def _columns(self, clock: Clock, first: int, stop: int, kinds: list[Any]) -> Term:
+        b = clock.b
+        edges = [clock.edge(start) for start in self.starts[first:stop]]
+        thresholds = np.array([min(edge, 2**62) for edge in edges[1:]], dtype=np.int64)
+        index = b.search(thresholds, clock.own)
+        local = clock.since(b.column(np.array(self.starts[first:stop], dtype=object), index))
+        places = {structure: i for i, structure in enumerate(kinds)}
+        which = [places[column_structure(part)] for part in self.parts[first:stop]]
+        if index.op == "const":
+            which = [which[index.args[0]]] * len(which)
+        group = b.gather(np.array(which, dtype=np.int64), index, "i")
+        value: Term | None = None
+        for i in range(len(kinds)):
+            if group.op == "const" and group.args[0] != i:
+                continue
+            rows = [p if w == i else None for p, w in zip(self.parts[first:stop], which, strict=True)]
+            node = stack_into(rows, lambda column: b.column(_array(column), index))
+            single = b.branching or len(kinds) == 1
+            mine = b.floats(b.settled(node.formula(local.within(single))))
+            value = mine if value is None else b.where(b.eq(group, i), mine, value)
+        assert value is not None
+        return value
+
+
+def _array(values: list[Any]) -> Any:
+    if any(map(is_jax, values)):
+        import jax.numpy as jnp
+
+        return jnp.stack([jnp.asarray(v) for v in values])
+    if all(isinstance(v, int) for v in values):
+        return np.array(values, dtype=object)
+    return np.array(values, dtype=np.float64)

@@ -1,0 +1,544 @@
+"""The arithmetic that kinds lower to: some thirty operations on integers, reals and booleans.
+
+A :class:`Builder` shares equal terms, folds constants on the host (integers and fractions exactly), and keeps the
+range of every term, so that comparisons and clamps that cannot matter disappear. Constants are plain numbers,
+*columns* (one number per piece of a sequence, with the term that picks the piece) or JAX values; operations on
+constants run at once, and only what depends on the step becomes a term.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lrsched import _host
+from lrsched._fields import is_jax
+
+__all__ = ["OPERATIONS", "Builder", "Term"]
+
+INF = math.inf
+CONSTANTS = ("const", "column", "bound")
+
+# name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
+OPERATIONS: dict[str, tuple[str, str]] = {
+    "add": ("nn", "n"),
+    "sub": ("nn", "n"),
+    "mul": ("nn", "n"),
+    "neg": ("n", "n"),
+    "minimum": ("nn", "n"),
+    "maximum": ("nn", "n"),
+    "floordiv": ("ii", "i"),
+    "mod": ("ii", "i"),
+    "muldiv": ("iii", "i"),
+    "floor": ("f", "i"),
+    "real": ("i", "f"),
+    "div": ("ff", "f"),
+    "sqrt": ("f", "f"),
+    "exp": ("f", "f"),
+    "expm1": ("f", "f"),
+    "log": ("f", "f"),
+    "log1p": ("f", "f"),
+    "sin": ("f", "f"),
+    "pow": ("ff", "f"),
+    "ipow": ("fi", "f"),
+    "lt": ("nn", "b"),
+    "le": ("nn", "b"),
+    "eq": ("nn", "b"),
+    "where": ("bnn", "n"),
+    "search": ("ti", "i"),
+    "gather": ("ti", "n"),
+    "noise": ("ii", "f"),
+    "valuation": ("i", "i"),
+    "share": ("fi", "i"),
+    "checked": ("bf", "f"),
+    "call": ("c", "f"),
+}
+
+
+class Term:
+    """One operation applied to terms; arithmetic operators build further terms."""
+
+    __slots__ = ("args", "b", "hi", "kind", "lo", "num", "op")
+
+    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: float, hi: float) -> None:
+        self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
+        b.made += 1
+        self.num = b.made
+
+    @property
+    def is_const(self) -> bool:
+        """Whether the value is known when the schedule is compiled (per piece, for a column)."""
+        return self.op in CONSTANTS
+
+    @property
+    def value(self) -> Any:
+        """The plain number of a constant, or None."""
+        return self.args[0] if self.op == "const" else None
+
+    def equals(self, number: float) -> bool:
+        """Whether this is a constant equal to ``number``, in every piece."""
+        if self.op == "const":
+            return bool(self.args[0] == number)
+        return self.op == "column" and not is_jax(self.args[0]) and bool(np.all(self.args[0] == number))
+
+    def __add__(self, other: Any) -> Term:
+        return self.b.add(self, other)
+
+    def __radd__(self, other: Any) -> Term:
+        return self.b.add(other, self)
+
+    def __sub__(self, other: Any) -> Term:
+        return self.b.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Term:
+        return self.b.sub(other, self)
+
+    def __mul__(self, other: Any) -> Term:
+        return self.b.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Term:
+        return self.b.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Term:
+        return self.b.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Term:
+        return self.b.div(other, self)
+
+    def __neg__(self) -> Term:
+        return self.b.neg(self)
+
+
+class Builder:
+    """Makes terms, once each.
+
+    ``branching`` targets run one side of a condition only; for the others inner clocks are clamped into their
+    range, since both sides are computed. ``limit`` is the largest integer of the target's clock.
+    """
+
+    def __init__(self, *, branching: bool, limit: int, real_steps: bool = False, exact_ends: bool = False) -> None:
+        self.branching, self.limit, self.exact_ends = branching, limit, exact_ends
+        self.made = 0
+        self.real_steps = real_steps
+        self._known: dict[Any, Term] = {}
+
+    # -- constants
+
+    def step(self, lo: int = 0, hi: int | None = None) -> Term:
+        """The step itself."""
+        kind = "f" if self.real_steps else "i"
+        return self._term("step", (), kind, lo, self.limit if hi is None else hi)
+
+    def lift(self, value: Any) -> Term:
+        """``value`` as a term: a number becomes a constant, a JAX value is bound."""
+        if isinstance(value, Term):
+            return value
+        if isinstance(value, bool | np.bool_):
+            return self._term("const", (bool(value),), "b", 0, 1)
+        if isinstance(value, Fraction):
+            value = value.numerator if value.denominator == 1 else value
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, int | Fraction):
+            return self._term("const", (value,), "i" if isinstance(value, int) else "q", value, value)
+        if isinstance(value, float):
+            return self._term("const", (value,), "f", value, value) if value == value else self._nan()
+        return self.bound(value)
+
+    def _nan(self) -> Term:
+        return self._term("const", (math.nan,), "f", -INF, INF)
+
+    def bound(self, value: Any) -> Term:
+        """A value that only JAX can compute with."""
+        kind = {"i": "i", "u": "i", "b": "b"}.get(np.dtype(value.dtype).kind, "f")
+        return Term(self, "bound", (value,), kind, -INF, INF)
+
+    def column(self, values: Any, index: Term) -> Term:
+        """One number per piece, and the term that says which piece."""
+        if index.op == "const":
+            return self.lift(values[index.args[0]])
+        if is_jax(values):
+            return Term(self, "column", (values, index), self.bound(values).kind, -INF, INF)
+        values = _host.narrowed(values)
+        kind = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
+        return Term(self, "column", (values, index), kind, values.min(), values.max())
+
+    def floats(self, term: Any) -> Term:
+        """The term as a real number."""
+        term = self.lift(term)
+        if term.kind == "f":
+            return term
+        if term.op == "const":
+            return self.lift(_host.to_float(term.args[0]))
+        if term.op == "column" and not is_jax(term.args[0]):
+            return self.column(_host.to_floats(term.args[0]), term.args[1])
+        return self._make("real", term)
+
+    def settled(self, term: Any) -> Term:
+        """A column as the term that reads it; anything else unchanged."""
+        term = self.lift(term)
+        if term.op != "column":
+            return term
+        values, index = term.args
+        if not is_jax(values) and values.dtype.kind == "O":
+            values = _host.to_floats(values)
+        if not is_jax(values) and values.dtype.kind == "i" and max(abs(term.lo), abs(term.hi)) > self.limit:
+            values = _host.to_floats(values)
+        kind = "f" if not is_jax(values) and values.dtype.kind == "f" else term.kind
+        return self.gather(values, index, "f" if kind == "q" else kind)
+
+    # -- terms
+
+    def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: float, hi: float) -> Term:
+        name = (op, kind, lo, hi, *(_identity(a) for a in args))
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = Term(self, op, args, kind, lo, hi)
+        return known
+
+    def _make(self, op: str, *args: Any) -> Term:
+        """Fold constants, unify kinds, find the range, share the term."""
+        terms = [self.lift(a) for a in args]
+        kinds, result = OPERATIONS[op]
+        if all(t.is_const for t in terms):
+            folded = self._fold(op, terms)
+            if folded is not None:
+                return folded
+        terms = [self.settled(t) for t in terms]
+        numbers = [t for t, k in zip(terms, kinds, strict=True) if k == "n"]
+        any_real = any(t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit) for t in numbers)
+        wanted = "f" if any_real else (numbers[0].kind if numbers else "i")
+        for i, k in enumerate(kinds):
+            if k == "f" or (k == "n" and wanted == "f"):
+                terms[i] = self.floats(terms[i])
+        kind = wanted if result == "n" else result
+        lo, hi = _range(op, terms)
+        if kind == "i" and not terms[0].is_const and (lo < -self.limit - 1 or hi > self.limit):
+            raise OverflowError(f"{op} leaves the integers of this target: [{lo}, {hi}]")
+        return self._term(op, tuple(terms), kind, lo, hi)
+
+    def _fold(self, op: str, terms: list[Term]) -> Term | None:
+        columns = [t for t in terms if t.op == "column"]
+        values = [t.args[0] for t in terms]
+        if any(map(is_jax, values)):
+            if any(t.args[1] is not columns[0].args[1] for t in columns):
+                return None
+            outcome = _host.on_jax(op, values, self.limit)
+            return Term(self, "column", (outcome, columns[0].args[1]), self.bound(outcome).kind, -INF, INF) if columns \
+                else self.bound(outcome)
+        if not columns:
+            return self.lift(_host.fold(op, values))
+        if any(t.args[1] is not columns[0].args[1] for t in columns) or op not in _host.ON_COLUMNS:
+            return None
+        return self.column(_host.on_columns(op, values), columns[0].args[1])
+
+    # -- arithmetic
+
+    def add(self, a: Any, c: Any) -> Term:
+        """a + c."""
+        a, c = self.lift(a), self.lift(c)
+        if a.is_const and not c.is_const:
+            a, c = c, a
+        if c.equals(0) and not a.is_const:
+            return a
+        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+            if a.op == "add" and a.args[1].op == "const":
+                return self.add(a.args[0], a.args[1].args[0] + c.args[0])
+            if a.op == "sub" and a.args[0].op == "const":
+                return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
+        return self._make("add", a, c)
+
+    def sub(self, a: Any, c: Any) -> Term:
+        """a - c."""
+        a, c = self.lift(a), self.lift(c)
+        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+            return self.add(a, -c.args[0])
+        if a.op == "const" and a.kind == "i" and c.kind == "i" and not c.is_const:
+            if c.op == "add" and c.args[1].op == "const":
+                return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
+            if c.op == "sub" and c.args[0].op == "const":
+                return self.add(c.args[1], a.args[0] - c.args[0].args[0])
+        if c.equals(0) and not a.is_const:
+            return a
+        return self._make("sub", a, c)
+
+    def mul(self, a: Any, c: Any) -> Term:
+        """a * c."""
+        a, c = self.lift(a), self.lift(c)
+        for x, y in ((a, c), (c, a)):
+            if x.equals(1) and not y.is_const:
+                return y
+        return self._make("mul", a, c)
+
+    def div(self, a: Any, c: Any) -> Term:
+        """a / c, a real number; exact between exact constants."""
+        a, c = self.lift(a), self.lift(c)
+        if c.equals(1) and not a.is_const:
+            return self.floats(a)
+        return self._make("div", a, c)
+
+    def neg(self, a: Any) -> Term:
+        """-a."""
+        return self._make("neg", a)
+
+    def minimum(self, a: Any, c: Any) -> Term:
+        """The smaller; NaN if either is."""
+        return self._extreme("minimum", a, c)
+
+    def maximum(self, a: Any, c: Any) -> Term:
+        """The larger; NaN if either is."""
+        return self._extreme("maximum", a, c)
+
+    def _extreme(self, op: str, a: Any, c: Any) -> Term:
+        a, c = self.lift(a), self.lift(c)
+        if not (a.is_const and c.is_const):
+            low, high = (a, c) if op == "minimum" else (c, a)
+            if _sure(a) and _sure(c) and low.hi <= high.lo:
+                return a
+            if _sure(a) and _sure(c) and high.hi <= low.lo:
+                return c
+        return self._make(op, a, c)
+
+    def floordiv(self, a: Any, c: Any) -> Term:
+        """floor(a / c) of integers, c > 0."""
+        a, c = self.lift(a), self.lift(c)
+        if c.equals(1):
+            return a
+        if c.op == "const" and not a.is_const and c.args[0] > 0 and a.lo // c.args[0] == a.hi // c.args[0]:
+            return self.lift(int(a.lo // c.args[0]))
+        return self._make("floordiv", a, c)
+
+    def muldiv(self, a: Any, times: Any, over: Any) -> Term:
+        """floor(a * times / over) of integers, exactly, whatever the width of the product; over > 0."""
+        a, times, over = self.lift(a), self.lift(times), self.lift(over)
+        if all(x.op == "const" for x in (times, over)) and not a.is_const:
+            ratio = Fraction(times.args[0], over.args[0])
+            times, over = self.lift(ratio.numerator), self.lift(ratio.denominator)
+            if over.equals(1):
+                return self.mul(a, times)
+            if times.equals(1):
+                return self.floordiv(a, over)
+            if a.hi * times.args[0] <= self.limit:
+                return self.floordiv(self.mul(a, times), over)
+        return self._make("muldiv", a, times, over)
+
+    def floor(self, a: Any) -> Term:
+        """The integer at or below a."""
+        a = self.lift(a)
+        return a if a.kind == "i" else self._make("floor", a)
+
+    # -- conditions
+
+    def lt(self, a: Any, c: Any) -> Term:
+        """a < c."""
+        return self._compare("lt", a, c)
+
+    def le(self, a: Any, c: Any) -> Term:
+        """a <= c."""
+        return self._compare("le", a, c)
+
+    def eq(self, a: Any, c: Any) -> Term:
+        """a == c."""
+        a, c = self.lift(a), self.lift(c)
+        if _sure(a) and _sure(c) and (a.hi < c.lo or c.hi < a.lo):
+            return self.lift(False)
+        return self._make("eq", a, c)
+
+    def _compare(self, op: str, a: Any, c: Any) -> Term:
+        a, c = self.lift(a), self.lift(c)
+        if _sure(a) and _sure(c):
+            if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
+                return self.lift(True)
+            if a.lo > c.hi or (op == "lt" and a.lo >= c.hi):
+                return self.lift(False)
+        return self._make(op, a, c)
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Term:
+        """``yes`` where the condition holds, else ``no``."""
+        condition = self.lift(condition)
+        yes, no = self.lift(yes), self.lift(no)
+        if condition.op == "const":
+            return yes if condition.args[0] else no
+        if yes is no:
+            return yes
+        return self._make("where", condition, yes, no)
+
+    def narrow(self, t: Any, lo: Any = None, hi: Any = None) -> Term:
+        """``t``, known to lie in [lo, hi]: a new name in branching targets, a clamp in the others."""
+        t = self.lift(t)
+        if self.branching and not t.is_const:
+            low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
+            high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
+            return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)
+        if lo is not None:
+            t = self.maximum(t, lo)
+        return t if hi is None else self.minimum(t, hi)
+
+    # -- functions
+
+    def sqrt(self, a: Any) -> Term:
+        """The square root."""
+        return self._make("sqrt", a)
+
+    def exp(self, a: Any) -> Term:
+        """e**a."""
+        return self._make("exp", a)
+
+    def expm1(self, a: Any) -> Term:
+        """e**a - 1."""
+        return self._make("expm1", a)
+
+    def log(self, a: Any) -> Term:
+        """The natural logarithm."""
+        return self._make("log", a)
+
+    def log1p(self, a: Any) -> Term:
+        """log(1 + a)."""
+        return self._make("log1p", a)
+
+    def sin(self, a: Any) -> Term:
+        """The sine."""
+        return self._make("sin", a)
+
+    def pow(self, a: Any, c: Any) -> Term:
+        """a**c of real numbers; NaN rather than complex."""
+        a, c = self.lift(a), self.lift(c)
+        if c.equals(1) and not a.is_const:
+            return self.floats(a)
+        if c.equals(2) and not a.is_const:
+            return self.mul(self.floats(a), self.floats(a))
+        if c.equals(0.5) and not a.is_const and a.lo >= 0:
+            return self.sqrt(a)
+        return self._make("pow", a, c)
+
+    def ipow(self, base: Any, exponent: Any) -> Term:
+        """base**exponent for an integer exponent >= 0 and 0 < base."""
+        base, exponent = self.lift(base), self.lift(exponent)
+        if base.equals(1):
+            return self.lift(1.0)
+        return self._make("ipow", base, exponent)
+
+    def search(self, thresholds: Any, t: Any) -> Term:
+        """How many of the increasing thresholds are <= t."""
+        t = self.lift(t)
+        if t.op == "const" and not is_jax(thresholds):
+            return self.lift(int(np.searchsorted(thresholds, t.args[0], side="right")))
+        if not is_jax(thresholds):
+            first = int(np.searchsorted(thresholds, t.lo, side="right"))
+            last = int(np.searchsorted(thresholds, min(t.hi, 2**62), side="right"))
+            if first == last:
+                return self.lift(first)
+        else:
+            first, last = 0, len(thresholds)
+        return self._term("search", (thresholds, self.settled(t)), "i", first, last)
+
+    def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
+        """table[index]."""
+        index = self.lift(index)
+        if index.op == "const":
+            return self.lift(table[index.args[0]])
+        low, high = (-INF, INF) if is_jax(table) else (table.min(), table.max())
+        if low == high and not is_jax(table):
+            return self.lift(table[0])
+        return self._term("gather", (table, self.settled(index)), kind, low, high)
+
+    def checked(self, wrong: Any, value: Any) -> Term:
+        """``value``, or an error where ``wrong`` holds (NaN on JAX)."""
+        wrong = self.lift(wrong)
+        if wrong.op == "const" and not wrong.args[0]:
+            return self.lift(value)
+        return self._term("checked", (wrong, self.floats(self.settled(value))), "f", -INF, INF)
+
+    def valuation(self, t: Any) -> Term:
+        """The exponent of 2 in the integer t > 0."""
+        return self._make("valuation", t)
+
+    def share(self, x: Any, n: Any) -> Term:
+        """round(x * n) for a real x and an integer n, exactly, ties to even."""
+        return self._make("share", x, n)
+
+    def noise(self, seed: Any, t: Any) -> Term:
+        """A number in [-1, 1) for every seed and step, the same bits on every target."""
+        return self._make("noise", seed, t)
+
+    def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
+        """A function registered by the user, of the step and its named numbers."""
+        args = (function, self.floats(self.settled(t)), tuple((k, self.settled(v)) for k, v in numbers))
+        return Term(self, "call", args, "f", -INF, INF)
+
+
+def _identity(arg: Any) -> Any:
+    if isinstance(arg, Term):
+        return arg.num
+    if isinstance(arg, int | float | Fraction):
+        return (type(arg).__name__, arg, math.copysign(1.0, arg) if isinstance(arg, float) else 0)
+    if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
+        return (arg.dtype.str, arg.shape, arg.tobytes())
+    return ("object", id(arg))
+
+
+def _sure(term: Term) -> bool:
+    """Whether the term's range tells anything."""
+    return term.op != "bound" and not (term.op == "column" and is_jax(term.args[0])) and (
+        term.lo > -INF or term.hi < INF
+    )
+
+
+def _range(op: str, terms: list[Term]) -> tuple[float, float]:
+    """A closed interval that holds every value of the operation."""
+    find = _RANGES.get(op)
+    if find is None:
+        return (0, 1) if OPERATIONS[op][1] == "b" else (-INF, INF)
+    lo, hi = find(*terms)
+    return (-INF if lo != lo else lo), (INF if hi != hi else hi)
+
+
+def _mul_range(a: Term, c: Term) -> tuple[float, float]:
+    ends = [x * y if x and y else 0 for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
+    return min(ends), max(ends)
+
+
+def _div_range(a: Term, c: Term) -> tuple[float, float]:
+    if c.lo <= 0 <= c.hi or math.isinf(c.lo) or math.isinf(c.hi):
+        return (0, INF) if a.lo >= 0 and c.lo > 0 else (-INF, INF)
+    ends = [x / y for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
+    return min(ends), max(ends)
+
+
+def _pow_range(a: Term, c: Term) -> tuple[float, float]:
+    if a.lo >= 0 and a.hi <= 1 and c.lo >= 0:
+        return 0, 1
+    return (0, INF) if a.lo >= 0 else (-INF, INF)
+
+
+def _exp_range(a: Term) -> tuple[float, float]:
+    return 0, (1 if a.hi <= 0 else INF)
+
+
+_RANGES: dict[str, Callable[..., tuple[float, float]]] = {
+    "add": lambda a, c: (a.lo + c.lo, a.hi + c.hi),
+    "sub": lambda a, c: (a.lo - c.hi, a.hi - c.lo),
+    "mul": _mul_range,
+    "neg": lambda a: (-a.hi, -a.lo),
+    "minimum": lambda a, c: (min(a.lo, c.lo), min(a.hi, c.hi)),
+    "maximum": lambda a, c: (max(a.lo, c.lo), max(a.hi, c.hi)),
+    "floordiv": lambda a, c: (0, a.hi if c.op != "const" else a.hi // c.args[0]) if a.lo >= 0 else (-INF, INF),
+    "mod": lambda a, c: (0, min(a.hi, c.hi - 1)) if _sure(c) else (0, a.hi),
+    "muldiv": lambda a, m, d: (0, (a.hi * m.hi) // d.lo if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
+    "real": lambda a: (a.lo, a.hi),
+    "floor": lambda a: (a.lo if math.isinf(a.lo) else math.floor(a.lo), a.hi if math.isinf(a.hi) else math.floor(a.hi)),
+    "div": _div_range,
+    "sqrt": lambda a: (0, INF if math.isinf(a.hi) or a.hi < 0 else math.sqrt(a.hi)),
+    "exp": _exp_range,
+    "expm1": lambda a: (-1, 0 if a.hi <= 0 else INF),
+    "sin": lambda a: (0, 1) if 0 <= a.lo and a.hi <= 3.15 else (-1, 1),
+    "pow": _pow_range,
+    "ipow": lambda a, c: (0, 1 if 0 <= a.lo and a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
+    "where": lambda c, a, d: (min(a.lo, d.lo), max(a.hi, d.hi)),
+    "noise": lambda s, t: (-1, 1),
+    "valuation": lambda t: (0, 62),
+}

@@ -1,0 +1,86 @@
+"""Expressions as a structure and its leaves, and equal structures stacked into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from lrsched._fields import field_of
+from lrsched._node import Node, names_of, prepare, set_field
+
+if TYPE_CHECKING:
+    from lrsched._node import Field
+
+__all__ = ["column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
+
+
+def make(kind: type[Node], values: dict[str, Any]) -> Any:
+    """A node with the given fields, unchecked."""
+    node = object.__new__(kind)
+    for name, value in values.items():
+        set_field(node, name, value)
+    prepare(node, 1)
+    return node
+
+
+def column_structure(node: Node) -> Any:
+    """What must be equal for two nodes to share columns: everything but single numbers."""
+    memo = node._memo
+    if "columns" not in memo:
+        memo["columns"] = (
+            node.kind_name,
+            *(_part(field_of(type(node), n), getattr(node, n)) for n in names_of(type(node))),
+            node.fixed_length(),
+        )
+    return memo["columns"]
+
+
+def _part(spec: Field, value: Any) -> Any:
+    if spec.form in ("real", "count"):
+        return None
+    if spec.form == "node":
+        return column_structure(value)
+    if spec.form == "nodes":
+        return tuple(map(column_structure, value))
+    return tuple(name for name, _ in value) if spec.form == "numbers" else value
+
+
+def number_leaves(node: Node) -> Iterator[Any]:
+    """The single numbers of an expression, in a fixed order."""
+    for name in names_of(type(node)):
+        spec, value = field_of(type(node), name), getattr(node, name)
+        if spec.form in ("real", "count"):
+            yield value
+        elif spec.form == "numbers":
+            yield from (x for _, x in value)
+        elif spec.form == "node":
+            yield from number_leaves(value)
+        elif spec.form == "nodes":
+            for child in value:
+                yield from number_leaves(child)
+
+
+def map_leaves(node: Node, function: Callable[[Any], Any]) -> Any:
+    """The same structure with ``function`` of every single number, in the order of :func:`number_leaves`."""
+    values: dict[str, Any] = {}
+    for name in names_of(type(node)):
+        spec, value = field_of(type(node), name), getattr(node, name)
+        if spec.form in ("real", "count"):
+            value = function(value)
+        elif spec.form == "numbers":
+            value = tuple((key, function(x)) for key, x in value)
+        elif spec.form == "node":
+            value = map_leaves(value, function)
+        elif spec.form == "nodes":
+            value = tuple(map_leaves(child, function) for child in value)
+        values[name] = value
+    return make(type(node), values)
+
+
+def stack_into(nodes: list[Node | None], column: Callable[[list[Any]], Any]) -> Any:
+    """One node whose numbers are columns over ``nodes``; a None takes the numbers of some other node."""
+    present = next(node for node in nodes if node is not None)
+    rows = [None if node is None else list(number_leaves(node)) for node in nodes]
+    filler = list(number_leaves(present))
+    columns = iter([column([(row or filler)[i] for row in rows]) for i in range(len(filler))])
+    return map_leaves(present, lambda _: next(columns))

@@ -1,0 +1,881 @@
+"""Schedules made of schedules: sequences, arithmetic, restarts, and changes of the clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched import _fields
+from lrsched._clock import Clock
+from lrsched._errors import ScheduleError, check_count, fail
+from lrsched._fields import is_jax
+from lrsched._node import Node, kind, walk
+from lrsched._schedule import Schedule, lift, longest
+from lrsched._sequence import Sequence, sequence
+from lrsched.schedules import Constant, Custom, index_at, index_of, time_of
+
+if TYPE_CHECKING:
+    from lrsched._term import Term
+
+__all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "rescaled_fields", "sequence"]
+
+
+# ---- arithmetic
+
+
+class _Operator(Schedule):
+    """What value-by-value combinations share."""
+
+    __slots__ = ()
+
+    def operands(self) -> tuple[Schedule, ...]:
+        """The schedules combined."""
+        return self.parts  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def duration(self) -> Any:
+        lengths = [part.duration for part in self.operands() if not isinstance(part, Constant)]
+        return longest(lengths) if lengths else math.inf
+
+    def values(self, clock: Clock) -> list[Term]:
+        """Each operand's value on the same clock."""
+        varying = sum(not isinstance(part, Constant) for part in self.operands())
+        inner = clock if varying == 1 else clock.within(False)
+        return [clock.b.floats(part.formula(inner)) for part in self.operands()]
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return {edge for part in self.operands() for edge in inner_edges(part, stop)}
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))  # type: ignore[call-arg]
+
+
+def inner_edges(part: Schedule, stop: Any) -> list[int]:
+    """The boundaries of a part inside its own duration."""
+    end = min(stop, part.duration)
+    return [edge for edge in part.edges(end) if 0 < edge < end]
+
+
+@kind("sum")
+class Sum(_Operator):
+    """The sum of schedules, added from left to right."""
+
+    parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.add, self.values(clock))
+
+
+@kind("product")
+class Product(_Operator):
+    """The product of schedules, multiplied from left to right."""
+
+    parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.mul, self.values(clock))
+
+
+@kind("minimum")
+class Minimum(_Operator):
+    """The smallest of schedules; made by :func:`minimum`."""
+
+    parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.minimum, self.values(clock))
+
+
+@kind("maximum")
+class Maximum(_Operator):
+    """The largest of schedules; made by :func:`maximum`."""
+
+    parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.maximum, self.values(clock))
+
+
+@kind("quotient")
+class Quotient(_Operator):
+    """One schedule divided by another."""
+
+    left: Schedule = _fields.node("Schedule")
+    right: Schedule = _fields.node("Schedule")
+
+    def operands(self) -> tuple[Schedule, ...]:
+        return (self.left, self.right)
+
+    def formula(self, clock: Clock) -> Term:
+        left, right = self.values(clock)
+        return clock.b.div(left, right)
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Quotient(rescale(self.left, ratio), rescale(self.right, ratio))
+
+
+def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:
+    total = values[0]
+    for value in values[1:]:
+        total = operation(total, value)
+    return total
+
+
+def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
+    """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
+    first, second = lift(a), lift(b)
+    if first is None or second is None:
+        return NotImplemented
+    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)  # type: ignore[attr-defined]
+    combined: Schedule = operator(parts)
+    return combined
+
+
+def minimum(*schedules: Any) -> Schedule:
+    """The smallest value of schedules and numbers, step by step.
+
+    Example:
+        >>> from lrsched import linear, minimum
+        >>> minimum(linear().over(4), 0.6).sample(4).tolist()
+        [0.6, 0.6, 0.5, 0.25]
+    """
+    return _extreme("minimum", Minimum, schedules)
+
+
+def maximum(*schedules: Any) -> Schedule:
+    """The largest value of schedules and numbers, step by step.
+
+    Example:
+        >>> from lrsched import linear, maximum
+        >>> maximum(linear().over(4), 0.3).sample(5).tolist()
+        [1.0, 0.75, 0.5, 0.3, 0.3]
+    """
+    return _extreme("maximum", Maximum, schedules)
+
+
+def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
+    if not schedules:
+        raise ScheduleError(f"{name}: give at least one schedule")
+    parts = []
+    for i, value in enumerate(schedules):
+        part = lift(value)
+        if part is None:
+            fail(name, f"argument {i}", "a schedule or a number", value, kind=True)
+        parts.append(part)
+    combined: Schedule = operator(tuple(parts))
+    return combined
+
+
+class _Wrapper(Schedule):
+    """What changes of a single schedule share."""
+
+    __slots__ = ()
+
+    @property
+    def inner(self) -> Schedule:
+        """The schedule that is changed."""
+        return self.schedule  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def duration(self) -> Any:
+        return self.inner.duration
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return self.inner.edges(stop)
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return self.inner.cycles(stop)
+
+    def held(self, clock: Clock, formula: Callable[[Clock], Term]) -> Term:
+        """``formula``, held after the duration unless a policy inside says what comes then."""
+        duration = self.duration
+        if isinstance(duration, float) or has_policy(self.inner):
+            return formula(clock)
+        return clock.finite(duration, formula)
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        others = {f: getattr(self, f) for f in self.__match_args__ if f != "schedule"}  # type: ignore[attr-defined]
+        return type(self)(rescale(self.inner, ratio), **others)  # type: ignore[call-arg]
+
+
+def has_policy(schedule: Schedule) -> bool:
+    """Whether an ``after`` stands somewhere in the expression."""
+    return any(isinstance(node, After) for node in walk(schedule))
+
+
+def check_finite(where: str, schedule: Schedule) -> None:
+    """Refuse a schedule whose duration is infinite or 0."""
+    if not is_jax(schedule.duration) and not 0 < schedule.duration < math.inf:
+        fail(where, "the schedule's duration", "finite and positive", schedule.duration)
+
+
+@kind("power")
+class Power(_Wrapper):
+    """A schedule raised to a number."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    power: float = _fields.real()
+
+    def formula(self, clock: Clock) -> Term:
+        from lrsched.profiles import raised
+
+        return raised(clock.b, clock.b.floats(clock.b.settled(self.schedule.formula(clock))), self.power)
+
+
+@kind("negative")
+class Negative(_Wrapper):
+    """Minus a schedule."""
+
+    schedule: Schedule = _fields.node("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.b.neg(self.schedule.formula(clock))
+
+
+def negated(schedule: Schedule) -> Schedule:
+    """Minus the schedule; of a constant, a constant."""
+    if isinstance(schedule, Constant) and not is_jax(schedule.value):
+        return Constant(-schedule.value)
+    return Negative(schedule)
+
+
+@kind("clipped", method="clipped")
+class Clipped(_Wrapper):
+    """See :meth:`Schedule.clipped`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    low: float = _fields.real()
+    high: float = _fields.real()
+
+    def validate(self) -> None:
+        if not is_jax(self.low) and not is_jax(self.high) and self.low > self.high:
+            fail(self.where(), "low", f"at most high, {self.high!r}", self.low)
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        return b.minimum(b.maximum(self.schedule.formula(clock), b.floats(self.low)), b.floats(self.high))
+
+
+@kind("perturbed", method="perturbed")
+class Perturbed(_Wrapper):
+    """See :meth:`Schedule.perturbed`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    scale: float = _fields.real()
+    seed: int = _fields.count()
+
+    def validate(self) -> None:
+        if not is_jax(self.seed) and self.seed >= 2**64:
+            fail(self.where(), "seed", "an integer in [0, 2**64)", self.seed)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._noisy)
+
+    def _noisy(self, clock: Clock) -> Term:
+        b = clock.b
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, index_at(clock))), 1.0)
+        return b.mul(self.schedule.formula(clock), factor)
+
+
+# ---- the clock
+
+
+@kind("restarted", method="restarted")
+class Restarted(_Wrapper):
+    """See :meth:`Schedule.restarted`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    times: int | None = _fields.static("count", None, optional=True, low=1)
+    t_mult: float = _fields.static("real", 1.0, low=0.0, open_low=True)
+    gamma: float = _fields.positive(1.0)
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if self.times is None and self.t_mult < 1:
+            fail(self.where(), "t_mult", ">= 1 when times is None", self.t_mult)
+        if self.t_mult != 1.0 and not is_jax(self.schedule.duration):
+            cycle_lengths(self.schedule.duration, self.t_mult, self.times, 2**53)
+
+    def fixed_length(self) -> Any:
+        """Cycle lengths that are no constant factor of the first are part of the structure."""
+        return self.schedule.duration if self.t_mult != 1.0 else None
+
+    @property
+    def duration(self) -> Any:
+        if self.times is None:
+            return math.inf
+        first = self.schedule.duration
+        if self.t_mult == 1.0:
+            return first * self.times
+        if is_jax(first):
+            return first * sum(int(self.t_mult) ** i for i in range(self.times))
+        return sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
+
+    def formula(self, clock: Clock) -> Term:
+        if self.times is None:
+            return self._cycle(clock)
+        return clock.finite(self.duration, self._cycle)
+
+    def _cycle(self, clock: Clock) -> Term:
+        b = clock.b
+        if self.t_mult == 1.0:
+            index, inner = periodic(clock, self.schedule.duration)
+        else:
+            index, inner = self._growing(clock)
+        value = self.schedule.formula(inner.within(True))
+        gamma = b.lift(self.gamma)
+        if gamma.equals(1):
+            return value
+        if gamma.op == "const" and self.t_mult != 1.0:
+            return b.mul(value, b.column([gamma.args[0] ** i for i in range(index.hi + 1)], index))
+        return b.mul(value, b.ipow(gamma, index))
+
+    def _growing(self, clock: Clock) -> tuple[Term, Clock]:
+        b, first = clock.b, self.schedule.duration
+        if b.lift(first).op == "bound":
+            starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
+            index = b.search(starts[1:], index_of(clock))
+            return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
+        horizon = math.inf if self.times is not None else b.limit
+        lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
+        starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
+        edges = np.array([min(clock.edge(s), 2**62) for s in starts[1:]], dtype=np.int64)
+        index = b.search(edges, clock.own)
+        scale = b.column([Fraction(n, first) for n in lengths], index)
+        return index, clock.since(b.column(starts, index)).stretched(scale)
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        found: list[int] = []
+        first = self.schedule.duration
+        for start, length in self._spans(stop):
+            found.append(start)
+            inner = (math.ceil(Fraction(edge * length, first)) for edge in self.schedule.edges(first))
+            found.extend(start + edge for edge in inner if edge < length)
+        return found
+
+    def _spans(self, stop: Any) -> list[tuple[int, int]]:
+        first = self.schedule.duration
+        if self.t_mult == 1.0:
+            number = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
+            return [(i * first, first) for i in range(number)]
+        lengths = cycle_lengths(first, self.t_mult, self.times, stop)
+        starts = np.cumsum([0, *lengths[:-1]], dtype=object).tolist()
+        return [(s, n) for s, n in zip(starts, lengths, strict=True) if s < stop]
+
+    def cycles(self, stop: int) -> list[int]:
+        return [start + length - 1 for start, length in self._spans(stop)]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        if self.times is None or self.t_mult != 1.0:
+            return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
+        first = self.schedule.duration
+        places = [round(i * first * ratio) for i in range(self.times + 1)]
+        lengths = [b - a for a, b in zip(places, places[1:], strict=False)]
+        if len(set(lengths)) == 1:
+            return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
+        cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]
+        return sequence(*cycles)
+
+
+def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
+    """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
+    ratio, power, total = Fraction(t_mult), Fraction(first), 0
+    lengths: list[int] = []
+    while (times is None or len(lengths) < times) and total < stop:
+        lengths.append(max(1, round(power)))
+        total += lengths[-1]
+        power = _shortened(power * ratio)
+        if len(lengths) > 1_000_000:
+            fail("restarted", "t_mult", "so large that a million cycles fill the clock", t_mult)
+    return lengths
+
+
+def _shortened(x: Fraction) -> Fraction:
+    """The fraction itself, or its first 400 bits where it has grown beyond them."""
+    if x.denominator.bit_length() < 1200:
+        return x
+    shift = max(0, 400 - max(0, x.numerator.bit_length() - x.denominator.bit_length()))
+    return Fraction((x.numerator << shift) // x.denominator, 1 << shift)
+
+
+def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[Any, Any]:
+    """The starts of cycles of a traced first length, kept within the integers, and their scales."""
+    import jax.numpy as jnp
+
+    sums, scales, total, scale = [], [], 0, 1
+    while total <= b.limit and (times is None or len(sums) < times):
+        sums.append(total)
+        scales.append(scale)
+        total, scale = total + scale, scale * t_mult
+    starts = [jnp.where(first > b.limit // max(s, 1), b.limit, first * s) for s in sums]
+    return jnp.stack(starts), np.array(scales, dtype=np.float64)
+
+
+def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
+    """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle."""
+    b = clock.b
+    period, offset = b.lift(clock.scale) * length, b.lift(clock.offset)
+    if offset.equals(0) and period.kind == "i":
+        index = b.floordiv(clock.own, period)
+        start = b.mul(index, period)
+        return index, clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+    local = index_of(clock)
+    index = b.floordiv(local, length)
+    step = b.lift(clock.scale) * length
+    exact = Fraction(step.args[0]) if step.op == "const" else None
+    if exact is None:
+        start = b.mul(b.floats(index), b.floats(step)) + b.floats(offset)
+        whole = b.floor(start)
+        part = start - b.floats(whole)
+    else:
+        shifted = b.muldiv(index, exact.numerator, exact.denominator)
+        rest = b.sub(b.mul(index, exact.numerator), b.mul(shifted, exact.denominator))
+        whole, part = shifted, b.floats(rest) / float(exact.denominator) + b.floats(offset)
+    moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
+    return index, dataclasses.replace(moved, offset=part)
+
+
+def backwards(clock: Clock, length: Any) -> Clock:
+    """The clock that runs from local step ``length`` down."""
+    b = clock.b
+    end = b.lift(clock.scale) * length + clock.offset
+    whole = b.neg(b.floor(-end))
+    at = b.sub(whole, clock.at)
+    last = b.sub(whole, 1)
+    own = b.minimum(b.floor(at), last)
+    part = whole - end
+    offset = part.args[0] if part.op == "const" else part
+    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True)
+
+
+@kind("reversed", method="reversed")
+class Reversed(_Wrapper):
+    """See :meth:`Schedule.reversed`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+
+    def formula(self, clock: Clock) -> Term:
+        n = self.schedule.duration
+        return clock.finite(n, lambda c: self.schedule.formula(backwards(c, n)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        return [n - edge + 1 for edge in self.schedule.edges(n)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        n = self.schedule.duration
+        ends = self.schedule.cycles(n)
+        return None if ends is None else sorted({*(n - end - 1 for end in ends[:-1]), n - 1})
+
+
+@kind("mirrored", method="mirrored")
+class Mirrored(_Wrapper):
+    """See :meth:`Schedule.mirrored`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+
+    @property
+    def duration(self) -> Any:
+        return 2 * self.schedule.duration
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.duration, self._both)
+
+    def _both(self, clock: Clock) -> Term:
+        b, n = clock.b, self.schedule.duration
+        if clock.plain:
+            at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
+            own = b.minimum(b.floor(at), b.lift(n) - 1)
+            return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
+        return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(backwards(c, 2 * n)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        inner = list(self.schedule.edges(n))
+        return [*inner, n, *(2 * n - edge + 1 for edge in inner)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return None
+
+
+@kind("stretched", method="stretched")
+class Stretched(_Wrapper):
+    """See :meth:`Schedule.stretched`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    k: float = _fields.positive()
+
+    @property
+    def duration(self) -> Any:
+        n = self.schedule.duration
+        if isinstance(n, float):
+            return n
+        if is_jax(n) or is_jax(self.k):
+            import jax.numpy as jnp
+
+            return jnp.round(n * self.k).astype(int)
+        return round(n * Fraction(self.k))
+
+    def formula(self, clock: Clock) -> Term:
+        k = Fraction(self.k) if isinstance(self.k, int | float) else self.k
+        return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        k = Fraction(self.k)
+        return [math.ceil(edge * k) for edge in self.schedule.edges(_over(stop, k))]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        k = Fraction(self.k)
+        ends = self.schedule.cycles(math.ceil(_over(stop, k)))
+        return None if ends is None else [math.ceil((end + 1) * k) - 1 for end in ends]
+
+
+def _over(stop: Any, k: Fraction) -> Any:
+    return stop if stop == math.inf else Fraction(stop) / k
+
+
+@kind("extended", method="extended")
+class Extended(_Wrapper):
+    """See :meth:`Schedule.extended`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    at: int = _fields.count()
+    total: int = _fields.count(low=1)
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if any(map(is_jax, (self.at, self.total, self.schedule.duration))):
+            return
+        if self.at >= self.schedule.duration:
+            fail(self.where(), "at", f"below the duration, {self.schedule.duration}", self.at)
+        if self.total <= self.at:
+            fail(self.where(), "total", f"above at, {self.at}", self.total)
+
+    @property
+    def duration(self) -> Any:
+        return self.total
+
+    def _scale(self, b: Any) -> Any:
+        ratio = b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at)
+        return ratio.args[0] if ratio.op == "const" else ratio
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.total, self._both)
+
+    def _both(self, clock: Clock) -> Term:
+        scale = self._scale(clock.b)
+        return clock.split(
+            self.at,
+            self.schedule.formula,
+            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
+        )
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        ratio = Fraction(self.total - self.at, n - self.at)
+        for edge in self.schedule.edges(n):
+            yield edge if edge <= self.at else self.at + math.ceil((edge - self.at) * ratio)
+        yield self.at
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(self.schedule.duration)
+        ratio = Fraction(self.total - self.at, self.schedule.duration - self.at)
+        if ends is None:
+            return None
+        return [e if e < self.at else self.at + math.ceil((e + 1 - self.at) * ratio) - 1 for e in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        at = round(self.at * ratio)
+        return Extended(rescale(self.schedule, ratio), at, max(steps or 1, at + 1))
+
+
+@kind("advanced", method="advanced")
+class Advanced(_Wrapper):
+    """See :meth:`Schedule.advanced`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    k: int = _fields.count()
+
+    def validate(self) -> None:
+        if not is_jax(self.k) and not is_jax(self.schedule.duration) and self.k > self.schedule.duration:
+            fail(self.where(), "k", f"at most the duration, {self.schedule.duration}", self.k)
+
+    @property
+    def duration(self) -> Any:
+        return self.schedule.duration - self.k
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._later)
+
+    def _later(self, clock: Clock) -> Term:
+        b = clock.b
+        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit:
+            clock = clock.moved(b.minimum(clock.own, b.limit - self.k), b.minimum(clock.at, b.limit - self.k))
+        return self.schedule.formula(clock.since(b.neg(self.k)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [edge - self.k for edge in self.schedule.edges(stop + self.k)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(stop + self.k)
+        return None if ends is None else [end - self.k for end in ends if end >= self.k]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Advanced(rescale(self.schedule, ratio), round(self.k * ratio))
+
+
+@kind("delayed", method="delayed")
+class Delayed(_Wrapper):
+    """See :meth:`Schedule.delayed`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    k: int = _fields.count()
+
+    @property
+    def duration(self) -> Any:
+        return self.schedule.duration + self.k
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        start = Clock(b, b.lift(0), b.lift(0), inside=False)
+        return clock.split(
+            self.k, lambda c: self.schedule.formula(start), lambda c: self.schedule.formula(c.since(self.k))
+        )
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [self.k, *(edge + self.k for edge in self.schedule.edges(stop))]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(max(0, stop - self.k))
+        return None if ends is None else [end + self.k for end in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        k = round(self.k * ratio)
+        inner = rescale(self.schedule, ratio) if steps is None else rescale_to(self.schedule, steps - k)
+        return Delayed(inner, k)
+
+
+@kind("lasting", method="lasting")
+class Lasting(_Wrapper):
+    """See :meth:`Schedule.lasting`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    n: int = _fields.count()
+
+    @property
+    def duration(self) -> Any:
+        return self.n
+
+    def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, b_number(clock, self.n)
+        inner = self.schedule.duration
+        enough = isinstance(inner, int | float) and isinstance(n, int) and inner >= n
+        if isinstance(n, int) and n == 0:
+            return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+        return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        end = min(stop, self.n)
+        inner = self.schedule.duration
+        return [*(e for e in self.schedule.edges(end) if e < end), *([inner] if inner < end else [])]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(min(stop, self.n))
+        return None if ends is None else sorted({min(end, self.n - 1) for end in ends})
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
+
+
+def b_number(clock: Clock, value: Any) -> Any:
+    """The plain number of a field, or its term."""
+    term = clock.b.lift(value)
+    return term.args[0] if term.op == "const" else term
+
+
+@kind("after", method="after")
+class After(_Wrapper):
+    """See :meth:`Schedule.after`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    policy: Any = _fields.static("policy")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if isinstance(self.schedule, After):
+            object.__setattr__(self, "schedule", self.schedule.schedule)
+
+    def formula(self, clock: Clock) -> Term:
+        if clock.inside:
+            return self.schedule.formula(clock)
+        b, n, inner = clock.b, self.schedule.duration, self.schedule.formula
+        if isinstance(self.policy, float):
+            return clock.split(n, inner, lambda c: b.lift(self.policy))
+        if self.policy == "hold":
+            return clock.finite(n, inner)
+        if self.policy == "error":
+            beyond = b.lt(b.lift(clock.edge(n)) - 1, clock.own)
+            return b.checked(beyond, clock.finite(n, inner))
+        if self.policy == "extrapolate":
+            return self._line(clock)
+        index, cycle = periodic(clock, n)
+        if self.policy == "mirror":
+            back, odd = backwards(cycle, n), b.eq(b.mod(index, 2), 1)
+            if not clock.plain:
+                return b.where(odd, inner(back), inner(cycle.within(True)))
+            cycle = cycle.moved(b.where(odd, back.own, cycle.own), b.where(odd, back.at, cycle.at))
+        return inner(cycle.within(True))
+
+    def _line(self, clock: Clock) -> Term:
+        b, n = clock.b, b_number(clock, self.schedule.duration)
+        end = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n), inside=True))
+        before = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n) - 1, inside=True))
+
+        def beyond(late: Clock) -> Term:
+            return b.floats(b.sub(time_of(late), n)) * (b.floats(end) - before) + end
+
+        return clock.split(n, self.schedule.formula, beyond)
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return self.schedule.cycles(min(stop, self.schedule.duration))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return self.schedule.edges(min(stop, self.schedule.duration))
+
+
+# ---- sampling
+
+
+@kind("sampled_every", method="sampled")
+class SampledEvery(_Wrapper):
+    """See :meth:`Schedule.sampled`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    every: int = _fields.count(low=1)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._read)
+
+    def _read(self, clock: Clock) -> Term:
+        b = clock.b
+        own, at = (b.mul(b.floordiv(i, self.every), self.every) for i in (index_of(clock), index_at(clock)))
+        return self.schedule.formula(Clock(b, own, at))
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
+
+
+@kind("sampled_at", method="sampled")
+class SampledAt(_Wrapper):
+    """See :meth:`Schedule.sampled`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    at: tuple[int, ...] = _fields.counts(least=1)
+
+    def validate(self) -> None:
+        from lrsched.profiles import check_increasing
+
+        check_increasing(self.where(), "at", self.at)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._read)
+
+    def _read(self, clock: Clock) -> Term:
+        b = clock.b
+        if is_jax(self.at) or any(map(is_jax, self.at)):
+            import jax.numpy as jnp
+
+            places: Any = jnp.concatenate([jnp.zeros(1, int), jnp.asarray(self.at, int)])
+        else:
+            places = np.array([0, *self.at], dtype=np.int64)
+        own, at = (b.gather(places, b.search(places[1:], i), "i") for i in (index_of(clock), index_at(clock)))
+        return self.schedule.formula(Clock(b, own, at))
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))
+
+
+@kind("per_epoch", method="per_epoch")
+class PerEpoch(_Wrapper):
+    """See :meth:`Schedule.per_epoch`."""
+
+    schedule: Schedule = _fields.node("Schedule")
+    steps_per_epoch: int = _fields.count(low=1)
+
+    @property
+    def duration(self) -> Any:
+        return self.schedule.duration * self.steps_per_epoch
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        own, at = (b.floordiv(i, self.steps_per_epoch) for i in (index_of(clock), index_at(clock)))
+        return self.schedule.formula(Clock(b, own, at))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(math.ceil(stop / self.steps_per_epoch))
+        return None if ends is None else [(end + 1) * self.steps_per_epoch - 1 for end in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        per_epoch = self.steps_per_epoch * ratio
+        if per_epoch.denominator == 1:
+            return PerEpoch(self.schedule, per_epoch.numerator)
+        return Stretched(self, float(ratio))
+
+
+# ---- re-laying
+
+
+def rescaled(schedule: Schedule, total: Any) -> Schedule:
+    """See :meth:`Schedule.rescaled`."""
+    check_finite("rescaled", schedule)
+    schedule.concrete("rescaled")
+    return rescale_to(schedule, check_count("rescaled", "total", total))
+
+
+def rescale_to(schedule: Schedule, steps: int) -> Schedule:
+    """The schedule with every boundary scaled so that it lasts ``steps`` steps."""
+    if schedule.duration == steps:
+        return schedule
+    if schedule.duration == 0:
+        return schedule.lasting(steps)
+    return rescale(schedule, Fraction(steps, schedule.duration))
+
+
+def rescale(schedule: Schedule, ratio: Fraction, least: int = 0) -> Schedule:
+    """The schedule with every length times ``ratio``."""
+    if schedule.duration == math.inf:
+        return schedule._rescaled(ratio, None)
+    steps = max(least, round(schedule.duration * ratio))
+    result = schedule._rescaled(ratio, steps)
+    return result if result.duration == steps else Lasting(result, steps)
+
+
+def rescaled_fields(schedule: Schedule, ratio: Fraction, steps: int | None) -> Schedule:
+    """The rule for schedules whose only length is a field called ``steps``, or that have none."""
+    fields = {name: getattr(schedule, name) for name in schedule.__match_args__}  # type: ignore[attr-defined]
+    if "steps" in fields and steps is not None:
+        return type(schedule)(**{**fields, "steps": steps})
+    if isinstance(schedule, Custom):
+        return Stretched(schedule, float(ratio))
+    return schedule
+
+
+if TYPE_CHECKING:
+    _ = Node

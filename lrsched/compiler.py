@@ -1,0 +1,283 @@
+"""From an expression to functions: one lowering, one generated function per target, cached on the expression."""
+
+from __future__ import annotations
+
+import copy
+import math
+import numbers
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lrsched import targets
+from lrsched._clock import Clock, unit_progress
+from lrsched._errors import ScheduleError, fail
+from lrsched._fields import is_jax
+from lrsched._node import Node, base_name, holds_arrays, names_of
+from lrsched._term import Builder, Term
+from lrsched._tree import make
+from lrsched.profiles import Profile
+
+__all__ = ["calling", "compile", "lower"]
+
+
+def lower(node: Any, b: Builder) -> Term:
+    """The expression as a term of the step (of progress, for a profile)."""
+    if isinstance(node, Profile):
+        value = node.formula(unit_progress(b))[0]
+    else:
+        t = b.step()
+        value = node.formula(Clock(b, b.floor(t), t))
+    return b.floats(b.settled(value))
+
+
+def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
+    """The bare function of an expression for one target.
+
+    Args:
+        node: a schedule or a profile.
+        target: "python" (one step), "numpy" (arrays), "jax" (arrays and tracers) or a registered one.
+        dtype: of the result; the target's own float type unless said otherwise.
+
+    Returns:
+        A function of the step. Its ``source`` is readable text; that of "python" runs alone.
+
+    Raises:
+        ScheduleError: there is no such target, or the expression holds arrays and the target is not JAX.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> print(lrs.compile(lrs.warmup(500) >> lrs.constant(1.0), "python")(250))
+        0.5
+    """
+    if not isinstance(node, Node):
+        fail("compile", "the expression", "a schedule or a profile", node, kind=True)
+    chosen = targets.table(target)
+    if target != "jax":
+        node.concrete(f"compiled for {target}")
+    builders: dict[str, Callable[..., Any]] = {"python": _python, "numpy": _numpy, "jax": _jax}
+    if target in builders:
+        return builders[target](node, dtype)
+    return _registered(node, chosen, dtype)
+
+
+def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
+    source, objects = target.function(lower(node, target.builder(real)), guard, name)
+    return source, objects
+
+
+# ---- Python
+
+
+def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
+    from lrsched.targets import _python as py
+
+    if dtype is not None:
+        number = np.dtype(dtype).type
+        bare = _python(node)
+        converted: Any = lambda t: number(bare(t))  # noqa: E731
+        converted.source = bare.source  # type: ignore[attr-defined]
+        return converted
+    source, objects = _python_source(node)
+    text = py.complete(source)
+    function: Any = _loaded(text, objects, "schedule")
+    function.source = text
+    return function  # type: ignore[no-any-return]
+
+
+def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
+    """The function of a step; steps between whole ones have one of their own where they are computed otherwise."""
+    target = targets.table("python")
+    if isinstance(node, Profile):
+        return _variant(node, target, True, "    t = progress(t)" if False else "    t = float(t)", "schedule")
+    whole, objects = _variant(node, target, False, "    if type(t) is not int: t = step(t)")
+    between, more = _variant(node, target, True, "    if type(t) is not int: t = step(t)")
+    if between == whole:
+        return whole, objects
+    guard = "    if type(t) is not int:\n        t = step(t)\n        if type(t) is float: return between(t)"
+    whole, objects = _variant(node, target, False, guard)
+    between, more = _variant(node, target, True, "", "between")
+    renamed = {k: f"real_{k}" for k in more}
+    for name in [line.split(" = ")[0] for line in between.splitlines() if line.startswith("table")]:
+        renamed[name] = f"real_{name}"
+    for old, new in renamed.items():
+        import re
+
+        between = re.sub(rf"\b{old}\b", new, between)
+    return between + "\n" + whole, objects | {renamed[k]: v for k, v in more.items()}
+
+
+def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
+    space: dict[str, Any] = {"__builtins__": __builtins__, "numpy": np, **objects}
+    exec(__import__("builtins").compile(text, "<lrsched python>", "exec"), space)
+    loaded: Callable[[Any], Any] = space[name]
+    return loaded
+
+
+# ---- NumPy
+
+
+def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
+    target = targets.table("numpy")
+    source, objects = _variant(node, target, isinstance(node, Profile))
+    whole = target.load(source, objects)
+    between: list[Callable[[Any], Any]] = []
+    kind = np.dtype(np.float64 if dtype is None else dtype)
+
+    def schedule(t: Any) -> Any:
+        steps, is_real = _steps(t) if not isinstance(node, Profile) else (_progress(t), False)
+        if is_real and not between:
+            between.append(target.load(*_variant(node, target, True)))
+        with np.errstate(all="ignore"):
+            value = (between[0] if is_real else whole)(steps)
+        result = np.broadcast_to(np.asarray(value, dtype=np.float64), np.shape(steps)).astype(kind, copy=True)
+        return result if result.ndim else result[()]
+
+    schedule.source = source  # type: ignore[attr-defined]
+    return schedule
+
+
+def _steps(t: Any) -> tuple[Any, bool]:
+    """Steps as contiguous float64, and whether some lie between whole steps."""
+    array = np.asarray(t)
+    if array.dtype.kind not in "iuf":
+        fail("schedule", "step", "a number >= 0, or an array of them", t, kind=True)
+    steps = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    if steps.size and not (steps.min() >= 0 and steps.max() < math.inf):
+        fail("schedule", "step", "finite and >= 0", t)
+    return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))
+
+
+def _progress(u: Any) -> Any:
+    array = np.asarray(u)
+    if array.dtype.kind not in "iuf":
+        fail("profile", "progress", "a number in [0, 1], or an array of them", u, kind=True)
+    values = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        fail("profile", "progress", "in [0, 1]", u)
+    return values
+
+
+# ---- JAX
+
+
+def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
+    target = targets.table("jax")
+    kind = target_type(dtype)
+    loaded: dict[Any, Callable[[Any], Any]] = {}
+
+    def variant(real: bool) -> Callable[[Any], Any]:
+        from jax.numpy import result_type
+
+        name = (real, result_type(float))
+        if name not in loaded:
+            loaded[name] = target.load(*_variant(node, target, real))
+        return loaded[name]
+
+    def schedule(t: Any) -> Any:
+        import jax.numpy as jnp
+
+        steps = jnp.asarray(t)
+        if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
+            fail("schedule", "step", "integers or real numbers", t, kind=True)
+        real = isinstance(node, Profile) or not jnp.issubdtype(steps.dtype, jnp.integer)
+        if isinstance(node, Profile):
+            steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)
+        value = target.run(variant(real), steps)
+        return value if kind is None else value.astype(kind)
+
+    schedule.source = _variant(node, target, isinstance(node, Profile))[0] if not holds_arrays(node) else ""  # type: ignore[attr-defined]
+    return schedule
+
+
+def target_type(dtype: Any) -> Any:
+    """The JAX type asked for, or None for JAX's own."""
+    if dtype is None:
+        return None
+    import jax
+    import jax.numpy as jnp
+
+    wanted = jnp.dtype(dtype)
+    if not jnp.issubdtype(wanted, jnp.floating):
+        fail("compile", "dtype", "a floating type", dtype)
+    if wanted == jnp.float64 and not jax.config.jax_enable_x64:
+        fail("compile", "dtype", "float64 only when jax_enable_x64 is set", dtype)
+    return wanted
+
+
+def _registered(node: Any, target: Any, dtype: Any) -> Callable[[Any], Any]:
+    source, objects = _variant(node, target, isinstance(node, Profile))
+    function: Any = target.load(source, objects)
+    function.source = source
+    return function  # type: ignore[no-any-return]
+
+
+# ---- calling an expression
+
+
+def calling(node: Node) -> Callable[[Any], Any]:
+    """The function behind ``node(t)``: plain ints run the generated code at once, the rest is dispatched."""
+    if holds_arrays(node):
+        return _Caller(_twin(node))
+    caller = _Caller(_twin(node))
+    if isinstance(node, Profile):
+        return caller
+    from lrsched.targets import _python as py
+
+    source, objects = _variant(node, py.TARGET, False, "    if type(t) is not int: return other(t)")
+    return _loaded(py.complete(source), {**objects, "other": caller}, "schedule")
+
+
+def _twin(node: Node) -> Any:
+    """The same expression as another object, so that a function may hold it without a reference cycle."""
+    return make(type(node), {name: getattr(node, name) for name in names_of(type(node))})
+
+
+class _Caller:
+    """Finds the target for a step of any type, and keeps what it compiled."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+        self.known: dict[str, Callable[[Any], Any]] = {}
+
+    def __call__(self, t: Any) -> Any:
+        if is_jax(t) or holds_arrays(self.node):
+            return self.on_jax(t)
+        if isinstance(t, np.ndarray):
+            return self.get("numpy")(t)
+        return self.get("python")(self.number(t))
+
+    def get(self, target: str) -> Callable[[Any], Any]:
+        """The function for a target, compiled once."""
+        if target not in self.known:
+            self.known[target] = compile(self.node, target)
+        return self.known[target]
+
+    def number(self, t: Any) -> Any:
+        """One step (or progress) as a plain number."""
+        profile = isinstance(self.node, Profile)
+        name, allowed = ("progress", "a number in [0, 1]") if profile else ("step", "a finite number >= 0")
+        where = base_name(self.node)
+        if isinstance(t, bool | np.bool_) or not isinstance(t, numbers.Real):
+            fail(where, name, allowed + ", or an array of them", t, kind=True)
+        value = int(t) if isinstance(t, numbers.Integral) else float(t)
+        if not 0 <= value < math.inf or (profile and value > 1):
+            fail(where, name, allowed, t)
+        return value
+
+    def on_jax(self, t: Any) -> Any:
+        """A JAX array goes through a jitted function; a tracer is traced through."""
+        import jax
+
+        if not isinstance(t, jax.Array):
+            t = self.number(t) if not isinstance(t, np.ndarray) else t
+        traced = isinstance(t, jax.core.Tracer) or holds_arrays(self.node)
+        name = "jax" if traced else f"jitted {jax.config.jax_enable_x64}"
+        if name not in self.known:
+            self.known[name] = compile(self.node, "jax") if traced else jax.jit(compile(self.node, "jax"))
+        return self.known[name](t)
+
+
+_ = (copy, sys, ScheduleError)

@@ -1,0 +1,788 @@
+"""Profiles: shapes over progress, and the combinators that make new shapes of them.
+
+Every kind gives its shape twice: ``p`` and ``1 - p``, both accurate, from what is done and what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lrsched import _fields
+from lrsched._clock import Progress
+from lrsched._errors import ScheduleError, fail
+from lrsched._node import BASES, Node, kind
+
+if TYPE_CHECKING:
+    from lrsched._term import Builder, Term
+    from lrsched.schedules import Schedule
+
+__all__ = [
+    "Profile",
+    "cosine",
+    "exponential",
+    "flat",
+    "inverse_time",
+    "knots",
+    "linear",
+    "one_minus_power",
+    "pchip",
+    "phases",
+    "polynomial",
+    "rex",
+    "staircase",
+    "tanh",
+]
+
+Pair = tuple[Any, Any]
+HALF_PI = np.pi / 2
+TINY = 1e-37
+
+
+class Profile(Node):
+    """A shape ``p(u)`` over progress ``u`` in [0, 1], most often falling from 1 to 0.
+
+    Call it with a number, a NumPy array or a JAX array; ``+ - * **`` combine profiles and numbers;
+    :meth:`over` lays it over a number of steps.
+
+    Example:
+        >>> from lrsched import cosine, linear
+        >>> (cosine() * linear())(0.5)
+        0.25
+    """
+
+    __slots__ = ()
+    first: ClassVar[float | None] = 1.0
+    last: ClassVar[float | None] = 0.0
+
+    if TYPE_CHECKING:
+
+        def __call__(self, u: Any) -> Any:
+            """The value at progress u."""
+
+    def formula(self, x: Progress) -> Pair:
+        """(p, 1 - p) at progress x."""
+        raise NotImplementedError
+
+    def over(self, steps: Any, start: Any = 1.0, end: Any = 0.0, endpoint: bool = False) -> Schedule:
+        """The schedule ``end + (start - end) * p(t / steps)`` of ``steps`` steps.
+
+        Args:
+            steps: the duration, an integer >= 0, in updates.
+            start: the value where the profile is 1.
+            end: the value where the profile is 0.
+            endpoint: reach u = 1 at the last update (``t / (steps - 1)``), as ``numpy.linspace`` does.
+
+        Raises:
+            ScheduleError: ``steps`` is no integer >= 0, or an end is not finite.
+
+        Example:
+            >>> from lrsched import linear
+            >>> linear().over(4, end=0.2).sample(5).tolist()
+            [1.0, 0.8, 0.6000000000000001, 0.4, 0.2]
+        """
+        from lrsched.schedules import Over
+
+        return Over(self, steps, start, end, endpoint)
+
+    def bent(self, d: Any) -> Profile:
+        """``y / ((1 - d) + d*y)`` of the profile's value y: d > 0 stays high longer; ``d < 1``.
+
+        ``linear().bent(d)`` has the values of ``rex(d)``. Chen, Wolfe and Kyrillidis (2022).
+        """
+        return Bent(self, d)
+
+    def warped(self, k: Any) -> Profile:
+        """``p(u**k)``, k > 0: the k-decay of Zhang and Li (2020)."""
+        return Warped(self, k)
+
+    def reversed(self) -> Profile:
+        """``p(1 - u)``."""
+        return Reversed(self)
+
+    def mirrored(self) -> Profile:
+        """There and back: ``p(2u)`` in the first half, ``p(2 - 2u)`` in the second."""
+        return Mirrored(self)
+
+    def delayed(self, share: Any) -> Profile:
+        """Hold the first level for a share of the whole, then run the profile in the rest."""
+        return Delayed(self, share)
+
+    def normalised(self) -> Profile:
+        """``(p(u) - p(1)) / (p(0) - p(1))``: from exactly 1 to exactly 0."""
+        return Normalised(self)
+
+    def sampled(self, times: int | None = None, *, at: Any = None) -> Profile:
+        """Sample and hold: read the profile ``times`` times at equal distances, or at the shares ``at``.
+
+        Args:
+            times: number of equal intervals; the value held in each is the profile at its beginning.
+            at: increasing shares in (0, 1]; before the first, the value at u = 0 is held.
+
+        Example:
+            >>> from lrsched import linear
+            >>> linear().sampled(times=2).over(4).sample(4).tolist()
+            [1.0, 1.0, 0.5, 0.5]
+        """
+        if (times is None) == (at is None):
+            raise ScheduleError("sampled: give exactly one of times and at")
+        return SampledTimes(self, times) if at is None else SampledAt(self, at)  # type: ignore[arg-type]
+
+    def __add__(self, other: Any) -> Profile:
+        return _joined(Sum, self, other)
+
+    def __radd__(self, other: Any) -> Profile:
+        return _joined(Sum, other, self)
+
+    def __sub__(self, other: Any) -> Profile:
+        lifted = lift(other)
+        return NotImplemented if lifted is None else _joined(Sum, self, -lifted)
+
+    def __rsub__(self, other: Any) -> Profile:
+        return _joined(Sum, other, -self)
+
+    def __mul__(self, other: Any) -> Profile:
+        return _joined(Product, self, other)
+
+    def __rmul__(self, other: Any) -> Profile:
+        return _joined(Product, other, self)
+
+    def __pow__(self, power: Any) -> Profile:
+        return NotImplemented if isinstance(power, Node) else Power(self, power)
+
+    def __neg__(self) -> Profile:
+        return Flat(-self.level) if isinstance(self, Flat) else Negative(self)
+
+
+BASES["Profile"] = Profile
+
+
+def lift(value: Any) -> Profile | None:
+    """A number as a flat profile; None for anything that is neither number nor profile."""
+    if isinstance(value, Profile):
+        return value
+    if isinstance(value, Node | str | bytes | list | tuple | dict | set) or value is None:
+        return None
+    return Flat(value)
+
+
+def _joined(kind: type[Sum] | type[Product], a: Any, b: Any) -> Profile:
+    """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
+    first, second = lift(a), lift(b)
+    if first is None or second is None:
+        return NotImplemented
+    return kind((*first.parts, second) if isinstance(first, kind) else (first, second))
+
+
+def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
+    """``base**power`` for a base in [0, 1] that is 0 where ``left`` is; its gradient is finite there."""
+    b = x.b
+    if b.branching or base.is_const:
+        return b.pow(base, power)
+    return b.where(b.eq(left, 0), 0.0, b.pow(b.maximum(base, TINY), power))
+
+
+def power_rest(x: Progress, power: Any) -> Term:
+    """``1 - z**power`` without cancellation, where z is what is left."""
+    b = x.b
+    late = b.le(x.left, x.done)
+    u, z = x.u, b.maximum(x.z, TINY)
+    logarithm = b.where(late, b.log(z), b.log1p(-b.where(late, 0.0, u)))
+    if b.lift(power).equals(1):
+        return u
+    return b.where(b.eq(x.left, 0), 1.0, -b.expm1(logarithm * b.floats(power)))
+
+
+def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
+    """The odds of p multiplied by 1 / (1 - d), as (p, 1 - p)."""
+    d = b.lift(d)
+    upright, hanging = (1.0 - d) + d * p, 1.0 - d * q
+    below = hanging if d.hi < 0 else upright if d.lo >= 0 else b.where(b.lt(d, 0.0), hanging, upright)
+    return p / below, (1.0 - d) * q / below
+
+
+@kind("flat")
+class Flat(Profile):
+    """The constant profile ``p(u) = level``, 1 unless said otherwise.
+
+    Example:
+        >>> from lrsched import flat
+        >>> flat()(0.3)
+        1.0
+    """
+
+    level: float = _fields.real(1.0)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        level = x.b.floats(self.level)
+        return level, 1.0 - level
+
+
+@kind("linear")
+class Linear(Profile):
+    """Linear decay ``p(u) = 1 - u``.
+
+    Example:
+        >>> from lrsched import linear
+        >>> linear()(0.25)
+        0.75
+    """
+
+    def formula(self, x: Progress) -> Pair:
+        return x.z, x.u
+
+
+@kind("cosine")
+class Cosine(Profile):
+    """Half a cosine wave, ``p(u) = (1 + cos(pi*u)) / 2``. Loshchilov and Hutter (2017).
+
+    Example:
+        >>> from lrsched import cosine
+        >>> round(cosine()(0.25), 6)
+        0.853553
+    """
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        nearer, late = x.nearest()
+        sine = b.sin(b.floats(nearer) * b.div(HALF_PI, x.total))
+        square = sine * sine
+        return b.where(late, square, 1.0 - square), b.where(late, 1.0 - square, square)
+
+
+@kind("polynomial")
+class Polynomial(Profile):
+    """Polynomial decay ``p(u) = (1 - u)**power``, power > 0.
+
+    Example:
+        >>> from lrsched import polynomial
+        >>> polynomial(2.0)(0.5)
+        0.25
+    """
+
+    power: float = _fields.positive(2.0)
+
+    def formula(self, x: Progress) -> Pair:
+        return power_of(x, x.z, x.left, self.power), power_rest(x, self.power)
+
+
+@kind("one_minus_power")
+class OneMinusPower(Profile):
+    """``p(u) = 1 - u**power``: 0.5 is the 1-sqrt cooldown, 2 is 1-square. Haegele et al. (2024).
+
+    Example:
+        >>> from lrsched import one_minus_power
+        >>> one_minus_power(0.5)(0.25)
+        0.5
+    """
+
+    power: float = _fields.positive(0.5)
+
+    def formula(self, x: Progress) -> Pair:
+        return power_rest(x.reversed(), self.power), power_of(x, x.u, x.done, self.power)
+
+
+@kind("exponential")
+class Exponential(Profile):
+    """Exponential decay ``p(u) = exp(-rate*u)``; it ends at exp(-rate), not at 0.
+
+    Example:
+        >>> from lrsched import exponential
+        >>> round(exponential(4.0)(1.0), 6)
+        0.018316
+    """
+
+    rate: float = _fields.real(4.0)
+    last = None
+
+    def formula(self, x: Progress) -> Pair:
+        exponent = x.b.floats(self.rate) * x.u
+        return x.b.exp(-exponent), -x.b.expm1(-exponent)
+
+
+@kind("inverse_time")
+class InverseTime(Profile):
+    """``p(u) = 1 / (1 + rate*u)``, rate > -1.
+
+    Example:
+        >>> from lrsched import inverse_time
+        >>> inverse_time(1.0)(1.0)
+        0.5
+    """
+
+    rate: float = _fields.real(low=-1.0, open_low=True, allowed="a finite number > -1")
+    last = None
+
+    def formula(self, x: Progress) -> Pair:
+        grown = x.b.floats(self.rate) * x.u
+        return 1.0 / (1.0 + grown), grown / (1.0 + grown)
+
+
+@kind("rex")
+class Rex(Profile):
+    """REX, ``p(u) = z / ((1 - bend) + bend*z)`` with ``z = 1 - u``; bend < 1.
+
+    0.5 is the paper's, 0.9 that of some implementations, 0 is linear. Chen, Wolfe and Kyrillidis (2022).
+
+    Example:
+        >>> from lrsched import rex
+        >>> round(rex()(0.5), 6)
+        0.666667
+    """
+
+    bend: float = _fields.real(0.5, high=1.0, open_high=True)
+
+    def formula(self, x: Progress) -> Pair:
+        return bend(x.b, x.z, x.u, self.bend)
+
+
+@kind("tanh")
+class Tanh(Profile):
+    """``p(u) = (1 - tanh(lower + (upper - lower)*u)) / 2``; neither end is exact. Hsueh, Li and Wu (2019).
+
+    Example:
+        >>> from lrsched import tanh
+        >>> round(tanh(-6.0, 3.0)(2 / 3), 6)
+        0.5
+    """
+
+    lower: float = _fields.real(-6.0)
+    upper: float = _fields.real(3.0)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        low, high = b.floats(self.lower), b.floats(self.upper)
+        argument = b.where(b.le(x.done, x.left), low + (high - low) * x.u, high - (high - low) * x.z)
+        doubled = argument * 2.0
+        return 1.0 / (1.0 + b.exp(doubled)), 1.0 / (1.0 + b.exp(-doubled))
+
+
+class _Shaped(Profile):
+    """What profiles through given points share."""
+
+    __slots__ = ()
+
+    def validate(self) -> None:
+        xs, ys, where = self.xs, self.ys, self.where()  # type: ignore[attr-defined]
+        check_increasing(where, "xs", xs)
+        if isinstance(xs, tuple) and isinstance(ys, tuple):
+            if len(xs) != len(ys):
+                fail(where, "ys", f"as long as xs, which has {len(xs)} entries", ys)
+            if xs[0] != 0.0 or xs[-1] != 1.0:
+                fail(where, "xs", "increasing from 0 to 1", xs)
+
+    def segments(self, x: Progress, shape: Callable[[int, Progress], Any]) -> Any:
+        """The segment's shape at its own progress."""
+        xs = self.xs  # type: ignore[attr-defined]
+        places = [_place(x, xs[i]) for i in range(1, len(xs) - 1)]
+        places = [0, *places, x.total]
+        return choose(x, places[1:-1], [shape(i, x.section(places[i], places[i + 1])) for i in range(len(xs) - 1)])
+
+
+def _place(x: Progress, share: Any) -> Any:
+    """The exact (not rounded) amount done at a share."""
+    from fractions import Fraction
+
+    total = x.total.value
+    if isinstance(total, int | float | Fraction) and isinstance(share, int | float):
+        return Fraction(total) * Fraction(share)
+    return x.b.mul(x.b.floats(x.total), share)
+
+
+def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
+    """The value of the part that the progress is in, by halves."""
+    if len(values) == 1:
+        return values[0]
+    middle = len(values) // 2
+    return x.b.where(
+        x.before(places[middle - 1]),
+        choose(x, places[: middle - 1], values[:middle]),
+        choose(x, places[middle:], values[middle:]),
+    )
+
+
+def check_increasing(where: str, argument: str, values: Any) -> None:
+    """Refuse a tuple of numbers that does not increase."""
+    if isinstance(values, tuple) and not any(map(_fields.is_jax, values)):
+        for before, after in zip(values, values[1:], strict=False):
+            if not before < after:
+                fail(where, argument, "increasing", values)
+
+
+@kind("knots")
+class Knots(_Shaped):
+    """Straight lines through the points (xs, ys); xs increase from 0 to 1.
+
+    Example:
+        >>> from lrsched import knots
+        >>> knots((0, 0.5, 1), (1, 0.2, 0))(0.25)
+        0.6
+    """
+
+    xs: tuple[float, ...] = _fields.reals(low=0.0, high=1.0, least=2)
+    ys: tuple[float, ...] = _fields.reals(least=2)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        value = self.segments(x, lambda i, s: line(x.b, self.ys[i], self.ys[i + 1], s.z, s.u))
+        return value, 1.0 - value
+
+
+def line(b: Builder, start: Any, end: Any, p: Any, q: Any) -> Any:
+    """The value that is ``start`` where p is 1 and ``end`` where q = 1 - p is 1."""
+    start, end = b.floats(start), b.floats(end)
+    if start.op == "const" and end.op == "const":
+        if start.args[0] == end.args[0]:
+            return start
+        return end + (start - end) * p if abs(start.args[0]) > abs(end.args[0]) else start + (end - start) * q
+    return start * p + end * q
+
+
+@kind("pchip")
+class Pchip(_Shaped):
+    """A monotone cubic through the points (xs, ys); xs increase from 0 to 1. Fritsch and Carlson (1980).
+
+    Example:
+        >>> from lrsched import pchip
+        >>> pchip((0, 0.5, 1), (1, 0.5, 0))(0.25)
+        0.75
+    """
+
+    xs: tuple[float, ...] = _fields.reals(low=0.0, high=1.0, least=2)
+    ys: tuple[float, ...] = _fields.reals(least=2)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        slopes = _slopes(x.b, self.xs, self.ys)
+        value = self.segments(x, lambda i, s: self._cubic(i, s, slopes))
+        return value, 1.0 - value
+
+    def _cubic(self, i: int, s: Progress, slopes: list[Any]) -> Any:
+        b, u, z = s.b, s.u, s.z
+        width = b.lift(self.xs[i + 1]) - self.xs[i]
+        start, end = b.floats(self.ys[i]), b.floats(self.ys[i + 1])
+        out = (z * z) * (start * (1.0 + 2.0 * u) + (width * slopes[i]) * u)
+        back = (u * u) * (end * (1.0 + 2.0 * z) - (width * slopes[i + 1]) * z)
+        return out + back
+
+
+def _slopes(b: Builder, xs: Any, ys: Any) -> list[Any]:
+    """The derivative at each point: weighted harmonic means inside, three-point formulas at the ends."""
+    n = len(xs)
+    widths = [b.lift(xs[i + 1]) - xs[i] for i in range(n - 1)]
+    rises = [(b.floats(ys[i + 1]) - ys[i]) / widths[i] for i in range(n - 1)]
+    if n == 2:
+        return [rises[0], rises[0]]
+    inner = [_harmonic(b, widths[i - 1], widths[i], rises[i - 1], rises[i]) for i in range(1, n - 1)]
+    return [_edge(b, widths[0], widths[1], rises[0], rises[1]), *inner,
+            _edge(b, widths[-1], widths[-2], rises[-1], rises[-2])]
+
+
+def _harmonic(b: Builder, h0: Any, h1: Any, d0: Any, d1: Any) -> Any:
+    same = b.lt(0.0, d0 * d1)
+    d0, d1 = b.where(same, d0, 1.0), b.where(same, d1, 1.0)
+    w0, w1 = 2.0 * h1 + h0, h1 + 2.0 * h0
+    return b.where(same, (w0 + w1) / (w0 / d0 + w1 / d1), 0.0)
+
+
+def _edge(b: Builder, h0: Any, h1: Any, d0: Any, d1: Any) -> Any:
+    slope = ((2.0 * h0 + h1) * d0 - h0 * d1) / (h0 + h1)
+    wrong = b.le(slope * d0, 0.0)
+    steep = b.where(b.le(d0 * d1, 0.0), b.lt(9.0 * d0 * d0, slope * slope), False)
+    return b.where(wrong, 0.0, b.where(steep, 3.0 * d0, slope))
+
+
+@kind("staircase")
+class Staircase(Profile):
+    """Piecewise constant: ``levels[i]`` from ``at[i-1]`` on; one level more than there are places.
+
+    Example:
+        >>> from lrsched import staircase
+        >>> staircase(at=(0.5, 0.75), levels=(1, 0.1, 0.01))(0.5)
+        0.1
+    """
+
+    at: tuple[float, ...] = _fields.reals(low=0.0, high=1.0)
+    levels: tuple[float, ...] = _fields.reals(least=1)
+    first, last = None, None
+
+    def validate(self) -> None:
+        check_increasing(self.where(), "at", self.at)
+        if isinstance(self.levels, tuple) and isinstance(self.at, tuple) and len(self.levels) != len(self.at) + 1:
+            fail(self.where(), "levels", f"one more than the {len(self.at)} places", self.levels)
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        places = [_place(x, self.at[i]) for i in range(len(self.at))]
+        values = [b.floats(self.levels[i]) for i in range(len(self.levels))]
+        level = choose(x, places, values)
+        return level, 1.0 - level
+
+
+def phases(*parts: tuple[Any, Profile]) -> Profile:
+    """Profiles end to end: ``phases((weight, profile), ...)``; weights are positive and normalised by their sum.
+
+    Example:
+        >>> from lrsched import flat, linear, phases
+        >>> phases((3, flat()), (1, linear())).over(8).sample(9).tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0]
+    """
+    if not parts:
+        raise ScheduleError("phases: give at least one (weight, profile)")
+    for i, part in enumerate(parts):
+        if not isinstance(part, tuple | list) or len(part) != 2:
+            fail("phases", f"part {i}", "a pair (weight, profile)", part, kind=True)
+    return Phases(tuple(part[0] for part in parts), tuple(part[1] for part in parts))
+
+
+@kind("phases")
+class Phases(Profile):
+    """Profiles end to end; made by :func:`phases`."""
+
+    weights: tuple[float, ...] = _fields.reals(low=0.0, open_low=True, least=1)
+    profiles: tuple[Profile, ...] = _fields.nodes("Profile")
+    first, last = None, None
+
+    def validate(self) -> None:
+        if isinstance(self.weights, tuple) and len(self.weights) != len(self.profiles):
+            fail(self.where(), "weights", f"as many as the {len(self.profiles)} profiles", self.weights)
+
+    def shares(self, b: Builder) -> list[Any]:
+        """The share of the whole at which each profile but the first begins, exactly."""
+        from fractions import Fraction
+
+        weights = [self.weights[i] for i in range(len(self.profiles))]
+        if all(isinstance(w, int | float) for w in weights):
+            total = sum(map(Fraction, weights))
+            return [sum(map(Fraction, weights[:i])) / total for i in range(1, len(weights))]
+        sums = [b.floats(weights[0])]
+        for weight in weights[1:]:
+            sums.append(sums[-1] + b.floats(weight))
+        return [part / sums[-1] for part in sums[:-1]]
+
+    def formula(self, x: Progress) -> Pair:
+        places = [0, *(x.place(share) for share in self.shares(x.b)), x.total]
+        pairs = [p.formula(x.section(places[i], places[i + 1])) for i, p in enumerate(self.profiles)]
+        return choose(x, places[1:-1], [p for p, _ in pairs]), choose(x, places[1:-1], [q for _, q in pairs])
+
+
+# ---- combinators
+
+
+@kind("profile.sum")
+class Sum(Profile):
+    """The sum of profiles, added from left to right."""
+
+    parts: tuple[Profile, ...] = _fields.nodes("Profile")
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        total = self.parts[0].formula(x)[0]
+        for part in self.parts[1:]:
+            total = x.b.add(total, part.formula(x)[0])
+        return total, 1.0 - total
+
+
+@kind("profile.product")
+class Product(Profile):
+    """The product of profiles, multiplied from left to right."""
+
+    parts: tuple[Profile, ...] = _fields.nodes("Profile")
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        p, q = self.parts[0].formula(x)
+        for part in self.parts[1:]:
+            p2, q2 = part.formula(x)
+            p, q = b.mul(p, p2), b.add(q, b.mul(p, q2))
+        return p, q
+
+
+@kind("profile.power")
+class Power(Profile):
+    """A profile raised to a number."""
+
+    profile: Profile = _fields.node("Profile")
+    power: float = _fields.real()
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        p, _ = self.profile.formula(x)
+        value = raised(x.b, x.b.floats(p), self.power)
+        return value, 1.0 - value
+
+
+def raised(b: Builder, base: Term, power: Any) -> Term:
+    """base**power with a finite gradient where the base is 0 and the power positive."""
+    known = b.lift(power)
+    whole = known.op == "const" and float(known.args[0]).is_integer()
+    if b.branching or base.is_const or whole or known.op != "const" or known.args[0] < 0:
+        return b.pow(base, power)
+    zero = b.eq(base, 0.0)
+    return b.where(zero, 0.0, b.pow(b.where(zero, 1.0, base), power))
+
+
+@kind("profile.negative")
+class Negative(Profile):
+    """Minus a profile."""
+
+    profile: Profile = _fields.node("Profile")
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        p, _ = self.profile.formula(x)
+        return x.b.neg(p), 1.0 + p
+
+
+@kind("profile.bent", method="bent")
+class Bent(Profile):
+    """See :meth:`Profile.bent`."""
+
+    profile: Profile = _fields.node("Profile")
+    d: float = _fields.real(high=1.0, open_high=True)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        return bend(x.b, *map(x.b.lift, self.profile.formula(x)), self.d)
+
+
+@kind("profile.warped", method="warped")
+class Warped(Profile):
+    """See :meth:`Profile.warped`."""
+
+    profile: Profile = _fields.node("Profile")
+    k: float = _fields.positive()
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        b, rest = x.b, power_rest(x.reversed(), self.k)
+        done = power_of(x, x.u, x.done, self.k)
+        return self.profile.formula(Progress(b, done, rest, b.lift(1.0), stepped=False))
+
+
+@kind("profile.reversed", method="reversed")
+class Reversed(Profile):
+    """See :meth:`Profile.reversed`."""
+
+    profile: Profile = _fields.node("Profile")
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        return self.profile.formula(x.reversed())
+
+
+@kind("profile.mirrored", method="mirrored")
+class Mirrored(Profile):
+    """See :meth:`Profile.mirrored`."""
+
+    profile: Profile = _fields.node("Profile")
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        return self.profile.formula(x.mirrored())
+
+
+@kind("profile.delayed", method="delayed")
+class Delayed(Profile):
+    """See :meth:`Profile.delayed`."""
+
+    profile: Profile = _fields.node("Profile")
+    share: float = _fields.real(low=0.0, high=1.0)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        b, place = x.b, x.place(self.share)
+        if b.lift(place).equals(x.total.value if x.total.value is not None else float("nan")):
+            early = self.profile.formula(Progress(b, b.lift(0), x.total, x.total, x.stepped))
+            late = self.profile.formula(Progress(b, x.total, b.lift(0), x.total, x.stepped))
+            return tuple(b.where(b.eq(x.left, 0), q, p) for p, q in zip(early, late, strict=True))  # type: ignore[return-value]
+        return self.profile.formula(x.section(place, x.total))
+
+
+@kind("profile.normalised", method="normalised")
+class Normalised(Profile):
+    """See :meth:`Profile.normalised`."""
+
+    profile: Profile = _fields.node("Profile")
+
+    def validate(self) -> None:
+        from lrsched._node import holds_arrays
+
+        if not holds_arrays(self.profile) and self.profile(0.0) == self.profile(1.0):
+            fail(self.where(), "profile", "one whose ends differ", self.profile)
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        p, q = self.profile.formula(x)
+        (p0, q0), (p1, q1) = (self.profile.formula(end) for end in ends_of(x))
+        span = b.lift(p0) - p1
+        down, up = (b.lift(p) - p1) / span, (b.lift(q) - q0) / span
+        start, stop = b.eq(x.done, 0), b.eq(x.left, 0)
+        return (
+            b.where(start, 1.0, b.where(stop, 0.0, down)),
+            b.where(start, 0.0, b.where(stop, 1.0, up)),
+        )
+
+
+def ends_of(x: Progress) -> tuple[Progress, Progress]:
+    """The same progress at its beginning and at its end."""
+    b = x.b
+    nothing = b.lift(0 if x.total.kind == "i" else 0.0)
+    return (
+        Progress(b, nothing, x.total, x.total, x.stepped),
+        Progress(b, x.total, nothing, x.total, x.stepped),
+    )
+
+
+@kind("profile.sampled_times", method="sampled")
+class SampledTimes(Profile):
+    """See :meth:`Profile.sampled`."""
+
+    profile: Profile = _fields.node("Profile")
+    times: int = _fields.count(low=1)
+    first, last = None, None
+
+    def formula(self, x: Progress) -> Pair:
+        b, times = x.b, x.b.lift(self.times)
+        index = x.index(times)
+        return self.profile.formula(Progress(b, index, b.sub(times, index), times, stepped=False))
+
+
+@kind("profile.sampled_at", method="sampled")
+class SampledAt(Profile):
+    """See :meth:`Profile.sampled`."""
+
+    profile: Profile = _fields.node("Profile")
+    at: tuple[float, ...] = _fields.reals(low=0.0, high=1.0, least=1)
+    first, last = None, None
+
+    def validate(self) -> None:
+        check_increasing(self.where(), "at", self.at)
+
+    def formula(self, x: Progress) -> Pair:
+        b = x.b
+        places = [x.place(self.at[i]) for i in range(len(self.at))]
+        pairs = []
+        for place in (0, *places):
+            done = b.lift(place)
+            pairs.append(self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped)))
+        return choose(x, places, [p for p, _ in pairs]), choose(x, places, [q for _, q in pairs])
+
+
+flat = Flat
+linear = Linear
+cosine = Cosine
+polynomial = Polynomial
+exponential = Exponential
+inverse_time = InverseTime
+rex = Rex
+tanh = Tanh
+one_minus_power = OneMinusPower
+knots = Knots
+pchip = Pchip
+staircase = Staircase

@@ -1,0 +1,143 @@
+"""What can be read off a schedule: ranges of values, boundaries, cycles, sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lrsched._errors import ScheduleError, check_count, check_real, fail
+from lrsched.compiler import lower
+
+__all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
+
+BLOCK = 16_384
+
+
+def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
+    """See :meth:`lrsched.Schedule.sample`."""
+    schedule.concrete("sampled on the host")
+    first, last = (0, start) if stop is None else (start, stop)
+    first = check_count("sample", "start", first)
+    last = check_count("sample", "stop" if stop is not None else "n", last)
+    if last < first:
+        fail("sample", "stop", f"an integer >= start, {first}", last)
+    if out is None:
+        out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
+    elif dtype is not None and np.dtype(dtype) != out.dtype:
+        fail("sample", "dtype", f"that of out, {out.dtype}", dtype)
+    elif not isinstance(out, np.ndarray) or out.shape != (last - first,) or out.dtype.kind != "f":
+        fail("sample", "out", f"a vector of {last - first} floats", out)
+    _fill(schedule, first, last, out)
+    return out
+
+
+def _float_type(dtype: Any) -> Any:
+    kind = np.dtype(dtype)
+    if kind.kind != "f":
+        fail("sample", "dtype", "a floating type", dtype)
+    return kind
+
+
+def _fill(schedule: Any, first: int, last: int, out: Any) -> None:
+    """Fill ``out`` piece by piece, each in blocks that stay in cache, with code made for that piece."""
+    kernels = Kernels(schedule)
+    with np.errstate(all="ignore"):
+        for begin, end in _spans(schedule, first, last):
+            kernel = kernels.between(begin, end)
+            for low in range(begin, end, BLOCK):
+                high = min(low + BLOCK, end)
+                out[low - first : high - first] = kernel(np.arange(low, high, dtype=np.float64))
+
+
+def _spans(schedule: Any, first: int, last: int) -> list[tuple[int, int]]:
+    """The range cut at the boundaries in it, unless they lie so close that cutting would not pay."""
+    cuts: list[int] = []
+    most = max(16, (last - first) // BLOCK)
+    for edge in schedule.edges(last):
+        if first < edge < last:
+            cuts.append(edge)
+            if len(cuts) > most:
+                return [(first, last)] if last > first else []
+    places = [first, *sorted(set(cuts)), last]
+    return [(a, b) for a, b in zip(places, places[1:], strict=False) if b > a]
+
+
+class Kernels:
+    """Functions of steps known to lie in a range."""
+
+    def __init__(self, schedule: Any) -> None:
+        from lrsched import targets
+
+        self.schedule, self.target = schedule, targets.table("numpy")
+
+    def between(self, begin: int, end: int) -> Any:
+        """The function for steps ``begin`` to ``end - 1``."""
+        from lrsched._clock import Clock
+
+        b = self.target.builder()
+        t = b.step(begin, end - 1)
+        root = b.floats(b.settled(self.schedule.formula(Clock(b, t, t))))
+        return self.target.load(*self.target.function(root))
+
+
+def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:
+    """See :meth:`lrsched.Schedule.boundaries`."""
+    schedule.concrete("read")
+    end = schedule.duration
+    if stop is not None:
+        end = min(end, check_count("boundaries", "stop", stop))
+    if end == math.inf:
+        end = _last_edge(schedule)
+    return tuple(sorted({int(edge) for edge in schedule.edges(end) if 0 < edge < end}))
+
+
+def _last_edge(schedule: Any) -> float:
+    """Infinity, for an infinite schedule that has finitely many boundaries; an error for the others."""
+    from lrsched._node import walk
+    from lrsched.combinators import Restarted
+    from lrsched.schedules import StepDecay
+
+    for node in walk(schedule):
+        if isinstance(node, StepDecay) or (isinstance(node, Restarted) and node.times is None):
+            raise ScheduleError("boundaries: this schedule never ends; say up to which step with stop=")
+    return math.inf
+
+
+def cycle_ends(schedule: Any, stop: Any) -> tuple[int, ...]:
+    """See :meth:`lrsched.Schedule.cycle_ends`."""
+    schedule.concrete("read")
+    end = min(schedule.duration, check_count("cycle_ends", "stop", stop))
+    if end == 0:
+        return ()
+    ends = schedule.cycles(end)
+    if ends is None:
+        return (int(schedule.duration) - 1,) if schedule.duration <= end else ()
+    return tuple(sorted({int(e) for e in ends if e < end}))
+
+
+def total(schedule: Any, n: Any) -> float:
+    """See :meth:`lrsched.Schedule.sum`."""
+    n = check_count("sum", "n", n)
+    parts = []
+    chunk = 64 * BLOCK
+    buffer = np.empty(min(n, chunk))
+    for low in range(0, n, chunk):
+        high = min(low + chunk, n)
+        parts.append(float(np.sum(sample(schedule, low, high, out=buffer[: high - low], dtype=None))))
+    return math.fsum(parts)
+
+
+def first_below(schedule: Any, x: Any, stop: Any) -> int | None:
+    """See :meth:`lrsched.Schedule.first_below`."""
+    bound = check_real("first_below", "x", x)
+    stop = check_count("first_below", "stop", stop)
+    low, size = 0, 1024
+    while low < stop:
+        high = min(low + size, stop)
+        below = np.flatnonzero(sample(schedule, low, high, out=None, dtype=None) < bound)
+        if below.size:
+            return low + int(below[0])
+        low, size = high, min(size * 4, 64 * BLOCK)
+    return None

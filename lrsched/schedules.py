@@ -1,0 +1,680 @@
+"""Schedules that are not made of other schedules: a value for every step, each with one formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched import _fields
+from lrsched._clock import Clock, Progress
+from lrsched._errors import fail
+from lrsched._fields import is_jax
+from lrsched._node import kind
+from lrsched._schedule import Schedule
+from lrsched.profiles import Linear, Profile, check_increasing
+
+if TYPE_CHECKING:
+    from lrsched._term import Builder, Term
+
+__all__ = [
+    "chebyshev_steps",
+    "constant",
+    "custom",
+    "exponential_decay",
+    "geometric",
+    "hold",
+    "inverse_sqrt",
+    "inverse_time_decay",
+    "multi_step",
+    "piecewise",
+    "power_decay",
+    "range_sweep",
+    "register",
+    "silver_steps",
+    "step_decay",
+    "table",
+    "warmup",
+]
+
+LINEAR = Linear()
+RHO = 1.0 + math.sqrt(2.0)
+
+
+def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
+    """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
+    b = x.b
+    start, end = b.floats(start), b.floats(end)
+    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
+    same = b.eq(start, end)
+    if same.op == "const" and same.args[0]:
+        return b.settled(start)
+    falling = _falls(b, start, end)
+    near, far = b.where(falling, end, start), b.where(falling, start, end)
+    value = b.add(b.mul(far - near, b.where(falling, p, q)), near)
+    return _with_exact_ends(x, profile, value, start, end, near, far)
+
+
+def _falls(b: Builder, start: Term, end: Term) -> Term:
+    """Whether a shape falls; known at once for plain numbers and for columns that agree."""
+    if all(t.op in ("const", "column") and t.lo > -math.inf for t in (start, end)):
+        if start.op == end.op == "column" or "column" in (start.op, end.op):
+            first, second = np.broadcast_arrays(_array(start), _array(end))
+            if np.all(first >= second):
+                return b.lift(True)
+            if np.all(first <= second):
+                return b.lift(False)
+            index = next(t.args[1] for t in (start, end) if t.op == "column")
+            return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)
+    return b.le(end, start)
+
+
+def _array(term: Term) -> Any:
+    return np.asarray(term.args[0], dtype=np.float64)
+
+
+def _with_exact_ends(
+    x: Progress, profile: Profile, value: Term, start: Term, end: Term, near: Term, far: Term
+) -> Term:
+    """The value, replaced at an end where rounding could move it off the number given."""
+    b = x.b
+    if not b.exact_ends and near.op == far.op == "const" and near.args[0] + (far.args[0] - near.args[0]) == far.args[0]:
+        return value
+    if profile.last == 0.0 and not (near is end and b.exact_ends is False):
+        value = b.where(b.eq(x.left, 0), end, value)
+    if profile.first == 1.0 and not (near is start and b.exact_ends is False):
+        value = b.where(b.eq(x.done, 0), start, value)
+    return value
+
+
+@kind("over", method="over")
+class Over(Schedule):
+    """A profile over a number of steps; see :meth:`lrsched.Profile.over`."""
+
+    profile: Profile = _fields.node("Profile")
+    steps: int = _fields.count()
+    start: float = _fields.real(1.0)
+    end: float = _fields.real(0.0)
+    endpoint: bool = _fields.static("flag", False, choices=(False, True))
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        last = clock.b.maximum(clock.b.lift(self.steps) - 1, 1) if self.endpoint else self.steps
+        return clock.finite(self.steps, lambda c: blend(c.progress(last), self.profile, self.start, self.end))
+
+
+@kind("warmup")
+class Warmup(Schedule):
+    """A rise ``start -> end`` over ``steps`` steps, held after: ``start + (end - start) * t / steps``.
+
+    ``warmup(w) >> s`` runs ``s`` after the rise; ``warmup(w) * s`` runs both on one clock.
+
+    Args:
+        steps: an integer >= 0, in updates.
+        start, end: the values before and after.
+        profile: the shape of the rise, turned upside down.
+        skip_zero: use (t + 1) / steps, so that the first update is not made with ``start``.
+
+    Raises:
+        ScheduleError: an argument is out of its range; names it and its value.
+
+    Example:
+        >>> from lrsched import warmup
+        >>> warmup(4).sample(6).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    steps: int = _fields.count()
+    start: float = _fields.real(0.0)
+    end: float = _fields.real(1.0)
+    profile: Profile = _fields.declare(_fields.Field("node", base="Profile"), LINEAR)
+    skip_zero: bool = _fields.static("flag", False, choices=(False, True))
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.steps, self._rise)
+
+    def _rise(self, clock: Clock) -> Term:
+        if self.skip_zero:
+            shifted = clock.since(-1)
+            return blend(shifted.within(False).progress(self.steps), self.profile, self.start, self.end)
+        return blend(clock.progress(self.steps), self.profile, self.start, self.end)
+
+
+@kind("constant")
+class Constant(Schedule):
+    """The same value for ever.
+
+    Example:
+        >>> from lrsched import constant
+        >>> constant(0.1)(10**9)
+        0.1
+    """
+
+    value: float = _fields.real()
+
+    @property
+    def duration(self) -> Any:
+        return math.inf
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.b.floats(self.value)
+
+
+@kind("hold")
+class Hold(Schedule):
+    """The same value for a number of steps.
+
+    Example:
+        >>> from lrsched import hold, linear
+        >>> (hold(2) >> linear().over(2)).sample(4).tolist()
+        [1.0, 1.0, 1.0, 0.5]
+    """
+
+    steps: int = _fields.count()
+    value: float = _fields.real(1.0)
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.b.floats(self.value)
+
+
+class _Endless(Schedule):
+    """What schedules without an end share."""
+
+    __slots__ = ()
+
+    @property
+    def duration(self) -> Any:
+        return math.inf
+
+
+def index_of(clock: Clock) -> Term:
+    """The local step as an integer."""
+    b = clock.b
+    if clock.plain:
+        return clock.own
+    scale, offset = b.lift(clock.scale), b.lift(clock.offset)
+    if scale.op == "const" and offset.op == "const" and scale.kind != "f" and offset.kind != "f":
+        from fractions import Fraction
+
+        ratio = 1 / Fraction(scale.args[0])
+        shift = Fraction(offset.args[0]) * ratio
+        common = math.lcm(ratio.denominator, shift.denominator)
+        times, back = int(ratio * common), int(shift * common)
+        if back == 0:
+            return b.muldiv(clock.own, times, common)
+        product = b.sub(b.mul(clock.own, times), back)
+        return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
+    return b.maximum(b.floor(b.div(b.floats(clock.own) - b.floats(offset), b.floats(scale))), 0)
+
+
+def time_of(clock: Clock) -> Term:
+    """The local time as a number: an integer where it can be."""
+    b = clock.b
+    if clock.plain:
+        return clock.at
+    from lrsched._clock import minus
+
+    return b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+
+
+@kind("multi_step")
+class MultiStep(_Endless):
+    """``gamma**k`` after k milestones; a milestone m takes effect at t >= m, and counts as often as it is given.
+
+    Example:
+        >>> from lrsched import multi_step
+        >>> multi_step([2, 3]).sample(4).tolist()
+        [1.0, 1.0, 0.1, 0.010000000000000002]
+    """
+
+    milestones: tuple[int, ...] = _fields.counts()
+    gamma: float = _fields.positive(0.1)
+
+    def validate(self) -> None:
+        check_sorted(self.where(), "milestones", self.milestones)
+
+    def formula(self, clock: Clock) -> Term:
+        b, size = clock.b, len(self.milestones)
+        index = piece_index(clock, self.milestones)
+        gamma = b.lift(self.gamma)
+        if gamma.op == "const":
+            return b.gather(np.array([gamma.args[0] ** k for k in range(size + 1)], dtype=np.float64), index)
+        return b.ipow(gamma, index)
+
+    def edges(self, stop: Any) -> list[int]:
+        return [int(m) for m in self.milestones]
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return MultiStep(tuple(round(m * ratio) for m in self.milestones), self.gamma)
+
+
+def check_sorted(where: str, argument: str, values: Any) -> None:
+    """Refuse a tuple of numbers that falls somewhere."""
+    if isinstance(values, tuple) and not any(map(is_jax, values)) and list(values) != sorted(values):
+        fail(where, argument, "in increasing order", values)
+
+
+def piece_index(clock: Clock, starts: Any) -> Term:
+    """How many of the local steps ``starts`` have come."""
+    b = clock.b
+    if any(map(is_jax, starts)) or is_jax(starts):
+        edges = [clock.edge(starts[i]) for i in range(len(starts))]
+        return b.search(_stacked(edges), clock.own)
+    edges = [clock.edge(n) for n in starts]
+    if any(not isinstance(e, int) for e in edges):
+        total = b.lift(0)
+        for edge in edges:
+            total = b.add(total, b.where(b.le(edge, clock.own), 1, 0))
+        return total
+    return b.search(np.array(edges, dtype=np.int64 if all(e < 2**63 for e in edges) else object), clock.own)
+
+
+def _stacked(values: list[Any]) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.stack([jnp.asarray(v if not hasattr(v, "args") else v.args[0]) for v in values])
+
+
+@kind("step_decay")
+class StepDecay(_Endless):
+    """``gamma**(t // every)``.
+
+    Example:
+        >>> from lrsched import step_decay
+        >>> step_decay(2, gamma=0.5).sample(5).tolist()
+        [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    every: int = _fields.count(low=1)
+    gamma: float = _fields.positive(0.1)
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.b.ipow(self.gamma, clock.b.floordiv(index_of(clock), self.every))
+
+    def edges(self, stop: Any) -> Any:
+        return range(self.every, math.ceil(stop), self.every)
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return StepDecay(max(1, round(self.every * ratio)), self.gamma)
+
+
+@kind("piecewise")
+class Piecewise(_Endless):
+    """Piecewise constant; made by :func:`piecewise`."""
+
+    starts: tuple[int, ...] = _fields.counts(label="boundaries")
+    values: tuple[float, ...] = _fields.reals(least=1)
+
+    def validate(self) -> None:
+        check_increasing(self.where(), "boundaries", self.starts)
+        if isinstance(self.values, tuple) and isinstance(self.starts, tuple):
+            if len(self.values) != len(self.starts) + 1:
+                fail(self.where(), "values", f"one more than the {len(self.starts)} boundaries", self.values)
+
+    def formula(self, clock: Clock) -> Term:
+        return read(clock.b, self.values, piece_index(clock, self.starts))
+
+    def edges(self, stop: Any) -> list[int]:
+        return [int(m) for m in self.starts]
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return Piecewise(tuple(round(m * ratio) for m in self.starts), self.values)
+
+
+def read(b: Builder, values: Any, index: Term) -> Term:
+    """values[index] for a tuple of numbers or a JAX array."""
+    if not is_jax(values):
+        values = _stacked(list(values)) if any(map(is_jax, values)) else np.array(values, dtype=np.float64)
+    return b.gather(values, index)
+
+
+@kind("exponential_decay")
+class ExponentialDecay(_Endless):
+    """``gamma**t``.
+
+    Example:
+        >>> from lrsched import exponential_decay
+        >>> exponential_decay(0.5).sample(3).tolist()
+        [1.0, 0.5, 0.25]
+    """
+
+    gamma: float = _fields.positive()
+
+    def formula(self, clock: Clock) -> Term:
+        t = time_of(clock)
+        return clock.b.ipow(self.gamma, t) if t.kind == "i" else clock.b.pow(self.gamma, t)
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return ExponentialDecay(self.gamma ** float(1 / ratio))
+
+
+@kind("inverse_time_decay")
+class InverseTimeDecay(_Endless):
+    """``1 / (1 + rate*t)``, rate >= 0 in 1/updates.
+
+    Example:
+        >>> from lrsched import inverse_time_decay
+        >>> inverse_time_decay(1.0).sample(3).tolist()
+        [1.0, 0.5, 0.3333333333333333]
+    """
+
+    rate: float = _fields.real(low=0.0)
+
+    def formula(self, clock: Clock) -> Term:
+        return 1.0 / (clock.b.floats(time_of(clock)) * clock.b.floats(self.rate) + 1.0)
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return InverseTimeDecay(float(self.rate / ratio))
+
+
+@kind("inverse_sqrt")
+class InverseSqrt(_Endless):
+    """``sqrt(timescale / max(t, timescale))``: 1 up to ``timescale`` steps, then falling. Vaswani et al. (2017).
+
+    Example:
+        >>> from lrsched import inverse_sqrt
+        >>> inverse_sqrt(4)(16)
+        0.5
+    """
+
+    timescale: float = _fields.positive()
+
+    def formula(self, clock: Clock) -> Term:
+        return decay_after(clock, self.timescale, clock.b.sqrt)
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return InverseSqrt(float(self.timescale * ratio))
+
+
+def decay_after(clock: Clock, timescale: Any, shape: Callable[[Term], Term]) -> Term:
+    """``shape(timescale / t)`` after ``timescale`` steps, 1 before."""
+    b, scale = clock.b, clock.b.floats(timescale)
+    t = b.floats(time_of(clock))
+    early = b.le(t, scale)
+    return b.where(early, 1.0, shape(b.minimum(scale / b.narrow(t, lo=scale), 1.0)))
+
+
+@kind("power_decay")
+class PowerDecay(_Endless):
+    """``(timescale / max(t, timescale))**power``: 1 up to ``timescale`` steps, then a power law.
+
+    Example:
+        >>> from lrsched import power_decay
+        >>> power_decay(4, power=1.0)(16)
+        0.25
+    """
+
+    timescale: float = _fields.positive()
+    power: float = _fields.positive()
+
+    def formula(self, clock: Clock) -> Term:
+        return decay_after(clock, self.timescale, lambda x: clock.b.pow(x, self.power))
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return PowerDecay(float(self.timescale * ratio), self.power)
+
+
+@kind("geometric")
+class Geometric(Schedule):
+    """A geometric ramp ``start * (end / start)**(t / steps)`` over ``steps`` steps; both ends are positive.
+
+    Example:
+        >>> from lrsched import geometric
+        >>> geometric(2, 1e-4, 1.0).sample(3).tolist()
+        [0.0001, 0.01, 1.0]
+    """
+
+    steps: int = _fields.count()
+    start: float = _fields.positive()
+    end: float = _fields.positive()
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.steps, self._ramp)
+
+    def _ramp(self, clock: Clock) -> Term:
+        b, x = clock.b, clock.progress(self.steps)
+        start, end = b.floats(self.start), b.floats(self.end)
+        range_ = b.log(end) - b.log(start)
+        late = b.le(x.left, x.done)
+        share = b.where(late, -(range_ * x.z), range_ * x.u)
+        value = b.mul(b.exp(share), b.where(late, end, start))
+        return b.where(b.eq(x.left, 0), end, value) if b.exact_ends else value
+
+
+@kind("table")
+class Table(Schedule):
+    """The values given, one a step; the last is held.
+
+    Args:
+        values: at least one number.
+        interpolate: between steps (of a stretched or real clock), draw straight lines.
+
+    Example:
+        >>> from lrsched import table
+        >>> table([3, 1, 2]).sample(4).tolist()
+        [3.0, 1.0, 2.0, 2.0]
+    """
+
+    values: tuple[float, ...] = _fields.reals(least=1)
+    interpolate: bool = _fields.static("flag", False, choices=(False, True))
+
+    @property
+    def duration(self) -> Any:
+        return len(self.values)
+
+    def formula(self, clock: Clock) -> Term:
+        b, size = clock.b, len(self.values)
+        index = b.minimum(index_of(clock.within(False)), size - 1)
+        value = read(b, self.values, index)
+        exact = clock.plain and clock.at.kind == "i"
+        if exact or not self.interpolate:
+            return value
+        following = read(b, self.values, b.minimum(index + 1, size - 1))
+        part = b.minimum(b.floats(time_of(clock)) - b.floats(index), 1.0)
+        return value * (1.0 - part) + following * part
+
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        sampled = [self.values[min(int(i / ratio), len(self.values) - 1)] for i in range(steps)]
+        return Table(tuple(sampled) or self.values[-1:], self.interpolate)
+
+
+@kind("silver_steps")
+class SilverSteps(Schedule):
+    """Silver step sizes ``1 + rho**(nu(t+1) - 1)``, rho = 1 + sqrt 2, nu the exponent of 2. Altschuler, Parrilo (2023).
+
+    Multiply by 1/L; stop after 2**k - 1 steps only.
+
+    Example:
+        >>> from lrsched import silver_steps
+        >>> [round(x, 3) for x in silver_steps(3).sample(3).tolist()]
+        [1.414, 2.0, 1.414]
+    """
+
+    steps: int = _fields.count()
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        levels = np.array([1.0 + RHO ** (k - 1) for k in range(64)])
+        return clock.finite(self.steps, lambda c: c.b.gather(levels, c.b.valuation(index_at(c) + 1)))
+
+
+def index_at(clock: Clock) -> Term:
+    """The step that the formula sees, as an integer."""
+    return clock.b.floor(clock.at) if clock.plain else index_of(clock)
+
+
+@kind("chebyshev_steps")
+class ChebyshevSteps(Schedule):
+    """Chebyshev step sizes ``1 / ((M+m)/2 - (M-m)/2 * cos((i+1/2)*pi/n))`` for a spectrum [m, M].
+
+    In the fractal order (n a power of 2) every prefix is stable. Agarwal, Goel and Zhang (2021).
+
+    Args:
+        steps: n, an integer >= 1, a power of 2 when fractal.
+        smallest, largest: m and M, positive.
+        fractal: reorder the steps so that no run of them diverges.
+
+    Example:
+        >>> from lrsched import chebyshev_steps
+        >>> [round(x, 4) for x in chebyshev_steps(4, 0.1, 1.0).sample(4).tolist()]
+        [7.4573, 1.0354, 2.6463, 1.3851]
+    """
+
+    steps: int = _fields.static("count", low=1)
+    smallest: float = _fields.positive()
+    largest: float = _fields.positive()
+    fractal: bool = _fields.static("flag", True, choices=(False, True))
+
+    def validate(self) -> None:
+        if self.fractal and self.steps & (self.steps - 1):
+            fail(self.where(), "steps", "a power of 2 in the fractal order", self.steps)
+        if not is_jax(self.smallest) and not is_jax(self.largest) and self.smallest > self.largest:
+            fail(self.where(), "smallest", f"at most largest, {self.largest!r}", self.smallest)
+
+    @property
+    def duration(self) -> Any:
+        return self.steps
+
+    def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, self.steps
+        order = fractal_order(n) if self.fractal else np.arange(n)
+        squares = np.sin((order + 0.5) * (np.pi / (2 * n))) ** 2
+        square = b.gather(squares, b.minimum(index_of(clock.within(False)), n - 1))
+        low, high = b.floats(self.smallest), b.floats(self.largest)
+        return 1.0 / (low + (high - low) * square)
+
+
+def fractal_order(n: int) -> Any:
+    """The order 0, n-1, ... in which Chebyshev steps stay stable; n is a power of 2."""
+    order = np.zeros(1, dtype=np.int64)
+    while len(order) < n:
+        order = np.stack([order, 2 * len(order) - 1 - order], axis=1).reshape(-1)
+    return order
+
+
+def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spacing: str = "geometric") -> Schedule:
+    """The rates of a learning-rate range test: ``smallest -> largest`` over ``steps`` steps. Smith (2017).
+
+    ``geometric(steps, smallest, largest)``, or ``linear().over(steps, smallest, largest)`` with ``spacing="linear"``.
+
+    Example:
+        >>> from lrsched import range_sweep
+        >>> range_sweep(1e-4, 1.0, 4)(2)
+        0.01
+    """
+    from lrsched._errors import check_choice
+
+    if check_choice("range_sweep", "spacing", spacing, ("geometric", "linear")) == "linear":
+        return LINEAR.over(steps, smallest, largest)
+    return Geometric(steps, smallest, largest)
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}
+
+
+def register(name: str, duration: int | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register ``f(xp, t, **numbers)`` as the formula of ``custom(name, **numbers)``.
+
+    Args:
+        name: the name under which it is stored and read back; register it before reading.
+        duration: number of steps, or None for ever.
+
+    The function takes an array namespace (``numpy`` or ``jax.numpy``), the steps and the numbers, and returns an
+    array of the same shape.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> @lrs.register("docs_sawtooth")
+        ... def sawtooth(xp, t, *, period):
+        ...     return 1.0 - xp.mod(t, period) / period
+        >>> lrs.custom("docs_sawtooth", period=4.0)(3)
+        0.25
+    """
+    from lrsched._errors import check_count
+
+    if not isinstance(name, str) or not name:
+        fail("register", "name", "a non-empty string", name, kind=True)
+    if duration is not None:
+        duration = check_count("register", "duration", duration)
+
+    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(function):
+            fail("register", "function", "a callable f(xp, t, **numbers)", function, kind=True)
+        FUNCTIONS[name] = (function, math.inf if duration is None else duration)
+        return function
+
+    return keep
+
+
+def custom(name: str, /, **numbers: Any) -> Schedule:
+    """A schedule computed by a function registered with :func:`register`; its numbers are named arguments."""
+    return Custom(name, tuple(numbers.items()))
+
+
+@kind("custom")
+class Custom(Schedule):
+    """A registered function of the step; made by :func:`custom`."""
+
+    name: str = _fields.static("str")
+    numbers: tuple[tuple[str, float], ...] = _fields.numbers()
+
+    def validate(self) -> None:
+        if self.name not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS)) or "none yet"
+            fail(self.where(), "name", f"registered with lrsched.register first (registered: {known})", self.name)
+
+    @property
+    def duration(self) -> Any:
+        return FUNCTIONS[self.name][1]
+
+    def formula(self, clock: Clock) -> Term:
+        function, duration = FUNCTIONS[self.name]
+        if duration == math.inf:
+            return clock.b.call(function, time_of(clock), self.numbers)
+        return clock.finite(duration, lambda c: c.b.call(function, time_of(c), self.numbers))
+
+
+warmup = Warmup
+constant = Constant
+hold = Hold
+multi_step = MultiStep
+step_decay = StepDecay
+def piecewise(boundaries: Any, values: Any) -> Schedule:
+    """Piecewise constant: ``values[i]`` from step ``boundaries[i-1]`` on; one value more than boundaries.
+
+    Example:
+        >>> from lrsched import piecewise
+        >>> piecewise([2, 3], [1, 0.5, 0.1]).sample(4).tolist()
+        [1.0, 1.0, 0.5, 0.1]
+    """
+    return Piecewise(boundaries, values)
+
+
+exponential_decay = ExponentialDecay
+inverse_time_decay = InverseTimeDecay
+inverse_sqrt = InverseSqrt
+power_decay = PowerDecay
+geometric = Geometric
+table = Table
+silver_steps = SilverSteps
+chebyshev_steps = ChebyshevSteps

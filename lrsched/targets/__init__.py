@@ -1,0 +1,54 @@
+"""Targets: how each operation is written or run, one table each, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lrsched._errors import ScheduleError, fail
+from lrsched._term import OPERATIONS
+
+__all__ = ["BUILTIN", "names", "register_target", "table"]
+
+BUILTIN = ("python", "numpy", "jax", "c")
+REGISTERED: dict[str, Any] = {}
+
+
+def names() -> list[str]:
+    """The targets there are."""
+    return [*BUILTIN, *REGISTERED]
+
+
+def table(name: str) -> Any:
+    """The target of that name."""
+    if name in REGISTERED:
+        return REGISTERED[name]
+    if name not in BUILTIN:
+        fail("compile", "target", "one of " + ", ".join(map(repr, names())), name)
+    try:
+        return importlib.import_module(f"lrsched.targets._{name}").TARGET
+    except ImportError as error:
+        raise ScheduleError(f"compile: the target {name!r} needs a package that is not installed ({error})") from error
+
+
+def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
+    """Add a target for :func:`lrsched.compile`: a function of arrays for every operation.
+
+    Args:
+        name: the new target's name.
+        table: a callable for each name in ``lrsched.targets.OPERATIONS``.
+
+    Raises:
+        ScheduleError: the name is taken, or an operation is missing; names those that are.
+    """
+    from lrsched.targets._calls import CallTarget
+
+    if not isinstance(name, str) or not name:
+        fail("register_target", "name", "a non-empty string", name, kind=True)
+    if name in BUILTIN:
+        fail("register_target", "name", "a name that is not built in", name)
+    missing = sorted(set(OPERATIONS) - set(table))
+    if missing:
+        raise ScheduleError(f"register_target: the table of {name!r} lacks {', '.join(missing)}")
+    REGISTERED[name] = CallTarget(name, dict(table))

@@ -1,0 +1,1 @@
+"""Plain C; see :func:`lrsched.compiler.source`."""

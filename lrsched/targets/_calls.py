@@ -1,0 +1,63 @@
+"""Targets whose operations are functions of arrays: every operation is a call, both sides of a condition run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lrsched._emit import Dialect, emit, plain_number
+from lrsched._term import Builder, Term
+
+__all__ = ["CallTarget"]
+
+
+class CallTarget:
+    """Generates a function that calls the operations of a table by name."""
+
+    def __init__(self, name: str, table: Mapping[str, Callable[..., Any]], limit: int = 2**53) -> None:
+        self.name, self.operations, self.limit = name, table, limit
+        templates = {op: f"{op}({', '.join('{%d}' % i for i in range(_arity(op)))})" for op in table}
+        templates["call"] = "call({0}, {1}, {2})"
+        templates["real"] = templates.get("real", "{0}")
+        self.dialect = Dialect(templates, number=plain_number)
+
+    @property
+    def templates(self) -> Mapping[str, Any]:
+        """How each operation is written."""
+        return self.dialect.templates
+
+    def builder(self, real_steps: bool = False) -> Builder:
+        """A builder of terms for this target."""
+        return Builder(branching=False, limit=self.limit, real_steps=real_steps, exact_ends=True)
+
+    def function(self, root: Term, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
+        """The source of a function that returns ``root``, and the objects it needs from outside the source."""
+        code = emit(root, self.dialect)
+        lines = [f"def {name}(t):", *([guard] if guard else []), *code.lines]
+        return "\n".join(lines) + "\n", code.objects
+
+    def load(self, source: str, objects: Mapping[str, Any], name: str = "schedule") -> Callable[[Any], Any]:
+        """The function that the source defines."""
+        space: dict[str, Any] = {"inf": float("inf"), "nan": float("nan"), **self.operations, **objects}
+        exec(compile(source, f"<lrsched {self.name}>", "exec"), space)
+        loaded: Callable[[Any], Any] = space[name]
+        return loaded
+
+    def table(self, values: Any) -> Any:
+        """An array of constants as this target wants it."""
+        return values
+
+
+@functools.cache
+def _arity(op: str) -> int:
+    from lrsched._term import OPERATIONS
+
+    return len(OPERATIONS[op][0])
+
+
+def is_table(value: object) -> bool:
+    """Whether an object of the source is an array of constants."""
+    return isinstance(value, np.ndarray)

@@ -1,0 +1,283 @@
+"""JAX on arrays and tracers: float32 (float64 under x64), integer steps, nothing but elementwise operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from lrsched._term import Builder, Term
+from lrsched.targets._calls import CallTarget
+
+HIGH = 16
+
+
+def real_type() -> Any:
+    """The type that schedules compute in: float32, or float64 under x64."""
+    return jnp.result_type(float)
+
+
+def int_type() -> Any:
+    """The type of steps: int32, or int64 under x64."""
+    return jnp.result_type(int)
+
+
+def _real(a: Any) -> Any:
+    return jnp.asarray(a).astype(real_type())
+
+
+def _search(thresholds: Any, t: Any) -> Any:
+    """Counts of thresholds passed, by a tree of counts of 32 where there are many."""
+    thresholds = jnp.asarray(_fitting(thresholds))
+    t = jnp.asarray(t)
+    count = thresholds.shape[0]
+    if count <= 32:
+        return _count(thresholds, t)
+    width = 32
+    rows = -(-count // width)
+    limit = jnp.iinfo(thresholds.dtype).max
+    padded = jnp.concatenate([thresholds, jnp.full(rows * width - count, limit, thresholds.dtype)])
+    table = padded.reshape(rows, width)
+    row = jnp.minimum(_search_many(table[:, 0][1:], t), rows - 1) if rows > 1 else jnp.zeros_like(t)
+    chosen = table.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
+    inside = jnp.sum((chosen <= t[..., None]), axis=-1, dtype=int_type())
+    return jnp.minimum(row * width + inside, count)
+
+
+def _search_many(thresholds: Any, t: Any) -> Any:
+    return _search(thresholds, t)
+
+
+def _count(thresholds: Any, t: Any) -> Any:
+    return jnp.sum(thresholds <= jnp.asarray(t)[..., None], axis=-1, dtype=int_type())
+
+
+def _fitting(table: Any) -> Any:
+    """Integers as the clock's integers, held at the largest where they are beyond it."""
+    if isinstance(table, np.ndarray):
+        if table.dtype.kind in "iuO":
+            info = np.iinfo(int_type())
+            return np.clip(table, info.min, info.max).astype(int_type())
+        return table.astype(real_type())
+    return table
+
+
+def _gather(table: Any, index: Any) -> Any:
+    table = jnp.asarray(_fitting(table))
+    return table.at[jnp.asarray(index).astype(jnp.uint32)].get(mode="promise_in_bounds")
+
+
+def _mul32(a: Any, b: Any) -> tuple[Any, Any]:
+    """The 64-bit product of two unsigned 32-bit numbers, as (high, low)."""
+    mask = jnp.uint32(0xFFFF)
+    a0, a1, b0, b1 = a & mask, a >> HIGH, b & mask, b >> HIGH
+    low, m1, m2 = a0 * b0, a1 * b0, a0 * b1
+    middle = (low >> HIGH) + (m1 & mask) + (m2 & mask)
+    high = a1 * b1 + (m1 >> HIGH) + (m2 >> HIGH) + (middle >> HIGH)
+    return high, (middle << HIGH) | (low & mask)
+
+
+def _muldiv(t: Any, times: Any, over: Any) -> Any:
+    """floor(t * times / over) with a 64-bit product; an estimate in floats, corrected exactly."""
+    if int_type() == jnp.int64:
+        return (jnp.asarray(t, jnp.int64) * times) // over
+    t, times, over = (jnp.asarray(x).astype(jnp.uint32) for x in (t, times, over))
+    high, low = _mul32(t, times)
+    quotient = jnp.zeros_like(high * over)
+    for _ in range(3):
+        back_high, back_low = _mul32(quotient, over)
+        left_low = low - back_low
+        left_high = high - back_high - (low < back_low).astype(jnp.uint32)
+        negative = left_high >> 31 == 1
+        size = jnp.where(negative, 0.0, left_high.astype(jnp.float32) * 2.0**32 + left_low.astype(jnp.float32))
+        step = (size / over.astype(jnp.float32) * (1.0 - 2.0**-20)).astype(jnp.uint32)
+        quotient = quotient + step
+    for _ in range(2):
+        back_high, back_low = _mul32(quotient, over)
+        left_low = low - back_low
+        left_high = high - back_high - (low < back_low).astype(jnp.uint32)
+        more = (left_high > 0) | (left_low >= over)
+        quotient = quotient + more.astype(jnp.uint32)
+    return quotient.astype(int_type())
+
+
+def _mix(x: Any) -> Any:
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def _noise(seed: Any, t: Any) -> Any:
+    if isinstance(seed, int):
+        low, high = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
+    else:
+        low, high = _words(seed)
+        high = high ^ jnp.uint32(0x9E3779B9)
+    t_low, t_high = _words(t)
+    x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ high)
+    return (x >> 8).astype(real_type()) * 2.0**-23 - 1.0
+
+
+def _words(x: Any) -> tuple[Any, Any]:
+    x = jnp.asarray(x)
+    if x.dtype.itemsize == 8:
+        return (x & 0xFFFFFFFF).astype(jnp.uint32), (x >> 32).astype(jnp.uint32)
+    return x.astype(jnp.uint32), jnp.uint32(0)
+
+
+def _valuation(t: Any) -> Any:
+    t = jnp.asarray(t)
+    return lax.population_count((t & -t) - 1)
+
+
+def _share(x: Any, n: Any) -> Any:
+    return jnp.round(jnp.asarray(x) * n).astype(int_type())
+
+
+def _sin(a: Any) -> Any:
+    return jnp.maximum(jnp.sin(a), 0.0) if _known_positive(a) else jnp.sin(a)
+
+
+def _known_positive(a: Any) -> bool:
+    return True
+
+
+def _log1p(a: Any) -> Any:
+    """Kahan's form, since XLA's own loses digits under x64."""
+    if real_type() != jnp.float64:
+        return jnp.log1p(a)
+    one_plus = 1.0 + a
+    near = one_plus == 1.0
+    safe = jnp.where(near | (one_plus <= 0), 2.0, one_plus)
+    value = jnp.log(safe) * (a / (safe - 1.0))
+    return jnp.where(near, a, jnp.where(one_plus <= 0, jnp.log(one_plus), value))
+
+
+def _ipow(base: Any, exponent: Any) -> Any:
+    base = jnp.asarray(base, real_type()) if not isinstance(base, float) else base
+    if real_type() == jnp.float64:
+        return jnp.power(base, _real(exponent))
+    if isinstance(base, float):
+        return _split_power(np.log2(np.longdouble(base)), exponent)
+    return jnp.power(base, _real(exponent))
+
+
+def _split_power(logarithm: Any, exponent: Any) -> Any:
+    """2**(L * n) for a constant L and integers n: exact products of 8-bit parts of L and 12-bit parts of n."""
+    parts, rest = [], logarithm
+    scale = 2.0 ** np.floor(np.log2(abs(float(logarithm)))) if logarithm else 1.0
+    for i in range(6):
+        unit = scale * 2.0 ** (-8 * i - 7)
+        part = np.trunc(rest / unit) * unit
+        parts.append(float(part))
+        rest = rest - part
+    n = jnp.asarray(exponent).astype(jnp.int32)
+    digits = [(n & 0xFFF), (n >> 12) & 0xFFF, (n >> 24)]
+    whole, fraction = 0.0, 0.0
+    for j, digit in enumerate(digits):
+        for part in parts:
+            product = digit.astype(jnp.float32) * jnp.float32(part * 2.0 ** (12 * j))
+            near = jnp.round(product)
+            whole, fraction = whole + near, fraction + (product - near)
+    whole = jnp.clip(whole, -200.0, 200.0)
+    return jnp.exp2(fraction) * jnp.exp2(whole)
+
+
+def _checked(wrong: Any, value: Any) -> Any:
+    return jnp.where(wrong, jnp.nan, value)
+
+
+def _call(function: Any, t: Any, **numbers: Any) -> Any:
+    return function(jnp, t, **numbers)
+
+
+def _floor(a: Any) -> Any:
+    return jnp.floor(a).astype(int_type())
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    return jnp.where(condition, yes, no)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "neg": lambda a: -a,
+    "minimum": jnp.minimum,
+    "maximum": jnp.maximum,
+    "floordiv": lambda a, b: lax.div(*_pair(a, b)),
+    "mod": lambda a, b: lax.rem(*_pair(a, b)),
+    "muldiv": _muldiv,
+    "floor": _floor,
+    "real": _real,
+    "div": lambda a, b: a / b,
+    "sqrt": jnp.sqrt,
+    "exp": jnp.exp,
+    "expm1": jnp.expm1,
+    "log": jnp.log,
+    "log1p": _log1p,
+    "sin": _sin,
+    "pow": jnp.power,
+    "ipow": _ipow,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "eq": lambda a, b: a == b,
+    "where": _where,
+    "search": _search,
+    "gather": _gather,
+    "noise": _noise,
+    "valuation": _valuation,
+    "share": _share,
+    "checked": _checked,
+    "call": _call,
+}
+
+
+def _pair(a: Any, b: Any) -> tuple[Any, Any]:
+    a, b = jnp.broadcast_arrays(jnp.asarray(a, int_type()), jnp.asarray(b, int_type()))
+    return a, b
+
+
+class JaxTarget(CallTarget):
+    """Generates a function of an array of steps or a tracer."""
+
+    def __init__(self) -> None:
+        super().__init__("jax", OPERATIONS)
+
+    def builder(self, real_steps: bool = False) -> Builder:
+        """A builder of terms for the integers that JAX has now."""
+        limit = int(jnp.iinfo(int_type()).max)
+        return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True)
+
+    def constants(self, op: str, values: list[Any], limit: int) -> Any:
+        """An operation on constants of which some are JAX values."""
+        kinds = [self._lifted(v, limit) for v in values]
+        return jnp.asarray(OPERATIONS[op](*kinds))
+
+    def _lifted(self, value: Any, limit: int) -> Any:
+        if isinstance(value, np.ndarray):
+            return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
+            return float(value)
+        return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
+
+    def run(self, function: Callable[[Any], Any], t: Any) -> Any:
+        """The generated function on steps of any integer or real type; negative steps count as 0."""
+        t = jnp.asarray(t)
+        if t.dtype.kind == "u":
+            t = jnp.minimum(t, jnp.asarray(jnp.iinfo(int_type()).max).astype(t.dtype))
+        if t.dtype.kind in "iu":
+            steps = jnp.maximum(t.astype(int_type()), 0)
+        else:
+            steps = jnp.maximum(t.astype(real_type()), 0.0)
+        value = jnp.asarray(function(steps))
+        return jnp.broadcast_to(value.astype(real_type()), t.shape)
+
+
+TARGET = JaxTarget()
+_ = (Mapping, Term)

@@ -1,0 +1,115 @@
+"""NumPy on arrays of steps: integers are kept as float64, exactly up to 2**53."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lrsched._errors import ScheduleError
+from lrsched.targets._calls import CallTarget
+
+
+def _search(thresholds: Any, t: Any) -> Any:
+    return np.searchsorted(thresholds, t, side="right").astype(np.float64)
+
+
+def _gather(table: Any, index: Any) -> Any:
+    return table[np.asarray(index).astype(np.intp)]
+
+
+def _mix(x: Any) -> Any:
+    x = (x ^ (x >> np.uint64(16))) * np.uint64(0x7FEB352D) & np.uint64(0xFFFFFFFF)
+    x = (x ^ (x >> np.uint64(15))) * np.uint64(0x846CA68B) & np.uint64(0xFFFFFFFF)
+    return x ^ (x >> np.uint64(16))
+
+
+def _noise(seed: int, t: Any) -> Any:
+    step = np.asarray(t).astype(np.uint64)
+    low, high = np.uint64(seed & 0xFFFFFFFF), np.uint64((seed >> 32) ^ 0x9E3779B9)
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    x = _mix(_mix(_mix(_mix(step & mask) ^ (step >> half)) ^ low) ^ high)
+    return (x >> np.uint64(8)).astype(np.float64) * 2.0**-23 - 1.0
+
+
+def _muldiv(t: Any, times: Any, over: Any) -> Any:
+    """floor(t * times / over) without overflow: whole parts first, then what is left of each."""
+    flat = np.asarray(t, dtype=np.float64)
+    results = [int(x) * int(times) // int(over) for x in flat.ravel()] if _wide(flat, times) else None
+    if results is not None:
+        return np.array(results, dtype=np.float64).reshape(flat.shape)
+    return (flat.astype(np.int64) * int(times) // int(over)).astype(np.float64)
+
+
+def _wide(t: Any, times: Any) -> bool:
+    return bool(t.size) and float(t.max()) * float(times) >= 2.0**62
+
+
+def _valuation(t: Any) -> Any:
+    step = np.asarray(t).astype(np.int64)
+    return np.log2((step & -step).astype(np.float64))
+
+
+def _checked(wrong: Any, value: Any) -> Any:
+    if np.any(wrong):
+        raise ScheduleError("the step is past the end of the schedule, which is an error by its policy")
+    return value
+
+
+def _ipow(base: Any, exponent: Any) -> Any:
+    return np.power(np.asarray(base, dtype=np.float64), exponent)
+
+
+def _call(function: Any, t: Any, **numbers: Any) -> Any:
+    return np.asarray(function(np, np.asarray(t, dtype=np.float64), **numbers), dtype=np.float64)
+
+
+OPERATIONS = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "neg": np.negative,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "floordiv": np.floor_divide,
+    "mod": np.mod,
+    "muldiv": _muldiv,
+    "floor": np.floor,
+    "real": lambda a: a,
+    "div": np.divide,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sin": np.sin,
+    "pow": np.power,
+    "ipow": _ipow,
+    "lt": np.less,
+    "le": np.less_equal,
+    "eq": np.equal,
+    "where": np.where,
+    "search": _search,
+    "gather": _gather,
+    "noise": _noise,
+    "valuation": _valuation,
+    "share": lambda x, n: np.round(x * n),
+    "checked": _checked,
+    "call": _call,
+}
+
+
+class NumpyTarget(CallTarget):
+    """Generates a function of an array of steps."""
+
+    def __init__(self) -> None:
+        super().__init__("numpy", OPERATIONS)
+        infix = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
+        templates = dict(self.dialect.templates) | {op: f"({{0}} {sign} {{1}})" for op, sign in infix.items()}
+        templates |= {"neg": "(-{0})", "real": "{0}", "call": "call({0}, {1}, {2})"}
+        self.dialect = type(self.dialect)(templates, number=self.dialect.number)
+
+
+TARGET = NumpyTarget()
+assert math.inf

@@ -1,0 +1,231 @@
+"""Plain Python on one number: source text that needs nothing but ``math``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lrsched._emit import Dialect, emit, plain_number
+from lrsched._term import Builder, Term
+
+INF = float("inf")
+
+HELPERS = {
+    "step": '''
+def step(t):
+    """A step that is no plain int, as a float; raises for what is no step."""
+    if isinstance(t, bool) or not (hasattr(t, "__float__") or hasattr(t, "__index__")):
+        raise TypeError(f"step must be a number >= 0, got {t!r}")
+    number = float(t)
+    if not 0.0 <= number < inf:
+        raise ValueError(f"step must be a finite number >= 0, got {t!r}")
+    return int(t) if number == int(number) else number
+''',
+    "divide": '''
+def divide(a, b):
+    if b != 0:
+        return a / b
+    return nan if a == 0 or a != a else copysign(inf, a) * copysign(1.0, b)
+''',
+    "power": '''
+def power(a, b):
+    try:
+        return pow(a, b)
+    except OverflowError:
+        return -inf if a < 0 and b % 2 == 1 else inf
+    except ValueError:
+        return inf if a == 0 else nan
+''',
+    "exponential": '''
+def exponential(a):
+    return exp(a) if a < 709.0 else (inf if a > 709.782712893384 else exp(a)) if a == a else a
+''',
+    "exponential_rest": '''
+def exponential_rest(a):
+    return expm1(a) if a < 709.0 else (inf if a > 709.782712893384 else expm1(a)) if a == a else a
+''',
+    "logarithm": '''
+def logarithm(a):
+    return log(a) if a > 0 else -inf if a == 0 else nan
+''',
+    "logarithm_rest": '''
+def logarithm_rest(a):
+    return log1p(a) if a > -1 else -inf if a == -1 else nan
+''',
+    "root": '''
+def root(a):
+    return sqrt(a) if a >= 0 else nan
+''',
+    "sine": '''
+def sine(a):
+    return sin(a) if -inf < a < inf else nan
+''',
+    "smaller": '''
+def smaller(a, b):
+    return a if a < b or a != a else b
+''',
+    "larger": '''
+def larger(a, b):
+    return a if a > b or a != a else b
+''',
+    "search": '''
+def search(starts, t):
+    low, high = 0, len(starts)
+    while low < high:
+        middle = (low + high) // 2
+        if t < starts[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+''',
+    "mix": '''
+def mix(x):
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    return x ^ (x >> 16)
+''',
+    "noise": '''
+def noise(seed, t):
+    x = mix(mix(mix(mix(t & 0xFFFFFFFF) ^ (t >> 32)) ^ (seed & 0xFFFFFFFF)) ^ (seed >> 32) ^ 0x9E3779B9)
+    return (x >> 8) * 1.1920928955078125e-07 - 1.0
+''',
+    "checked": '''
+def checked(wrong, value):
+    if wrong:
+        raise ValueError("the step is past the end of the schedule, which is an error by its policy")
+    return value
+''',
+}
+NEEDS = {"noise": ("mix",)}
+MATH = ("copysign", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
+
+
+def _call(name: str, operand: str = "{0}") -> str:
+    return f"{name}({operand})"
+
+
+def _finite(term: Term) -> bool:
+    return term.lo > -INF and term.hi < INF
+
+
+def _div(term: Term) -> str:
+    low, high = term.args[1].lo, term.args[1].hi
+    return "({0} / {1})" if low > 0 or high < 0 else "divide({0}, {1})"
+
+
+def _pow(term: Term) -> str:
+    base, power = term.args
+    safe = base.lo >= 0 and base.hi <= 1 and power.lo >= 0
+    return "({0} ** {1})" if safe else "power({0}, {1})"
+
+
+def _extreme(sign: str, name: str) -> Any:
+    return lambda term: (
+        f"({{0}} if {{0}} {sign} {{1}} else {{1}})" if all(map(_finite, term.args)) else f"{name}({{0}}, {{1}})"
+    )
+
+
+def _search(term: Term) -> str:
+    thresholds = term.args[0]
+    if len(thresholds) <= 3:
+        return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in thresholds) + ")"
+    return "search({0}, {1})"
+
+
+TEMPLATES: dict[str, Any] = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": "({0} * {1})",
+    "neg": "(-{0})",
+    "minimum": _extreme("<", "smaller"),
+    "maximum": _extreme(">", "larger"),
+    "floordiv": "({0} // {1})",
+    "mod": "({0} % {1})",
+    "muldiv": "({0} * {1} // {2})",
+    "floor": "floor({0})",
+    "real": "{0}",
+    "div": _div,
+    "sqrt": lambda term: "sqrt({0})" if term.args[0].lo >= 0 else "root({0})",
+    "exp": lambda term: "exp({0})" if term.args[0].hi < 700 else "exponential({0})",
+    "expm1": lambda term: "expm1({0})" if term.args[0].hi < 700 else "exponential_rest({0})",
+    "log": lambda term: "log({0})" if term.args[0].lo > 0 else "logarithm({0})",
+    "log1p": lambda term: "log1p({0})" if term.args[0].lo > -1 else "logarithm_rest({0})",
+    "sin": lambda term: "sin({0})" if _finite(term.args[0]) else "sine({0})",
+    "pow": _pow,
+    "ipow": _pow,
+    "lt": "({0} < {1})",
+    "le": "({0} <= {1})",
+    "eq": "({0} == {1})",
+    "where": "({1} if {0} else {2})",
+    "search": _search,
+    "gather": "{0}[{1}]",
+    "noise": "noise({0}, {1})",
+    "valuation": "(({0} & -{0}).bit_length() - 1)",
+    "share": "round({0} * {1})",
+    "checked": "checked({0}, {1})",
+    "call": "float({0}(numpy, numpy.float64({1}), {2}))",
+}
+DIALECT = Dialect(
+    TEMPLATES,
+    branching=True,
+    number=plain_number,
+    twice=frozenset({"minimum", "maximum", "search", "valuation"}),
+)
+
+
+class PythonTarget:
+    """Generates a function of one step."""
+
+    name = "python"
+    templates = TEMPLATES
+    limit = 2**53
+
+    def builder(self, real_steps: bool = False) -> Builder:
+        """A builder of terms for this target."""
+        return Builder(branching=True, limit=self.limit, real_steps=real_steps)
+
+    def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
+        """The source of a function that returns ``root``, and the objects it needs from outside the source."""
+        code = emit(root, DIALECT)
+        lines = _guarded(code.lines, root)
+        objects = {k: v for k, v in code.objects.items() if not isinstance(v, np.ndarray)}
+        tables = "".join(f"{k} = {_tuple(v)}\n" for k, v in code.objects.items() if isinstance(v, np.ndarray))
+        body = "\n".join([f"def {name}(t):", guard, *lines]) + "\n"
+        return tables + body, objects
+
+
+def _tuple(values: Any) -> str:
+    return "(" + "".join(plain_number(v, "").strip("()") + ", " for v in values.tolist()).rstrip(" ") + ")"
+
+
+def _guarded(lines: list[str], root: Term) -> list[str]:
+    """The check for negative steps, inside the first branch where every negative step goes there."""
+    check = "if t < 0: raise ValueError(f\"step must be >= 0, got {t}\")"
+    first = root.b.step()
+    condition = root.args[0] if root.op == "where" else None
+    if condition is not None and condition.op in ("lt", "le") and condition.args[0] is first and lines[0].startswith("    if t <"):
+        return [lines[0], "        " + check, *lines[1:]]
+    return ["    " + check, *lines]
+
+
+def complete(text: str) -> str:
+    """The text with the imports and helpers that it uses in front."""
+    import re
+
+    used = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
+    helpers: list[str] = []
+    waiting = [name for name in HELPERS if re.search(rf"\b{name}\(", text)]
+    while waiting:
+        name = waiting.pop(0)
+        if HELPERS[name] not in helpers:
+            helpers.append(HELPERS[name])
+            waiting.extend(NEEDS.get(name, ()))
+            used |= set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", HELPERS[name]))
+    names = [name for name in MATH if name in used]
+    head = f"from math import {', '.join(names)}\n" if names else ""
+    return head + "\n".join([*(h for h in helpers), "", text.rstrip("\n") + "\n"]).lstrip("\n")
+
+
+TARGET = PythonTarget()

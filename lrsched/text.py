@@ -1,0 +1,463 @@
+"""Expressions as text, and text as expressions, without running any code."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lrsched._errors import ScheduleError, fail
+from lrsched._fields import field_of
+from lrsched._node import MAX_DEPTH, Node, names_of
+from lrsched._schedule import Schedule
+from lrsched.profiles import Profile
+
+__all__ = ["ParseError", "parse", "spell"]
+
+SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
+LONGEST = 20_000_000
+
+
+# ---- writing
+
+
+def spell(node: Node, level: int = 0) -> str:
+    """The expression that rebuilds a node, in parentheses where ``level`` binds tighter."""
+    name = node.kind_name.rpartition(".")[2]
+    writer = _OPERATORS.get(name)
+    text, own = writer(node) if writer else (_called(node), ATOM)
+    return f"({text})" if own < level else text
+
+
+def _number(node: Any) -> float | None:
+    """The number that a node is inside an operator, or None."""
+    if node.kind_name == "constant":
+        return float(node.value)
+    return float(node.level) if node.kind_name == "flat" else None
+
+
+def _operands(parts: Any, levels: list[int]) -> list[str]:
+    """Operands as text: numbers bare, but never two bare ones first."""
+    numbers = [_number(part) for part in parts]
+    spelled = []
+    for i, (part, number) in enumerate(zip(parts, numbers, strict=True)):
+        bare = number is not None and not (i == 0 and numbers[1] is not None)
+        spelled.append(repr(number) if bare else spell(part, levels[min(i, 1)]))
+    return spelled
+
+
+def _sequence(node: Any) -> tuple[str, int]:
+    return " >> ".join(spell(part, SUM) for part in node.parts), SHIFT
+
+
+def _sum(node: Any) -> tuple[str, int]:
+    texts = _operands(node.parts, [SUM, PRODUCT])
+    text = texts[0]
+    for part, operand in zip(node.parts[1:], texts[1:], strict=True):
+        negative = part.kind_name.endswith("negative")
+        if negative:
+            text += " - " + spell(next(iter(_only(part))), PRODUCT + 1)
+        elif operand.startswith("-") and _number(part) is not None:
+            text += " - " + operand[1:]
+        else:
+            text += " + " + operand
+    return text, SUM
+
+
+def _only(node: Any) -> tuple[Node]:
+    return (getattr(node, names_of(type(node))[0]),)
+
+
+def _product(node: Any) -> tuple[str, int]:
+    return " * ".join(_operands(node.parts, [PRODUCT, UNARY])), PRODUCT
+
+
+def _quotient(node: Any) -> tuple[str, int]:
+    return " / ".join(_operands((node.left, node.right), [PRODUCT, UNARY])), PRODUCT
+
+
+def _power(node: Any) -> tuple[str, int]:
+    return f"{spell(_only(node)[0], ATOM)} ** {node.power!r}", POWER
+
+
+def _negative(node: Any) -> tuple[str, int]:
+    return "-" + spell(_only(node)[0], UNARY), UNARY
+
+
+def _phases(node: Any) -> tuple[str, int]:
+    pairs = zip(node.weights, node.profiles, strict=True)
+    return "phases(" + ", ".join(f"({w!r}, {spell(p)})" for w, p in pairs) + ")", ATOM
+
+
+def _extreme(node: Any) -> tuple[str, int]:
+    return f"{node.kind_name}(" + ", ".join(_argument(part) for part in node.parts) + ")", ATOM
+
+
+def _custom(node: Any) -> tuple[str, int]:
+    return ", ".join([f"custom({node.name!r}", *(f"{k}={v!r}" for k, v in node.numbers)]) + ")", ATOM
+
+
+_OPERATORS: dict[str, Callable[[Any], tuple[str, int]]] = {
+    "sequence": _sequence,
+    "sum": _sum,
+    "product": _product,
+    "quotient": _quotient,
+    "power": _power,
+    "negative": _negative,
+    "phases": _phases,
+    "minimum": _extreme,
+    "maximum": _extreme,
+    "custom": _custom,
+}
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, Node):
+        number = _number(value)
+        return repr(number) if number is not None and isinstance(value, Schedule) else spell(value)
+    return repr(value)
+
+
+def _called(node: Node) -> str:
+    """``name(arguments)``, or ``child.method(arguments)``; defaults are left out."""
+    fields = node.__dataclass_fields__  # type: ignore[attr-defined]
+    names = list(names_of(type(node)))
+    head = node.kind_name
+    if node.method:
+        head = spell(getattr(node, names.pop(0)), ATOM) + "." + node.method
+    arguments = []
+    for name in names:
+        value, default = getattr(node, name), fields[name].default
+        required = default is dataclasses.MISSING
+        if required and node.method != "sampled":
+            arguments.append(_plain(value))
+        elif required or value != default or type(value) is not type(default):
+            label = field_of(type(node), name).label or name
+            arguments.append(f"{label}={_plain(value)}")
+    return f"{head}({', '.join(arguments)})"
+
+
+def _plain(value: Any) -> str:
+    return spell(value) if isinstance(value, Node) else repr(value)
+
+
+# ---- reading
+
+
+class ParseError(ScheduleError):
+    """Text that is no expression; ``position`` is the offset of the mistake in ``text``."""
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        line = text.count("\n", 0, position) + 1
+        column = position - (text.rfind("\n", 0, position) + 1) + 1
+        where = f"column {column}" if line == 1 else f"line {line}, column {column}"
+        super().__init__(f"parse: {message} (at {where})")
+        self.text, self.position = text, position
+
+
+TOKEN = re.compile(
+    r"""\s*(?:(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
+    |(?P<name>[A-Za-z_][A-Za-z_0-9]*)
+    |(?P<string>'[^'\\\n]*'|"[^"\\\n]*")
+    |(?P<sign>>>|\*\*|//|[-+*/().,=\[\]])
+    |(?P<end>\Z))""",
+    re.VERBOSE,
+)
+CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
+BINARY = {">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "**": POWER}
+PREFIXES = ("lrs", "lrsched", "recipes", "presets")
+
+
+def parse(text: str) -> Any:
+    """The schedule or profile that an expression in this library's names describes.
+
+    Only names of this library, its methods, numbers, strings, tuples and arithmetic are understood; nothing else is
+    run. A bare number is refused.
+
+    Args:
+        text: an expression, such as ``repr`` of a schedule.
+
+    Raises:
+        ParseError: (a ScheduleError) says what is wrong and where, with the nearest known name.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> lrs.parse("3e-4 * (warmup(500) >> cosine().over(9_500, end=1/10))")
+        0.0003 * (warmup(500) >> cosine().over(9500, end=0.1))
+    """
+    if not isinstance(text, str):
+        fail("parse", "text", "a string", text, kind=True)
+    if len(text) > LONGEST:
+        raise ScheduleError(f"parse: the text must have at most {LONGEST} characters, got {len(text)}")
+    value = _Parser(text).whole()
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ParseError("a bare number is no schedule; write constant(...)", text, 0)
+    raise ParseError("this is no schedule and no profile", text, 0)
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text, self.position, self.depth = text, 0, 0
+        self.kind, self.token, self.start = "", "", 0
+        self.next()
+
+    def error(self, message: str, position: int | None = None) -> ParseError:
+        return ParseError(message, self.text, self.start if position is None else position)
+
+    def next(self) -> None:
+        """Read one token."""
+        match = TOKEN.match(self.text, self.position)
+        if match is None:
+            blank = re.compile(r"\s*").match(self.text, self.position)
+            assert blank is not None
+            character = self.text[blank.end()]
+            what = "this string does not end" if character in "'\"" else f"unexpected character {character!r}"
+            raise self.error(what, blank.end())
+        self.kind = str(match.lastgroup)
+        self.token = match.group(self.kind)
+        self.start, self.position = match.start(self.kind), match.end()
+
+    def take(self, sign: str) -> bool:
+        """Whether the next token is ``sign``; if so, it is read."""
+        if self.kind != "sign" or self.token != sign:
+            return False
+        self.next()
+        return True
+
+    def expect(self, sign: str) -> None:
+        if not self.take(sign):
+            found = "the end of the text" if self.kind == "end" else repr(self.token)
+            raise self.error(f"expected {sign!r}, found {found}")
+
+    def whole(self) -> Any:
+        if self.kind == "end":
+            raise self.error("the text is empty")
+        value = self.expression(SHIFT)
+        if self.kind != "end":
+            raise self.error(f"unexpected {self.token!r}")
+        return value
+
+    def expression(self, level: int) -> Any:
+        """An expression whose operators bind at least as tight as ``level``."""
+        self.depth += 1
+        if self.depth > 3 * MAX_DEPTH:
+            raise self.error("the text is nested too deep")
+        value = self.unary(level)
+        pending: list[Any] = []
+        while self.kind == "sign" and BINARY.get(self.token, 0) >= level:
+            sign, position = self.token, self.start
+            self.next()
+            tighter = POWER if sign == "**" else BINARY[sign] + 1
+            right = self.expression(UNARY if sign == "**" else tighter)
+            if sign == ">>" and level == SHIFT:
+                pending.append((value, position)) if not pending else None
+                pending.append((right, position))
+                continue
+            value = self.combine(sign, value, right, position)
+        self.depth -= 1
+        return self.joined(pending) if pending else value
+
+    def joined(self, pending: list[Any]) -> Any:
+        """A long ``a >> b >> c`` as one sequence."""
+        for value, position in pending:
+            if not isinstance(value, Schedule):
+                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}", position)
+        return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
+
+    def unary(self, level: int) -> Any:
+        if self.kind == "sign" and self.token in "+-" and level <= POWER:
+            sign, position = self.token, self.start
+            self.next()
+            value = self.expression(UNARY)
+            if isinstance(value, bool) or not isinstance(value, Node | int | float):
+                raise self.error(f"{sign!r} needs a number or an expression", position)
+            return (-value if sign == "-" else value) if not isinstance(value, Node) or sign == "-" else value
+        return self.trailer(self.atom())
+
+    def atom(self) -> Any:
+        kind, token, start = self.kind, self.token, self.start
+        if kind == "number":
+            self.next()
+            return self.number(token, start)
+        if kind == "string":
+            self.next()
+            return token[1:-1]
+        if kind == "name":
+            self.next()
+            return self.named(token, start)
+        if self.take("("):
+            return self.tuple(")", start)
+        if self.take("["):
+            return list(_as_tuple(self.tuple("]", start)))
+        found = "the end of the text" if kind == "end" else repr(token)
+        raise self.error(f"expected an expression, found {found}")
+
+    def number(self, token: str, start: int) -> Any:
+        digits = token.replace("_", "")
+        if len(digits) > 400:
+            raise self.error("this number is too long", start)
+        return self.bounded(int(digits) if digits.isdigit() else float(digits), start)
+
+    def bounded(self, value: Any, position: int) -> Any:
+        if isinstance(value, complex) or abs(value) > (10**40 if isinstance(value, int) else 1.7e308) or value != value:
+            raise self.error("this number is too large", position)
+        return value
+
+    def tuple(self, closing: str, start: int) -> Any:
+        """What is in parentheses: an expression, or a tuple."""
+        items: list[Any] = []
+        comma = closing == "]"
+        while not self.take(closing):
+            if self.kind == "end":
+                raise self.error("this bracket is never closed", start)
+            items.append(self.expression(SHIFT))
+            if self.take(","):
+                comma = True
+            elif not (self.kind == "sign" and self.token == closing):
+                self.expect(closing)
+        return tuple(items) if comma or not items else items[0]
+
+    def named(self, name: str, start: int) -> Any:
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        while name in PREFIXES and self.take("."):
+            name, start = self.name_after_dot()
+        if self.kind != "sign" or self.token != "(":
+            raise self.error(self.unknown(name, functions()) if name not in functions() else f"{name!r} must be called: {name}(...)", start)
+        if name not in functions():
+            raise self.error(self.unknown(name, functions()), start)
+        return self.call(functions()[name], name, start)
+
+    def name_after_dot(self) -> tuple[str, int]:
+        if self.kind != "name":
+            raise self.error("expected a name after '.'")
+        name, start = self.token, self.start
+        self.next()
+        return name, start
+
+    def unknown(self, name: str, known: Any) -> str:
+        near = difflib.get_close_matches(name[:100], list(known), 1)
+        return f"unknown name {name[:100]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+    def trailer(self, value: Any) -> Any:
+        """Method calls after a value, and a power."""
+        while self.take("."):
+            name, start = self.name_after_dot()
+            if not isinstance(value, Node):
+                raise self.error(f"{_kind_of(value)} has no method {name[:100]!r}", start)
+            base = Schedule if isinstance(value, Schedule) else Profile
+            if name not in methods(base):
+                raise self.error(self.unknown(name, methods(base)), start)
+            value = self.call(getattr(value, name), name, start)
+        return value
+
+    def call(self, function: Callable[..., Any], name: str, start: int) -> Any:
+        self.expect("(")
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        while not self.take(")"):
+            if self.kind == "end":
+                raise self.error(f"the arguments of {name!r} are never closed", start)
+            key = self.keyword()
+            value = self.expression(SHIFT)
+            if key is None and keywords:
+                raise self.error("a positional argument follows a named one")
+            if key is None:
+                positional.append(value)
+            elif key in keywords:
+                raise self.error(f"the argument {key!r} is given twice")
+            else:
+                keywords[key] = value
+            if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
+                self.expect(")")
+        return self.made(lambda: self.bind(function, name, start)(*positional, **keywords), start, function, positional, keywords)
+
+    def bind(self, function: Callable[..., Any], name: str, start: int) -> Callable[..., Any]:
+        return function
+
+    def keyword(self) -> str | None:
+        match = re.compile(r"[A-Za-z_]\w*\s*=(?!=)").match(self.text, self.start) if self.kind == "name" else None
+        if match is None:
+            return None
+        name = self.token
+        self.next()
+        self.expect("=")
+        return name
+
+    def made(self, build: Callable[[], Any], position: int, function: Any = None, *arguments: Any) -> Any:
+        """What ``build`` returns, its errors placed in the text."""
+        try:
+            if function is not None:
+                inspect.signature(function).bind(*arguments[0], **arguments[1])
+            return build()
+        except ParseError:
+            raise
+        except (ScheduleError, TypeError) as error:
+            raise self.error(str(error), position) from None
+        except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
+            raise self.error(f"these arguments have no meaning: {error}", position) from None
+
+    def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
+        if isinstance(a, Node) or isinstance(b, Node):
+            if sign == "//":
+                raise self.error("'//' is for numbers only", position)
+            return self.made(lambda: _APPLY[sign](a, b), position)
+        if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in (a, b)):
+            raise self.error(f"{sign!r} needs numbers or expressions", position)
+        if sign == ">>":
+            raise self.error("'>>' joins schedules, not numbers", position)
+        if sign == "**" and abs(b) * max(1.0, math.log2(abs(a) + 2)) > 1100:
+            raise self.error("this power is too large", position)
+        try:
+            return self.bounded(_APPLY[sign](a, b), position)
+        except (ZeroDivisionError, OverflowError, ValueError):
+            raise self.error(f"{a!r} {sign} {b!r} has no value", position) from None
+
+
+_APPLY: dict[str, Callable[[Any, Any], Any]] = {
+    ">>": lambda a, b: a >> b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "**": lambda a, b: a**b,
+}
+
+
+def _as_tuple(value: Any) -> Any:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _kind_of(value: Any) -> str:
+    return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+@functools.cache
+def functions() -> dict[str, Callable[..., Any]]:
+    """The names that an expression may call."""
+    from lrsched import plan, profiles, recipes, schedules
+    from lrsched.combinators import maximum, minimum
+
+    found: dict[str, Callable[..., Any]] = {"minimum": minimum, "maximum": maximum, "plan": plan}
+    for module in (recipes, profiles, schedules):
+        for name in module.__all__:
+            if name not in ("Profile", "register"):
+                found[name] = getattr(module, name)
+    return found
+
+
+@functools.cache
+def methods(base: type) -> frozenset[str]:
+    """The methods of a base that make a new expression."""
+    time = "then warmup restarted mirrored reversed stretched rescaled extended advanced delayed lasting cooldown after"
+    schedule = time + " sampled per_epoch clipped perturbed"
+    profile = "over bent warped reversed mirrored delayed normalised sampled"
+    return frozenset((schedule if base is Schedule else profile).split())
