@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lrsched._version import __version__
+from lrsched import __version__
 
 DISTRIBUTION = "lrsched-algebra"
 
@@ -27,9 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.run(arguments)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "lrsched":
+        missing = (error.name or "lrsched").partition(".")[0]
+        if missing == "lrsched":
             raise
-        return _fail(f'{error.name} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
+        return _fail(f'{missing} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
     except OSError as error:
         return _fail(str(error))
     return status

@@ -171,7 +171,8 @@ def table(runs: Mapping[str, Run], steps: int) -> Any:
     from rich.table import Table
 
     shown = (0, steps // 10, steps // 2, steps - 1)
-    result = Table(title="Held-out accuracy, final training loss, and the rate at a few steps", box=SIMPLE)
+    title = "Held-out accuracy, final training loss, and the rate at a few steps"
+    result = Table(title=title, box=SIMPLE, pad_edge=False)
     result.add_column("schedule", no_wrap=True)
     for heading in ("accuracy", "loss", *(f"t = {t}" for t in shown)):
         result.add_column(heading, justify="right", no_wrap=True)

@@ -39,7 +39,7 @@ def promised(code: str) -> str:
 
     def turn(line: str) -> str:
         found = PROMISE.match(line)
-        return f"_same({found['code']}, {found['value']}, {line!r})" if found else line
+        return f"_same(({found['code']}), {found['value']}, {line!r})" if found else line
 
     return "\n".join(turn(line) for line in code.splitlines())
 
