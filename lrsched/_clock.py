@@ -117,7 +117,7 @@ class Clock:
         if length.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
-            elapsed = self.at if length.kind != "i" else b.minimum(self.at, length)
+            elapsed = self.at if length.kind != "i" else b.minimum(self.at, b.minimum(length, b.limit))
             return self._progress(elapsed, length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
@@ -147,9 +147,9 @@ def _number(term: Term) -> Any:
 
 def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
     """length - elapsed, also where the length is no integer of the target."""
-    longest = length.hi
-    if elapsed.kind == "i" and length.kind == "i" and longest > b.limit:
-        return b.add(b.floats(b.sub(b.limit, elapsed)), b.floats(length - b.limit))
+    if elapsed.kind == "i" and length.kind == "i" and length.hi > b.limit:
+        whole = b.minimum(length, b.limit)
+        return b.add(b.floats(b.sub(whole, elapsed)), b.floats(length - whole))
     return b.sub(length, elapsed)
 
 

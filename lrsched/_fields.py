@@ -83,7 +83,7 @@ class Field:
         """One integer of at least ``low``; a JAX scalar passes as it is."""
         if is_jax(value) or (value is None and self.optional):
             return value
-        return check_count(where, name, value, int(self.low))
+        return check_count(where, name, value, int(max(self.low, 0)))
 
 
 def _RANGES(field: Field) -> str:
@@ -149,7 +149,7 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:
     if is_jax(value):
         fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
     if field.base == "count":
-        return check_count(where, name, value, int(field.low))
+        return check_count(where, name, value, int(max(field.low, 0)))
     if field.base == "str":
         if not isinstance(value, str):
             fail(where, name, "a string", value, kind=True)

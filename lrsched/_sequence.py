@@ -158,11 +158,11 @@ class Pieces:
         edges = [clock.edge(start) for start in self.starts[first:stop]]
         thresholds = np.array([min(edge, 2**62) for edge in edges[1:]], dtype=np.int64)
         index = b.search(thresholds, clock.own)
+        if index.op == "const":
+            return self._part(clock, first + index.args[0])
         local = clock.since(b.column(np.array(self.starts[first:stop], dtype=object), index))
         places = {structure: i for i, structure in enumerate(kinds)}
         which = [places[column_structure(part)] for part in self.parts[first:stop]]
-        if index.op == "const":
-            which = [which[index.args[0]]] * len(which)
         group = b.gather(np.array(which, dtype=np.int64), index, "i")
         value: Term | None = None
         for i in range(len(kinds)):

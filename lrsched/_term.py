@@ -217,8 +217,8 @@ class Builder:
                 terms[i] = self.floats(terms[i])
         kind = wanted if result == "n" else result
         lo, hi = _range(op, terms)
-        if kind == "i" and not terms[0].is_const and (lo < -self.limit - 1 or hi > self.limit):
-            raise OverflowError(f"{op} leaves the integers of this target: [{lo}, {hi}]")
+        if kind == "i":
+            lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
 
     def _fold(self, op: str, terms: list[Term]) -> Term | None:
@@ -311,6 +311,10 @@ class Builder:
         if c.op == "const" and not a.is_const and c.args[0] > 0 and a.lo // c.args[0] == a.hi // c.args[0]:
             return self.lift(int(a.lo // c.args[0]))
         return self._make("floordiv", a, c)
+
+    def mod(self, a: Any, c: Any) -> Term:
+        """a - c * floor(a / c) of integers, c > 0."""
+        return self._make("mod", a, c)
 
     def muldiv(self, a: Any, times: Any, over: Any) -> Term:
         """floor(a * times / over) of integers, exactly, whatever the width of the product; over > 0."""

@@ -167,24 +167,28 @@ def _ipow(base: Any, exponent: Any) -> Any:
 
 
 def _split_power(logarithm: Any, exponent: Any) -> Any:
-    """2**(L * n) for a constant L and integers n: exact products of 8-bit parts of L and 12-bit parts of n."""
-    parts, rest = [], logarithm
-    scale = 2.0 ** np.floor(np.log2(abs(float(logarithm)))) if logarithm else 1.0
-    for i in range(6):
-        unit = scale * 2.0 ** (-8 * i - 7)
-        part = np.trunc(rest / unit) * unit
-        parts.append(float(part))
-        rest = rest - part
-    n = jnp.asarray(exponent).astype(jnp.int32)
-    digits = [(n & 0xFFF), (n >> 12) & 0xFFF, (n >> 24)]
-    whole, fraction = 0.0, 0.0
-    for j, digit in enumerate(digits):
-        for part in parts:
-            product = digit.astype(jnp.float32) * jnp.float32(part * 2.0 ** (12 * j))
-            near = jnp.round(product)
-            whole, fraction = whole + near, fraction + (product - near)
-    whole = jnp.clip(whole, -200.0, 200.0)
-    return jnp.exp2(fraction) * jnp.exp2(whole)
+    """2**(L * n) for a constant L and integers n: L*n in fixed point with 64 bits after the point."""
+    size = abs(logarithm)
+    if size == 0:
+        return jnp.ones_like(_real(exponent))
+    whole = int(min(np.floor(size), 4096))
+    part = int(round(float(size - np.floor(size)) * 2**60)) << 4
+    n = jnp.asarray(exponent).astype(jnp.uint32)
+    high, low = _mul32(n, jnp.uint32(part >> 32))
+    carry, _ = _mul32(n, jnp.uint32(part & 0xFFFFFFFF))
+    total = low + carry
+    high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.uint32(whole)
+    fraction = _real(total >> 8) * 2.0**-24 + _real(total & 0xFF) * 2.0**-32
+    shift = jnp.minimum(high, 300).astype(jnp.int32)
+    sign = 1 if logarithm > 0 else -1
+    half = shift >> 1
+    return jnp.exp2(sign * fraction) * _power_of_two(sign * half) * _power_of_two(sign * (shift - half))
+
+
+def _power_of_two(n: Any) -> Any:
+    """2**n in float32, exactly: infinite above its range, 0 below."""
+    bits = jnp.clip(n + 127, 0, 255).astype(jnp.int32) << 23
+    return lax.bitcast_convert_type(bits, jnp.float32)
 
 
 def _checked(wrong: Any, value: Any) -> Any:
