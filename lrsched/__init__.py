@@ -1,6 +1,6 @@
 """An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX."""
 
-from lrsched import recipes
+from lrsched import _pytree, recipes
 from lrsched._errors import ScheduleError
 from lrsched._schedule import Schedule
 from lrsched.combinators import maximum, minimum
@@ -46,3 +46,5 @@ from lrsched.targets import register_target
 from lrsched.text import ParseError, parse
 
 __version__ = "0.1.0"
+
+_pytree.install()

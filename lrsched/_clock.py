@@ -117,7 +117,8 @@ class Clock:
         if length.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
-            elapsed = self.at if length.kind != "i" else b.minimum(self.at, b.minimum(length, b.limit))
+            whole = length if length.op == "bound" or length.kind != "i" else b.minimum(length, b.limit)
+            elapsed = b.minimum(self.at, whole) if whole.kind == "i" else self.at
             return self._progress(elapsed, length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)

@@ -69,6 +69,10 @@ class Node:
         """A length on which more than single numbers of the compiled form depend, or None."""
         return None
 
+    def fixed_counts(self) -> bool:
+        """Whether the counts below are part of the structure under JAX."""
+        return False
+
     @property
     def key(self) -> tuple[Any, ...]:
         """Structure and numbers as a nested tuple: equal keys are equal expressions."""

@@ -15,7 +15,7 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
-from lrsched._tree import column_structure, stack_into
+from lrsched._tree import Stack, column_structure, map_every_leaf, stack_into
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -51,10 +51,13 @@ class Sequence(Schedule):
     def duration(self) -> Any:
         memo = self._memo
         if "duration" not in memo:
-            memo["duration"] = sum(part.duration for part in self.parts)
+            stacked = isinstance(self.parts, Stack)
+            memo["duration"] = StackedPieces(self.parts).total if stacked else sum(p.duration for p in self.parts)
         return memo["duration"]
 
     def formula(self, clock: Clock) -> Term:
+        if isinstance(self.parts, Stack):
+            return StackedPieces(self.parts).formula(clock)
         parts = [part for part in self.parts if is_jax(part.duration) or part.duration != 0] or [self.parts[-1]]
         return Pieces(parts).formula(clock)
 
@@ -185,3 +188,84 @@ def _array(values: list[Any]) -> Any:
     if all(isinstance(v, int) for v in values):
         return np.array(values, dtype=object)
     return np.array(values, dtype=np.float64)
+
+
+class StackedPieces:
+    """Parts whose numbers are JAX values, the equal ones stacked: one formula per group."""
+
+    def __init__(self, stack: Any) -> None:
+        import jax.numpy as jnp
+
+        self.stack, self.size = stack, stack.size
+        order = [place for _, places in stack.entries for place in places]
+        lengths = [node.duration for node, _ in stack.entries]
+        self.endless = any(isinstance(n, float) for n in lengths)
+        flat = [
+            jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
+            for n, (_, places) in zip(lengths, stack.entries, strict=True)
+        ]
+        self.lengths = jnp.concatenate(flat)[np.argsort(order)]
+        self.starts = running_sum(self.lengths)
+
+    @property
+    def total(self) -> Any:
+        """The duration."""
+        return math.inf if self.endless else self.lengths.sum()
+
+    def formula(self, clock: Clock) -> Term:
+        """The value on a clock."""
+        if self.size <= CHAIN or any(map(_has_rows, self.stack)):
+            pieces = Pieces([self.stack.part(i) for i in range(self.size)])
+            return pieces.formula(clock)
+        if not self.endless and not clock.inside:
+            clock = clock.clamped(self.total)
+        return self._groups(clock)
+
+    def _groups(self, clock: Clock) -> Term:
+        b = clock.b
+        thresholds = self.starts[1:] if clock.plain else None
+        if thresholds is None:
+            return Pieces([self.stack.part(i) for i in range(self.size)]).formula(clock)
+        index = b.search(thresholds, clock.own)
+        local = clock.since(b.column(self.starts, index))
+        group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
+        for i, (_, places) in enumerate(self.stack.entries):
+            group[list(places)], rank[list(places)] = i, np.arange(len(places))
+        which = b.gather(group, index, "i")
+        value: Term | None = None
+        for i, (node, places) in enumerate(self.stack.entries):
+            mine = b.floats(b.settled(self._columns(clock, node, places, index, rank).formula(local)))
+            value = mine if value is None else b.where(b.eq(which, i), mine, value)
+        assert value is not None
+        return value
+
+    def _columns(self, clock: Clock, node: Any, places: tuple[int, ...], index: Term, rank: Any) -> Any:
+        """The group's node, its leaves read at the piece that the clock is in."""
+        b = clock.b
+        if len(places) == 1:
+            return node
+        row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
+        return map_every_leaf(node, lambda leaf: b.column(leaf, row))
+
+
+def _has_rows(node: Any) -> bool:
+    """Whether a part holds vectors of its own, or sequences, so that it cannot be read as columns."""
+    from lrsched._fields import field_of
+    from lrsched._node import names_of, walk
+
+    forms = {field_of(type(n), name).form for n in walk(node) for name in names_of(type(n))}
+    return bool(forms & {"reals", "counts"}) or any(isinstance(n, Sequence) for n in walk(node))
+
+
+def running_sum(values: Any) -> Any:
+    """The sum of all entries before each, in two levels of masked sums that XLA fuses."""
+    import jax.numpy as jnp
+
+    size = values.shape[0]
+    width = max(1, math.isqrt(size - 1) + 1)
+    rows = -(-size // width)
+    square = jnp.pad(values, (0, rows * width - size)).reshape(rows, width)
+    before = jnp.asarray(np.tri(width, k=-1).astype(values.dtype))
+    inside = (square[:, None, :] * before[None]).sum(-1)
+    above = (square.sum(1)[None, :] * jnp.asarray(np.tri(rows, k=-1).astype(values.dtype))).sum(-1)
+    return (inside + above[:, None]).reshape(-1)[:size]

@@ -11,7 +11,7 @@ from lrsched._node import Node, names_of, prepare, set_field
 if TYPE_CHECKING:
     from lrsched._node import Field
 
-__all__ = ["column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
+__all__ = ["Stack", "column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
 
 
 def make(kind: type[Node], values: dict[str, Any]) -> Any:
@@ -21,6 +21,92 @@ def make(kind: type[Node], values: dict[str, Any]) -> Any:
         set_field(node, name, value)
     prepare(node, 1)
     return node
+
+
+class Stack:
+    """The parts of a sequence in groups: one node whose leaves hold a row for each of its places.
+
+    ``entries`` are pairs (node, places); the leaves of a group of one place have no row dimension.
+    """
+
+    def __init__(self, entries: tuple[tuple[Any, tuple[int, ...]], ...], size: int) -> None:
+        self.entries, self.size = entries, size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (node for node, _ in self.entries)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def plain(self) -> Any:
+        """A plain tuple of parts where there is nothing stacked but host numbers."""
+        import numpy as np
+
+        parts: list[Any] = [None] * self.size
+        for node, places in self.entries:
+            if len(places) == 1:
+                parts[places[0]] = node
+                continue
+            leaves = list(_every_leaf(node))
+            if not all(isinstance(x, np.ndarray) and x.ndim >= 1 and len(x) == len(places) for x in leaves):
+                return self
+            for row, place in enumerate(places):
+                parts[place] = self.row(node, row)
+        return tuple(parts)
+
+    def row(self, node: Any, row: int) -> Any:
+        """One part of a group."""
+        import numpy as np
+
+        def pick(x: Any) -> Any:
+            value = x[row]
+            if isinstance(value, np.ndarray):
+                return tuple(value.tolist())
+            return value.item() if isinstance(value, np.generic) else value
+
+        return map_every_leaf(node, pick, settle=True)
+
+    def part(self, i: int) -> Any:
+        """The i-th part by itself."""
+        for node, places in self.entries:
+            if i in places:
+                return node if len(places) == 1 else self.row(node, places.index(i))
+        raise IndexError(i)
+
+
+def _every_leaf(node: Node) -> Iterator[Any]:
+    for name in names_of(type(node)):
+        spec, value = field_of(type(node), name), getattr(node, name)
+        if spec.is_leaf:
+            yield value
+        elif spec.form == "numbers":
+            yield from (x for _, x in value)
+        elif spec.form == "node":
+            yield from _every_leaf(value)
+        elif spec.form == "nodes":
+            for child in value:
+                yield from _every_leaf(child)
+
+
+def map_every_leaf(node: Node, function: Callable[[Any], Any], settle: bool = False) -> Any:
+    """The same structure with ``function`` of every leaf; ``settle`` unpacks stacks that have become plain."""
+    values: dict[str, Any] = {}
+    for name in names_of(type(node)):
+        spec, value = field_of(type(node), name), getattr(node, name)
+        if spec.is_leaf:
+            value = function(value)
+        elif spec.form == "numbers":
+            value = tuple((key, function(x)) for key, x in value)
+        elif spec.form == "node":
+            value = map_every_leaf(value, function, settle)
+        elif spec.form == "nodes" and isinstance(value, Stack):
+            mapped = tuple((map_every_leaf(child, function, settle), places) for child, places in value.entries)
+            value = Stack(mapped, value.size)
+            value = value.plain() if settle else value
+        elif spec.form == "nodes":
+            value = tuple(map_every_leaf(child, function, settle) for child in value)
+        values[name] = value
+    return make(type(node), values)
 
 
 def column_structure(node: Node) -> Any:

@@ -308,6 +308,9 @@ class Restarted(_Wrapper):
         """Cycle lengths that are no constant factor of the first are part of the structure."""
         return self.schedule.duration if self.t_mult != 1.0 else None
 
+    def fixed_counts(self) -> bool:
+        return not float(self.t_mult).is_integer()
+
     @property
     def duration(self) -> Any:
         if self.times is None:
@@ -446,6 +449,10 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
 def backwards(clock: Clock, length: Any) -> Clock:
     """The clock that runs from local step ``length`` down."""
     b = clock.b
+    if clock.plain:
+        at = b.sub(length, clock.at)
+        own = b.minimum(b.floor(at), b.lift(length) - 1)
+        return dataclasses.replace(clock, own=own, at=at, inside=True)
     end = b.lift(clock.scale) * length + clock.offset
     whole = b.neg(b.floor(-end))
     at = b.sub(whole, clock.at)

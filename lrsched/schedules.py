@@ -270,7 +270,9 @@ def check_sorted(where: str, argument: str, values: Any) -> None:
 def piece_index(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts`` have come."""
     b = clock.b
-    if any(map(is_jax, starts)) or is_jax(starts):
+    if is_jax(starts) and clock.plain:
+        return b.search(starts, clock.own)
+    if is_jax(starts) or any(map(is_jax, starts)):
         edges = [clock.edge(starts[i]) for i in range(len(starts))]
         return b.search(_stacked(edges), clock.own)
     edges = [clock.edge(n) for n in starts]
