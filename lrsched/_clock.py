@@ -117,6 +117,8 @@ class Clock:
         if length.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
+            if self.inside and (length.op == "bound" or length.hi <= b.limit):
+                return self._progress(self.at, length)
             whole = length if length.op == "bound" or length.kind != "i" else b.minimum(length, b.limit)
             elapsed = b.minimum(self.at, whole) if whole.kind == "i" else self.at
             return self._progress(elapsed, length)
@@ -253,10 +255,6 @@ class Progress:
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
         """Progress f(u) with remainder g(z), both accurate."""
         return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
-
-    def nearest(self) -> tuple[Term, Term]:
-        """(done, left) whichever is smaller, and whether it is ``left``."""
-        return self.b.minimum(self.done, self.left), self.b.le(self.left, self.done)
 
 
 def _value(term: Term) -> Any:

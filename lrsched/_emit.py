@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from lrsched._term import Term
 
 __all__ = ["Code", "Dialect", "emit"]
@@ -33,6 +35,7 @@ class Dialect:
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
     assign: str = "{0} = {1}"
     result: str = "return {0}"
+    search: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass
@@ -76,6 +79,13 @@ def _pushed(root: Term) -> Term:
     return b.where(condition, outside(yes), outside(no))
 
 
+def named(term: Term) -> Term:
+    """The term itself, without what is merely known of its range."""
+    while term.op == "narrow":
+        term = term.args[0]
+    return term
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -85,11 +95,12 @@ class _Writer:
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
+        root = named(root)
         if returns and self._branches(root):
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(expression))
+            self.line(level, self.dialect.result.format(_bare(expression)))
         return expression
 
     def line(self, level: int, text: str) -> None:
@@ -105,9 +116,9 @@ class _Writer:
         head, _, tail = self.dialect.conditional
         known = dict(known)
         for part in self._shared_with_arms(root, known):
-            self._needed(part, known, level)
+            self._needed(part, known, level, shared=True)
         condition = self._needed(root.args[0], known, level)
-        self.line(level, head.format(condition))
+        self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:
             self.line(level, tail)
@@ -117,15 +128,17 @@ class _Writer:
         """Terms of the condition that an arm needs too: computed once, before the condition."""
         condition = self._reach(root.args[0], known)
         arms = self._reach(root.args[1], known) | self._reach(root.args[2], known)
-        shared = [t for n, t in condition.items() if n in arms and t.args and t.op not in ("narrow", "const")]
+        shared = [t for n, t in condition.items() if n in arms and t.args and not t.is_const]
         return sorted(shared, key=lambda t: t.num)
 
-    def _needed(self, root: Term, known: dict[int, str], level: int) -> str:
+    def _needed(self, root: Term, known: dict[int, str], level: int, shared: bool = False) -> str:
         """Write the statements below ``root`` in order; its own expression."""
+        root = named(root)
         if root.num in known:
             return known[root.num]
         direct = self._direct(root, known)
         uses = self._uses(direct, known)
+        uses[root.num] += 2 * shared
         sizes: dict[int, int] = {}
         for number in sorted(direct):
             self._write(direct[number], known, sizes, uses[number], level)
@@ -136,13 +149,31 @@ class _Writer:
             known[term.num] = self._choice(term, known, level)
             sizes[term.num] = 1
             return
+        if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
+            known[term.num], sizes[term.num] = self._search(term, known, level), 1
+            return
         expression = self._expression(term, known)
-        size = 1 + max((sizes.get(a.num, 0) for a in term.args if isinstance(a, Term)), default=0)
-        if term.args and term.op not in ("const", "narrow") and (uses > 1 or size > LONGEST):
+        size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
+        if term.args and not term.is_const and (uses > 1 or size > LONGEST):
             name = self.name()
             self.line(level, self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
+
+    def _search(self, term: Term, known: dict[int, str], level: int) -> str:
+        """The number of thresholds passed, by halving a table padded to a power of two."""
+        assert self.dialect.search is not None
+        thresholds, t = term.args[0], known[named(term.args[1]).num]
+        half = 1 << (len(thresholds).bit_length() - 1)
+        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
+        padded[: len(thresholds)] = thresholds
+        name, table = self.name(), self._object("table", padded)
+        first, later = self.dialect.search
+        self.line(level, first.format(name, t, self.dialect.number(int(padded[half - 1]), "i"), half))
+        while half > 1:
+            half //= 2
+            self.line(level, later.format(name, t, table, half - 1, half))
+        return name
 
     def name(self) -> str:
         """A fresh variable."""
@@ -152,7 +183,7 @@ class _Writer:
     def _choice(self, term: Term, known: dict[int, str], level: int) -> str:
         name = self.name()
         head, other, tail = self.dialect.conditional
-        self.line(level, head.format(known[term.args[0].num]))
+        self.line(level, head.format(_bare(known[named(term.args[0]).num])))
         for arm, opening in ((term.args[1], ""), (term.args[2], other)):
             if opening:
                 self.line(level, opening)
@@ -165,17 +196,17 @@ class _Writer:
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """The arguments needed before the term itself."""
         if self._branches(term):
-            return (term.args[0],)
+            return (named(term.args[0]),)
         if term.op == "call":
-            return (term.args[1], *(value for _, value in term.args[2]))
-        return tuple(a for a in term.args if isinstance(a, Term))
+            return (named(term.args[1]), *(named(value) for _, value in term.args[2]))
+        return tuple(named(a) for a in term.args if isinstance(a, Term))
 
     def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Terms computed in this block whatever the conditions say."""
         found: dict[int, Term] = {}
         waiting = [root]
         while waiting:
-            term = waiting.pop()
+            term = named(waiting.pop())
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
@@ -187,7 +218,7 @@ class _Writer:
         found: dict[int, Term] = {}
         waiting = [root]
         while waiting:
-            term = waiting.pop()
+            term = named(waiting.pop())
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
@@ -208,28 +239,30 @@ class _Writer:
                     for number in self._reach(arm, known):
                         if number in uses:
                             uses[number] += 2
-        return {n: uses[n] + (uses[n] == 1 and direct[n].op == "narrow") for n in uses}
+        return uses
 
     def _expression(self, term: Term, known: dict[int, str]) -> str:
         if term.op == "step":
             return "t"
-        if term.op == "narrow":
-            return known[term.args[0].num]
         if term.op == "const":
             value = term.args[0]
             return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
         if term.op in ("bound", "column"):
             return self._object("v", term.args[0])
         template = self.dialect.templates[term.op]
+        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0:
+            first, second = known[named(term.args[0]).num], term.args[1]
+            text = self.dialect.templates["sub"]
+            return text.format(first, self.dialect.number(-second.args[0], second.kind))  # type: ignore[union-attr]
         text = template if isinstance(template, str) else template(term)
         return text.format(*self._arguments(term, known))
 
     def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
         if term.op == "call":
             function, t, numbers = term.args
-            keywords = ", ".join(f"{key}={_bare(known[value.num])}" for key, value in numbers)
-            return [self._object("custom", function), known[t.num], keywords]
-        return [known[a.num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
+            keywords = ", ".join(f"{key}={_bare(known[named(value).num])}" for key, value in numbers)
+            return [self._object("custom", function), known[named(t).num], keywords]
+        return [known[named(a).num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
 
     def _object(self, prefix: str, value: Any) -> str:
         for name, held in self.objects.items():

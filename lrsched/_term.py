@@ -353,13 +353,38 @@ class Builder:
         return self._make("eq", a, c)
 
     def _compare(self, op: str, a: Any, c: Any) -> Term:
-        a, c = self.lift(a), self.lift(c)
+        a, c = self._moved(*self._halved(op, self.lift(a), self.lift(c)))
         if _sure(a) and _sure(c):
             if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
                 return self.lift(True)
             if a.lo > c.hi or (op == "lt" and a.lo >= c.hi):
                 return self.lift(False)
         return self._make(op, a, c)
+
+    def _halved(self, op: str, a: Term, c: Term) -> tuple[Term, Term]:
+        """``n - y`` beside ``y + k`` (integers, n and k constant) as y beside half of n - k."""
+        for flipped, one, other in ((False, a, c), (True, c, a)):
+            if one.op != "sub" or one.kind != "i" or one.args[0].op != "const":
+                continue
+            y, shift = one.args[1], 0
+            if other.op == "add" and other.args[1].op == "const":
+                other, shift = other.args[0], other.args[1].args[0]
+            if other is not y:
+                continue
+            twice = one.args[0].args[0] - shift
+            up = (op == "le") != flipped
+            half = self.lift(-(-twice // 2) if up else twice // 2)
+            return (y, half) if flipped else (half, y)
+        return a, c
+
+    def _moved(self, a: Term, c: Term) -> tuple[Term, Term]:
+        """The comparison of ``x + k`` with a constant as one of ``x``."""
+        for i, (one, other) in enumerate(((a, c), (c, a))):
+            if one.op == "add" and one.kind == "i" and other.op == "const" and other.kind == "i":
+                if one.args[1].op == "const":
+                    pair = (one.args[0], self.lift(other.args[0] - one.args[1].args[0]))
+                    return pair if i == 0 else (pair[1], pair[0])
+        return a, c
 
     def where(self, condition: Any, yes: Any, no: Any) -> Term:
         """``yes`` where the condition holds, else ``no``."""
@@ -375,6 +400,10 @@ class Builder:
         """``t``, known to lie in [lo, hi]: a new name in branching targets, a clamp in the others."""
         t = self.lift(t)
         if self.branching and not t.is_const:
+            if t.op == "add" and t.kind == "i" and t.args[1].op == "const":
+                inner, shift = t.args[0], t.args[1].args[0]
+                low, high = (None if x is None else self.sub(x, shift) for x in (lo, hi))
+                return self.add(self.narrow(inner, low, high), shift)
             low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
             high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
             return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)

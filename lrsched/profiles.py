@@ -246,11 +246,16 @@ class Cosine(Profile):
     """
 
     def formula(self, x: Progress) -> Pair:
-        b = x.b
-        nearer, late = x.nearest()
-        sine = b.sin(b.floats(nearer) * b.div(HALF_PI, x.total))
-        square = sine * sine
-        return b.where(late, square, 1.0 - square), b.where(late, 1.0 - square, square)
+        b, late = x.b, x.b.le(x.left, x.done)
+        if b.branching:
+            done, left = self._square(x, x.done), self._square(x, x.left)
+        else:
+            done = left = self._square(x, b.minimum(x.done, x.left))
+        return b.where(late, left, 1.0 - done), b.where(late, 1.0 - left, done)
+
+    def _square(self, x: Progress, part: Term) -> Term:
+        sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
+        return sine * sine
 
 
 @kind("polynomial")

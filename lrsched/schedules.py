@@ -43,6 +43,11 @@ LINEAR = Linear()
 RHO = 1.0 + math.sqrt(2.0)
 
 
+def _plain(term: Term) -> Any:
+    """The plain number of a constant, else the term."""
+    return term.args[0] if term.op == "const" else term
+
+
 def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
@@ -104,8 +109,15 @@ class Over(Schedule):
         return self.steps
 
     def formula(self, clock: Clock) -> Term:
-        last = clock.b.maximum(clock.b.lift(self.steps) - 1, 1) if self.endpoint else self.steps
-        return clock.finite(self.steps, lambda c: blend(c.progress(last), self.profile, self.start, self.end))
+        return clock.finite(self.steps, self._blend)
+
+    def _blend(self, clock: Clock) -> Term:
+        b = clock.b
+        if self.endpoint:
+            x = clock.within(False).progress(_plain(b.maximum(b.lift(self.steps) - 1, 1)))
+        else:
+            x = clock.progress(self.steps)
+        return blend(x, self.profile, self.start, self.end)
 
 
 @kind("warmup")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -69,17 +70,6 @@ def smaller(a, b):
 def larger(a, b):
     return a if a > b or a != a else b
 ''',
-    "search": '''
-def search(starts, t):
-    low, high = 0, len(starts)
-    while low < high:
-        middle = (low + high) // 2
-        if t < starts[middle]:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-''',
     "mix": '''
 def mix(x):
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
@@ -128,10 +118,7 @@ def _extreme(sign: str, name: str) -> Any:
 
 
 def _search(term: Term) -> str:
-    thresholds = term.args[0]
-    if len(thresholds) <= 3:
-        return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in thresholds) + ")"
-    return "search({0}, {1})"
+    return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in term.args[0]) + ")"
 
 
 TEMPLATES: dict[str, Any] = {
@@ -172,6 +159,7 @@ DIALECT = Dialect(
     branching=True,
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
+    search=("{0} = {3} if {1} >= {2} else 0", "if {1} >= {2}[{0} + {3}]: {0} += {4}"),
 )
 
 
@@ -189,7 +177,7 @@ class PythonTarget:
     def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and the objects it needs from outside the source."""
         code = emit(root, DIALECT)
-        lines = _guarded(code.lines, root)
+        lines = _guarded(code.lines)
         objects = {k: v for k, v in code.objects.items() if not isinstance(v, np.ndarray)}
         tables = "".join(f"{k} = {_tuple(v)}\n" for k, v in code.objects.items() if isinstance(v, np.ndarray))
         body = "\n".join([f"def {name}(t):", guard, *lines]) + "\n"
@@ -200,20 +188,16 @@ def _tuple(values: Any) -> str:
     return "(" + "".join(plain_number(v, "").strip("()") + ", " for v in values.tolist()).rstrip(" ") + ")"
 
 
-def _guarded(lines: list[str], root: Term) -> list[str]:
+def _guarded(lines: list[str]) -> list[str]:
     """The check for negative steps, inside the first branch where every negative step goes there."""
     check = "if t < 0: raise ValueError(f\"step must be >= 0, got {t}\")"
-    first = root.b.step()
-    condition = root.args[0] if root.op == "where" else None
-    if condition is not None and condition.op in ("lt", "le") and condition.args[0] is first and lines[0].startswith("    if t <"):
+    if re.fullmatch(r"    if t < \d+:", lines[0]):
         return [lines[0], "        " + check, *lines[1:]]
     return ["    " + check, *lines]
 
 
 def complete(text: str) -> str:
     """The text with the imports and helpers that it uses in front."""
-    import re
-
     used = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
     helpers: list[str] = []
     waiting = [name for name in HELPERS if re.search(rf"\b{name}\(", text)]
