@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from lrsched import targets
+from lrsched._clock import Clock
 from lrsched._errors import ScheduleError, check_count, check_real, fail
-from lrsched.compiler import lower
+from lrsched._range import BLOCK, Runner, Split, resolve
+from lrsched._term import Builder
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
 
-BLOCK = 16_384
+SHORT = 256
 
 
 def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
@@ -41,45 +44,47 @@ def _float_type(dtype: Any) -> Any:
 
 
 def _fill(schedule: Any, first: int, last: int, out: Any) -> None:
-    """Fill ``out`` piece by piece, each in blocks that stay in cache, with code made for that piece."""
-    kernels = Kernels(schedule)
+    """Fill ``out`` range by range, each as far as one formula holds."""
     with np.errstate(all="ignore"):
-        for begin, end in _spans(schedule, first, last):
-            kernel = kernels.between(begin, end)
-            for low in range(begin, end, BLOCK):
-                high = min(low + BLOCK, end)
-                out[low - first : high - first] = kernel(np.arange(low, high, dtype=np.float64))
+        _Filler(schedule, last).fill(first, last, out)
 
 
-def _spans(schedule: Any, first: int, last: int) -> list[tuple[int, int]]:
-    """The range cut at the boundaries in it, unless they lie so close that cutting would not pay."""
-    cuts: list[int] = []
-    most = max(16, (last - first) // BLOCK)
-    for edge in schedule.edges(last):
-        if first < edge < last:
-            cuts.append(edge)
-            if len(cuts) > most:
-                return [(first, last)] if last > first else []
-    places = [first, *sorted(set(cuts)), last]
-    return [(a, b) for a, b in zip(places, places[1:], strict=False) if b > a]
+class _Filler:
+    """A schedule lowered for ranges; short pieces are computed together instead."""
 
+    def __init__(self, schedule: Any, stop: int) -> None:
+        b = Builder(branching=False, limit=2**53, exact_ends=True)
+        t = b.step(0, max(stop - 1, 0))
+        self.root = b.floats(b.settled(schedule.formula(Clock(b, t, t))))
+        self.runner = Runner()
+        self.kernel: Any = None
 
-class Kernels:
-    """Functions of steps known to lie in a range."""
+    def fill(self, first: int, last: int, out: Any) -> None:
+        """Write the values of steps ``first`` to ``last - 1``."""
+        low, pieces = first, 0
+        while low < last:
+            if pieces >= 32 and low - first < SHORT * pieces:
+                self._together(low, last, out[low - first :])
+                return
+            high, value = self._longest(low, last)
+            self.runner.fill(value, low, high, out[low - first : high - first])
+            low, pieces = high, pieces + 1
 
-    def __init__(self, schedule: Any) -> None:
-        from lrsched import targets
+    def _longest(self, low: int, high: int) -> tuple[int, Any]:
+        """The longest range from ``low`` on which one formula holds, and the formula."""
+        while True:
+            try:
+                return high, resolve(self.root, low, high)
+            except Split as split:
+                high = split.at
 
-        self.schedule, self.target = schedule, targets.table("numpy")
-
-    def between(self, begin: int, end: int) -> Any:
-        """The function for steps ``begin`` to ``end - 1``."""
-        from lrsched._clock import Clock
-
-        b = self.target.builder()
-        t = b.step(begin, end - 1)
-        root = b.floats(b.settled(self.schedule.formula(Clock(b, t, t))))
-        return self.target.load(*self.target.function(root))
+    def _together(self, first: int, last: int, out: Any) -> None:
+        if self.kernel is None:
+            target = targets.table("numpy")
+            self.kernel = target.load(*target.function(self.root))
+        for low in range(first, last, BLOCK):
+            high = min(low + BLOCK, last)
+            out[low - first : high - first] = self.kernel(np.arange(low, high, dtype=np.float64))
 
 
 def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:
