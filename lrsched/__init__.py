@@ -3,8 +3,10 @@
 from lrsched import _pytree, recipes
 from lrsched._errors import ScheduleError
 from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum
+from lrsched.combinators import maximum, minimum, sum
 from lrsched.compiler import compile
+from lrsched.discovery import diverged, smooth, suggest, trust_ratio
+from lrsched.feedback import Greedy, Plateau
 from lrsched.plan import plan
 from lrsched.profiles import (
     Profile,
@@ -44,6 +46,57 @@ from lrsched.schedules import (
 from lrsched.serial import from_dict, from_json
 from lrsched.targets import register_target
 from lrsched.text import ParseError, parse
+
+__all__ = [
+    "Greedy",
+    "ParseError",
+    "Plateau",
+    "Profile",
+    "Schedule",
+    "ScheduleError",
+    "chebyshev_steps",
+    "constant",
+    "cosine",
+    "custom",
+    "diverged",
+    "exponential",
+    "exponential_decay",
+    "flat",
+    "from_dict",
+    "from_json",
+    "geometric",
+    "hold",
+    "inverse_sqrt",
+    "inverse_time",
+    "inverse_time_decay",
+    "knots",
+    "linear",
+    "maximum",
+    "minimum",
+    "multi_step",
+    "one_minus_power",
+    "parse",
+    "pchip",
+    "phases",
+    "piecewise",
+    "plan",
+    "polynomial",
+    "power_decay",
+    "range_sweep",
+    "recipes",
+    "register",
+    "register_target",
+    "rex",
+    "silver_steps",
+    "smooth",
+    "staircase",
+    "step_decay",
+    "suggest",
+    "table",
+    "tanh",
+    "trust_ratio",
+    "warmup",
+]
 
 __version__ = "0.1.0"
 

@@ -180,17 +180,17 @@ def declare(spec: Field, default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={SPEC: spec})
 
 
-def real(default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+def real(*, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
     """A real number: a float, and a float leaf under JAX."""
     return declare(Field("real", **limits), default)
 
 
-def positive(default: Any = dataclasses.MISSING) -> Any:
+def positive(*, default: Any = dataclasses.MISSING) -> Any:
     """A real number above 0."""
-    return real(default, low=0.0, open_low=True)
+    return real(default=default, low=0.0, open_low=True)
 
 
-def count(default: Any = dataclasses.MISSING, *, low: int = 0) -> Any:
+def count(*, default: Any = dataclasses.MISSING, low: int = 0) -> Any:
     """A whole number of steps: an int, and an integer leaf under JAX."""
     return declare(Field("count", low=low), default)
 
@@ -205,14 +205,14 @@ def counts(**limits: Any) -> Any:
     return declare(Field("counts", **limits))
 
 
-def static(base: str, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+def static(base: str, *, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
     """A plain value that JAX never traces: "count", "real", "str", or one of ``choices``."""
     return declare(Field("static", base=base, **limits), default)
 
 
-def node(base: str) -> Any:
+def node(base: str, *, default: Any = dataclasses.MISSING) -> Any:
     """A child expression: "Schedule" or "Profile"."""
-    return declare(Field("node", base=base))
+    return declare(Field("node", base=base), default)
 
 
 def nodes(base: str) -> Any:

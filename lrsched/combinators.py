@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import math
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ from lrsched.schedules import Constant, Custom, index_at, index_of, time_of
 if TYPE_CHECKING:
     from lrsched._term import Term
 
-__all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "rescaled_fields", "sequence"]
+__all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "rescaled_fields", "sequence", "sum"]
 
 
 # ---- arithmetic
@@ -44,7 +45,7 @@ class _Operator(Schedule):
 
     def values(self, clock: Clock) -> list[Term]:
         """Each operand's value on the same clock."""
-        varying = sum(not isinstance(part, Constant) for part in self.operands())
+        varying = builtins.sum(not isinstance(part, Constant) for part in self.operands())
         inner = clock if varying == 1 else clock.within(False)
         return [clock.b.floats(part.formula(inner)) for part in self.operands()]
 
@@ -159,6 +160,17 @@ def maximum(*schedules: Any) -> Schedule:
         [1.0, 0.75, 0.5, 0.3, 0.3]
     """
     return _extreme("maximum", Maximum, schedules)
+
+
+def sum(*schedules: Any) -> Schedule:
+    """The sum of schedules and numbers, step by step, added from left to right.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> lrs.sum(lrs.linear().over(2), lrs.hold(2), 0.5).sample(2).tolist()
+        [2.5, 2.0]
+    """
+    return _extreme("sum", Sum, schedules)
 
 
 def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
@@ -293,9 +305,9 @@ class Restarted(_Wrapper):
     """See :meth:`Schedule.restarted`."""
 
     schedule: Schedule = _fields.node("Schedule")
-    times: int | None = _fields.static("count", None, optional=True, low=1)
-    t_mult: float = _fields.static("real", 1.0, low=0.0, open_low=True)
-    gamma: float = _fields.positive(1.0)
+    times: int | None = _fields.static("count", default=None, optional=True, low=1)
+    t_mult: float = _fields.static("real", default=1.0, low=0.0, open_low=True)
+    gamma: float = _fields.positive(default=1.0)
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
@@ -319,8 +331,8 @@ class Restarted(_Wrapper):
         if self.t_mult == 1.0:
             return first * self.times
         if is_jax(first):
-            return first * sum(int(self.t_mult) ** i for i in range(self.times))
-        return sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
+            return first * builtins.sum(int(self.t_mult) ** i for i in range(self.times))
+        return builtins.sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
 
     def formula(self, clock: Clock) -> Term:
         if self.times is None:

@@ -213,7 +213,7 @@ class Flat(Profile):
         1.0
     """
 
-    level: float = _fields.real(1.0)
+    level: float = _fields.real(default=1.0)
     first, last = None, None
 
     def formula(self, x: Progress) -> Pair:
@@ -268,7 +268,7 @@ class Polynomial(Profile):
         0.25
     """
 
-    power: float = _fields.positive(2.0)
+    power: float = _fields.positive(default=2.0)
 
     def formula(self, x: Progress) -> Pair:
         return power_of(x, x.z, x.left, self.power), power_rest(x, self.power)
@@ -284,7 +284,7 @@ class OneMinusPower(Profile):
         0.5
     """
 
-    power: float = _fields.positive(0.5)
+    power: float = _fields.positive(default=0.5)
 
     def formula(self, x: Progress) -> Pair:
         return power_rest(x.reversed(), self.power), power_of(x, x.u, x.done, self.power)
@@ -300,7 +300,7 @@ class Exponential(Profile):
         0.018316
     """
 
-    rate: float = _fields.real(4.0)
+    rate: float = _fields.real(default=4.0)
     last = None
 
     def formula(self, x: Progress) -> Pair:
@@ -338,7 +338,7 @@ class Rex(Profile):
         0.666667
     """
 
-    bend: float = _fields.real(0.5, high=1.0, open_high=True)
+    bend: float = _fields.real(default=0.5, high=1.0, open_high=True)
 
     def formula(self, x: Progress) -> Pair:
         return bend(x.b, x.z, x.u, self.bend)
@@ -354,8 +354,8 @@ class Tanh(Profile):
         0.5
     """
 
-    lower: float = _fields.real(-6.0)
-    upper: float = _fields.real(3.0)
+    lower: float = _fields.real(default=-6.0)
+    upper: float = _fields.real(default=3.0)
     first, last = None, None
 
     def formula(self, x: Progress) -> Pair:

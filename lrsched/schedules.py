@@ -100,9 +100,9 @@ class Over(Schedule):
 
     profile: Profile = _fields.node("Profile")
     steps: int = _fields.count()
-    start: float = _fields.real(1.0)
-    end: float = _fields.real(0.0)
-    endpoint: bool = _fields.static("flag", False, choices=(False, True))
+    start: float = _fields.real(default=1.0)
+    end: float = _fields.real(default=0.0)
+    endpoint: bool = _fields.static("flag", default=False, choices=(False, True))
 
     @property
     def duration(self) -> Any:
@@ -142,10 +142,10 @@ class Warmup(Schedule):
     """
 
     steps: int = _fields.count()
-    start: float = _fields.real(0.0)
-    end: float = _fields.real(1.0)
-    profile: Profile = _fields.declare(_fields.Field("node", base="Profile"), LINEAR)
-    skip_zero: bool = _fields.static("flag", False, choices=(False, True))
+    start: float = _fields.real(default=0.0)
+    end: float = _fields.real(default=1.0)
+    profile: Profile = _fields.node("Profile", default=LINEAR)
+    skip_zero: bool = _fields.static("flag", default=False, choices=(False, True))
 
     @property
     def duration(self) -> Any:
@@ -192,7 +192,7 @@ class Hold(Schedule):
     """
 
     steps: int = _fields.count()
-    value: float = _fields.real(1.0)
+    value: float = _fields.real(default=1.0)
 
     @property
     def duration(self) -> Any:
@@ -253,7 +253,7 @@ class MultiStep(_Endless):
     """
 
     milestones: tuple[int, ...] = _fields.counts()
-    gamma: float = _fields.positive(0.1)
+    gamma: float = _fields.positive(default=0.1)
 
     def validate(self) -> None:
         check_sorted(self.where(), "milestones", self.milestones)
@@ -313,7 +313,7 @@ class StepDecay(_Endless):
     """
 
     every: int = _fields.count(low=1)
-    gamma: float = _fields.positive(0.1)
+    gamma: float = _fields.positive(default=0.1)
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.ipow(self.gamma, clock.b.floordiv(index_of(clock), self.every))
@@ -487,7 +487,7 @@ class Table(Schedule):
     """
 
     values: tuple[float, ...] = _fields.reals(least=1)
-    interpolate: bool = _fields.static("flag", False, choices=(False, True))
+    interpolate: bool = _fields.static("flag", default=False, choices=(False, True))
 
     @property
     def duration(self) -> Any:
@@ -557,7 +557,7 @@ class ChebyshevSteps(Schedule):
     steps: int = _fields.static("count", low=1)
     smallest: float = _fields.positive()
     largest: float = _fields.positive()
-    fractal: bool = _fields.static("flag", True, choices=(False, True))
+    fractal: bool = _fields.static("flag", default=True, choices=(False, True))
 
     def validate(self) -> None:
         if self.fractal and self.steps & (self.steps - 1):

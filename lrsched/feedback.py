@@ -1,0 +1,251 @@
+"""Rates that follow what training reports: pure reducers ``(state, metric) -> state`` with a multiplier to read.
+
+A reducer is an immutable value, its state a plain tuple of numbers. Nothing is hidden between calls, so a run resumes
+from a saved state, several metrics are several states, and the same rule runs on floats and inside ``jax.jit``:
+
+    lr = schedule(t) * plateau.scale(state)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from lrsched._errors import check_choice, fail
+from lrsched._reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
+from lrsched._scalars import INT_MAX, Scalars, single
+from lrsched.greedy import Greedy, GreedyState
+
+__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState"]
+
+DIALECTS = (None, "torch", "keras", "optax")
+LONGEST_LADDER = 1_000_000
+
+
+class PlateauState(NamedTuple):
+    """What :class:`Plateau` remembers: eight numbers, a pytree, and as a list plain JSON.
+
+    ``best`` starts as 0.0 with ``seen`` 0, not as an infinity, which strict JSON cannot carry. ``PlateauState(*row)``
+    reads a stored list back; ``update`` and ``scale`` take the list as it is.
+    """
+
+    scale: float  # the multiplier in force
+    best: float  # best metric so far; meaningless while seen is 0
+    seen: int  # 1 once best holds a metric
+    bad: int  # judged observations since the last improvement, cut or cooldown
+    cooldown: int  # observations left to sit out
+    cuts: int  # cuts that lowered the scale
+    mean: float  # running mean of the observations not judged yet
+    gathered: int  # how many they are, below average
+
+
+def _better_torch(on: Scalars, rule: Plateau, state: PlateauState, metric: Any) -> Any:
+    """PyTorch's comparison and Optax's: against best * (1 -+ threshold), from an infinite best, whatever the sign."""
+    worst = math.inf if rule.mode == "min" else -math.inf
+    best = on.where(state.seen > 0, state.best, worst)
+    toward = -rule.threshold if rule.mode == "min" else rule.threshold
+    bar = best + toward if rule.threshold_mode == "abs" else best * (1.0 + toward)
+    return metric < bar if rule.mode == "min" else metric > bar
+
+
+def _better_keras(on: Scalars, rule: Plateau, state: PlateauState, metric: Any) -> Any:
+    """Keras's comparison, which it makes in float32; the first metric, even NaN, is always better."""
+    away = rule.threshold if rule.mode == "min" else -rule.threshold
+    shifted, best = on.single(metric + away), on.single(state.best)
+    return (state.seen == 0) | (shifted < best if rule.mode == "min" else shifted > best)
+
+
+def _count_torch(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -> tuple[Any, Any, Any]:
+    """(bad, cooldown, cut): cut after more than ``patience`` bad ones; none counts while cooling down."""
+    resting = state.cooldown > 0
+    bad = on.where(resting, 0, on.where(better, 0, state.bad + 1))
+    cut = bad > rule.patience
+    cooldown = on.where(cut, rule.cooldown, on.where(resting, state.cooldown - 1, 0))
+    return on.where(cut, 0, bad), cooldown, cut
+
+
+def _count_optax(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -> tuple[Any, Any, Any]:
+    """(bad, cooldown, cut): cut when the count is ``patience``, which at patience 0 is at every improvement."""
+    resting = state.cooldown > 0
+    bad = on.where(better, 0, state.bad + 1)
+    cut = (state.cooldown <= 0) & (bad == rule.patience)
+    cooldown = on.where(cut, rule.cooldown, on.where(resting, state.cooldown - 1, 0))
+    return on.where(resting | cut, 0, bad), cooldown, cut
+
+
+def _count_keras(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -> tuple[Any, Any, Any]:
+    """(bad, cooldown, cut): cooldown falls before counting; at the floor nothing is cut and the wait goes on."""
+    cooldown = on.where(state.cooldown > 0, state.cooldown - 1, 0)
+    waited = on.where(state.cooldown > 0, 0, state.bad)
+    bad = on.where(better, 0, on.where(cooldown == 0, waited + 1, 0))
+    cut = (bad >= max(rule.patience, 1)) & (state.cuts < rule.limit[0])
+    return on.where(cut, 0, bad), on.where(cut, rule.cooldown, cooldown), cut
+
+
+Better = Callable[[Scalars, "Plateau", PlateauState, Any], Any]
+Count = Callable[[Scalars, "Plateau", PlateauState, Any], tuple[Any, Any, Any]]
+BETTER: dict[str | None, Better] = {
+    None: is_better,
+    "torch": _better_torch,
+    "keras": _better_keras,
+    "optax": _better_torch,
+}
+COUNT: dict[str | None, Count] = {
+    None: _count_torch,
+    "torch": _count_torch,
+    "keras": _count_keras,
+    "optax": _count_optax,
+}
+
+
+@functools.lru_cache(maxsize=256)
+def _ladder_end(factor: float, smallest: float, eps: float, narrow: bool) -> tuple[int, float]:
+    """How many cuts lower the scale, and where the last one leaves it.
+
+    Counted once on the host, so that whether a cut still counts is a comparison of integers wherever the rule runs;
+    ``narrow`` counts in float32, in which Keras keeps its rate.
+    """
+    if smallest == 0.0 and eps == 0.0:
+        return INT_MAX, 0.0
+    rounded = single if narrow else float
+    scale, floor = 1.0, rounded(smallest)
+    for cuts in range(LONGEST_LADDER):
+        lower = rounded(max(scale * factor, smallest))
+        if scale <= floor:
+            return cuts, smallest
+        if scale - lower <= eps:
+            return (cuts, scale) if eps > 0.0 else (INT_MAX, smallest)
+        scale = lower
+    return INT_MAX, smallest
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Plateau(Reducer[PlateauState]):
+    """Cut the rate when a metric has stopped improving: a multiplier that falls from 1 to ``smallest``.
+
+    After each metric, in the default dialect:
+
+        better   metric < best - d   (mode "max": metric > best + d),   d = threshold * |best|, or threshold if "abs"
+        bad      0 if better or cooling down, else bad + 1
+        cut      bad > patience:  scale = max(scale * factor, smallest), then ``cooldown`` metrics are not counted
+
+    A constant metric of any sign is no improvement, and a NaN is as if it had not been reported. The dialects make the
+    decisions of the library that they name, call by call, on a rate whose base is 1:
+
+    - ``"torch"``: ``rel`` is best * (1 - threshold), so that below 0 equal values count as better; NaN is bad; a cut
+      that would change the scale by no more than ``eps`` is dropped, though its cooldown begins.
+    - ``"keras"``: the threshold is its ``min_delta``, always absolute (``threshold_mode`` becomes ``"abs"``); compared
+      in float32; a cut comes at the ``patience``-th bad metric, patience 0 acts as 1, the cooldown counts the metric
+      that it ends on (so 1 has no effect), and at ``smallest`` nothing is cut; a NaN is bad, a first NaN stays best.
+    - ``"optax"``: a cut comes when the bad count equals ``patience``, so patience 0 cuts at improvements only; ``rel``
+      is ``rtol``, ``abs`` is ``atol``; "min" only; NaN is bad.
+
+    Inside ``jax.jit`` decisions are those made on floats, except for a metric within the rounding of the state's dtype
+    of the bar that it must pass. With x64 and a float64 state there is no exception.
+
+    Args:
+        factor: what a cut multiplies the scale by, between 0 and 1, both excluded.
+        patience: bad metrics that are borne, an integer >= 0.
+        threshold: how much better counts as better, >= 0.
+        mode: "min" if lower metrics are better, "max" if higher.
+        threshold_mode: "rel" (a share of the best) or "abs" (in the metric's unit).
+        cooldown: metrics not counted after a cut, an integer >= 0.
+        smallest: the scale below which no cut goes, in [0, 1].
+        dialect: None, "torch", "keras" or "optax".
+        average: judge the mean of this many metrics instead of each one, an integer >= 1 (Optax's
+            ``accumulation_size``); the default dialect leaves a NaN out of the mean.
+        eps: smallest change of the scale that is made, >= 0; None is 1e-8 under "torch" and 0 elsewhere. PyTorch's is
+            in units of the rate: for a base rate b, its eps e is ``eps=e / b`` here.
+
+    Raises:
+        ScheduleError: for an argument outside its range, and for mode "max" under "optax", which has no such mode.
+
+    Source: the rule of the libraries named; a scheduled form of "divide by 10 when validation error stops improving"
+    (Krizhevsky, Sutskever and Hinton, 2012).
+
+    Example:
+        >>> plateau = Plateau(factor=0.5, patience=1)
+        >>> state = plateau.init()
+        >>> for loss in [1.0, 0.9, 0.9, 0.9]:
+        ...     state = plateau.update(state, loss)
+        >>> plateau.scale(state)
+        0.5
+        >>> plateau.replay([1.0, 0.9, 0.9, 0.9])
+        [1.0, 1.0, 1.0, 0.5]
+    """
+
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    mode: str = "min"
+    threshold_mode: str = "rel"
+    cooldown: int = 0
+    smallest: float = 0.0
+    dialect: str | None = None
+    average: int = 1
+    eps: float | None = None
+
+    state_type = PlateauState
+
+    def __post_init__(self) -> None:
+        name = "Plateau"
+        check_choice(name, "dialect", self.dialect, DIALECTS)
+        check_choice(name, "mode", self.mode, ("min", "max"))
+        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
+        if self.dialect == "optax" and self.mode != "min":
+            fail(name, "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
+        eps = self.eps if self.eps is not None else (1e-8 if self.dialect == "torch" else 0.0)
+        set_fields(
+            self,
+            factor=check_factor(name, self.factor),
+            patience=check_counter(name, "patience", self.patience),
+            threshold=check_share(name, "threshold", self.threshold, 0.0, math.inf, "a finite number >= 0"),
+            threshold_mode="abs" if self.dialect == "keras" else self.threshold_mode,
+            cooldown=check_counter(name, "cooldown", self.cooldown),
+            smallest=check_share(name, "smallest", self.smallest, 0.0, 1.0, "a number in [0, 1]"),
+            average=check_counter(name, "average", self.average, 1),
+            eps=check_share(name, "eps", eps, 0.0, math.inf, "None or a finite number >= 0"),
+        )
+
+    @property
+    def limit(self) -> tuple[int, float]:
+        """How many cuts lower the scale (2**31 - 1 if there is no end), and the scale after the last."""
+        return _ladder_end(self.factor, self.smallest, cast(float, self.eps), self.dialect == "keras")
+
+    def _usual(self) -> dict[str, Any]:
+        return Plateau(dialect=self.dialect).to_dict() | {"dialect": None}
+
+    def _start(self) -> PlateauState:
+        return PlateauState(scale=1.0, best=0.0, seen=0, bad=0, cooldown=0, cuts=0, mean=0.0, gathered=0)
+
+    def _judge(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
+        if self.average == 1:
+            judged = self._decided(on, state, metric)
+        else:
+            gathered = state.gathered + 1
+            mean = (state.gathered * state.mean + metric) / gathered
+            waiting = state._replace(mean=mean, gathered=gathered)
+            judged = self._decided(on, state._replace(mean=0.0, gathered=0), mean)
+            judged = select(on, gathered >= self.average, judged, waiting)
+        if self.dialect is None:
+            judged = select(on, metric == metric, judged, state)
+        return judged
+
+    def _decided(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
+        better = BETTER[self.dialect](on, self, state, metric)
+        bad, cooldown, cut = COUNT[self.dialect](on, self, state, better)
+        limit, final = self.limit
+        made = cut & (state.cuts < limit)
+        cuts = on.where(made, state.cuts + 1, state.cuts)
+        lower = on.where(cuts == limit, final, on.maximum(state.scale * self.factor, self.smallest))
+        return state._replace(
+            scale=on.where(made, lower, state.scale),
+            best=on.where(better, metric, state.best),
+            seen=on.where(better, 1, state.seen),
+            bad=bad,
+            cooldown=cooldown,
+            cuts=cuts,
+        )
