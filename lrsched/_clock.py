@@ -22,7 +22,10 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
-    """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration."""
+    """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
+
+    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond.
+    """
 
     b: Builder
     own: Term
@@ -30,6 +33,7 @@ class Clock:
     scale: Any = 1
     offset: Any = 0
     inside: bool = False
+    most: Any = None
 
     @property
     def plain(self) -> bool:
@@ -38,7 +42,7 @@ class Clock:
 
     def moved(self, own: Any, at: Any) -> Clock:
         """The same clock at another time."""
-        return dataclasses.replace(self, own=self.b.lift(own), at=self.b.lift(at), inside=False)
+        return dataclasses.replace(self, own=self.b.lift(own), at=self.b.lift(at), inside=False, most=None)
 
     def within(self, inside: bool) -> Clock:
         """The same clock, with another promise about its end."""
@@ -65,11 +69,13 @@ class Clock:
             at=self.b.sub(self.at, whole),
             offset=_number(start - whole),
             inside=False,
+            most=None if self.most is None else _number(self.b.lift(self.most) - step),
         )
 
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
-        return dataclasses.replace(self, scale=_number(self.b.lift(self.scale) * scale), inside=False)
+        most = None if self.most is None else _number(self.b.div(self.most, scale))
+        return dataclasses.replace(self, scale=_number(self.b.lift(self.scale) * scale), inside=False, most=most)
 
     def split(self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term]) -> Term:
         """``before`` on the local steps below ``step``, ``after`` on the others (not shifted)."""
@@ -89,7 +95,7 @@ class Clock:
     def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
         """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""
         if self.inside:
-            return formula(self)
+            return formula(self if self.plain else dataclasses.replace(self, most=steps))
         b = self.b
         if not self.plain:
             return formula(self.clamped(steps))
@@ -108,7 +114,7 @@ class Clock:
         b, last = self.b, self.b.lift(self.edge(steps))
         own = b.minimum(self.own, last - 1)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
-        return dataclasses.replace(self, own=own, at=at, inside=True)
+        return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else steps)
 
     def progress(self, steps: Any) -> Progress:
         """How far the clock is through ``steps`` local steps; stays at the end after them."""

@@ -380,10 +380,10 @@ class Builder:
     def _moved(self, a: Term, c: Term) -> tuple[Term, Term]:
         """The comparison of ``x + k`` with a constant as one of ``x``."""
         for i, (one, other) in enumerate(((a, c), (c, a))):
-            if one.op == "add" and one.kind == "i" and other.op == "const" and other.kind == "i":
-                if one.args[1].op == "const":
-                    pair = (one.args[0], self.lift(other.args[0] - one.args[1].args[0]))
-                    return pair if i == 0 else (pair[1], pair[0])
+            constants = one.op == "add" and one.args[1].op == other.op == "const"
+            if constants and one.kind == other.kind == "i":
+                pair = (one.args[0], self.lift(other.args[0] - one.args[1].args[0]))
+                return pair if i == 0 else (pair[1], pair[0])
         return a, c
 
     def where(self, condition: Any, yes: Any, no: Any) -> Term:
@@ -406,6 +406,7 @@ class Builder:
                 return self.add(self.narrow(inner, low, high), shift)
             low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
             high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
+            low = min(low, high)  # a branch that no step takes
             return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)
         if lo is not None:
             t = self.maximum(t, lo)
@@ -568,9 +569,9 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "sqrt": lambda a: (0, INF if math.isinf(a.hi) or a.hi < 0 else math.sqrt(a.hi)),
     "exp": _exp_range,
     "expm1": lambda a: (-1, 0 if a.hi <= 0 else INF),
-    "sin": lambda a: (0, 1) if 0 <= a.lo and a.hi <= 3.15 else (-1, 1),
+    "sin": lambda a: (0, 1) if a.lo >= 0 and a.hi <= 3.15 else (-1, 1),
     "pow": _pow_range,
-    "ipow": lambda a, c: (0, 1 if 0 <= a.lo and a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
+    "ipow": lambda a, c: (0, 1 if a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
     "where": lambda c, a, d: (min(a.lo, d.lo), max(a.hi, d.hi)),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),

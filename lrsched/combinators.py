@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -134,8 +135,8 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
     first, second = lift(a), lift(b)
     if first is None or second is None:
-        return NotImplemented
-    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)  # type: ignore[attr-defined]
+        return NotImplemented  # type: ignore[no-any-return]
+    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
     combined: Schedule = operator(parts)
     return combined
 
@@ -380,7 +381,7 @@ class Restarted(_Wrapper):
         first = self.schedule.duration
         if self.t_mult == 1.0:
             number = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
-            return [(i * first, first) for i in range(number)]
+            return [(i * first, first) for i in range(int(number))]
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
         starts = np.cumsum([0, *lengths[:-1]], dtype=object).tolist()
         return [(s, n) for s, n in zip(starts, lengths, strict=True) if s < stop]
@@ -393,7 +394,7 @@ class Restarted(_Wrapper):
             return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
         first = self.schedule.duration
         places = [round(i * first * ratio) for i in range(self.times + 1)]
-        lengths = [b - a for a, b in zip(places, places[1:], strict=False)]
+        lengths = [b - a for a, b in itertools.pairwise(places)]
         if len(set(lengths)) == 1:
             return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
         cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]
@@ -425,7 +426,9 @@ def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[
     """The starts of cycles of a traced first length, kept within the integers, and their scales."""
     import jax.numpy as jnp
 
-    sums, scales, total, scale = [], [], 0, 1
+    sums: list[int] = []
+    scales: list[int] = []
+    total, scale = 0, 1
     while total <= b.limit and (times is None or len(sums) < times):
         sums.append(total)
         scales.append(scale)
@@ -472,7 +475,7 @@ def backwards(clock: Clock, length: Any) -> Clock:
     own = b.minimum(b.floor(at), last)
     part = whole - end
     offset = part.args[0] if part.op == "const" else part
-    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True)
+    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None)
 
 
 @kind("reversed", method="reversed")
@@ -551,6 +554,8 @@ class Stretched(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         k = Fraction(self.k) if isinstance(self.k, int | float) else self.k
+        if isinstance(self.duration, int) and self.duration == 0:
+            return self.schedule.formula(Clock(clock.b, clock.b.lift(0), clock.b.lift(0)))
         return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -738,7 +743,7 @@ class After(_Wrapper):
         if isinstance(self.schedule, After):
             object.__setattr__(self, "schedule", self.schedule.schedule)
 
-    def formula(self, clock: Clock) -> Term:
+    def formula(self, clock: Clock) -> Term:  # noqa: PLR0911 - one return a policy
         if clock.inside:
             return self.schedule.formula(clock)
         b, n, inner = clock.b, self.schedule.duration, self.schedule.formula

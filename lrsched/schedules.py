@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, Progress
+from lrsched._clock import Clock, Progress, minus
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
@@ -63,17 +64,17 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
-    """Whether a shape falls; known at once for plain numbers and for columns that agree."""
+    """Whether the size falls from start to end; known at once for plain numbers and for columns that agree."""
     if all(t.op in ("const", "column") and t.lo > -math.inf for t in (start, end)):
-        if start.op == end.op == "column" or "column" in (start.op, end.op):
-            first, second = np.broadcast_arrays(_array(start), _array(end))
+        if "column" in (start.op, end.op):
+            first, second = np.broadcast_arrays(*(np.abs(_array(v)) for v in (start, end)))
             if np.all(first >= second):
                 return b.lift(True)
             if np.all(first <= second):
                 return b.lift(False)
             index = next(t.args[1] for t in (start, end) if t.op == "column")
             return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)
-    return b.le(end, start)
+    return b.le(b.maximum(end, -end), b.maximum(start, -start))
 
 
 def _array(term: Term) -> Any:
@@ -213,23 +214,36 @@ class _Endless(Schedule):
 
 
 def index_of(clock: Clock) -> Term:
-    """The local step as an integer."""
-    b = clock.b
-    if clock.plain:
-        return clock.own
-    scale, offset = b.lift(clock.scale), b.lift(clock.offset)
-    if scale.op == "const" and offset.op == "const" and scale.kind != "f" and offset.kind != "f":
-        from fractions import Fraction
+    """The local step that decides which piece is meant, as an integer."""
+    return clock.own if clock.plain else _whole(clock, clock.own)
 
-        ratio = 1 / Fraction(scale.args[0])
-        shift = Fraction(offset.args[0]) * ratio
-        common = math.lcm(ratio.denominator, shift.denominator)
-        times, back = int(ratio * common), int(shift * common)
-        if back == 0:
-            return b.muldiv(clock.own, times, common)
-        product = b.sub(b.mul(clock.own, times), back)
-        return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
-    return b.maximum(b.floor(b.div(b.floats(clock.own) - b.floats(offset), b.floats(scale))), 0)
+
+def _whole(clock: Clock, step: Term) -> Term:
+    """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
+    b, scale, offset = clock.b, clock.b.lift(clock.scale), clock.b.lift(clock.offset)
+    if step.kind == "i" and scale.kind in "iq" and offset.kind in "iq":
+        if scale.op == "column" and offset.equals(0) and not is_jax(scale.args[0]):
+            parts = [Fraction(k) for k in scale.args[0].tolist()]
+            times, over = ([getattr(k, name) for k in parts] for name in ("denominator", "numerator"))
+            return b.muldiv(step, *(b.column(np.array(v, dtype=object), scale.args[1]) for v in (times, over)))
+        if scale.op == "const" and offset.op == "const":
+            ratio = 1 / Fraction(scale.args[0])
+            shift = Fraction(offset.args[0]) * ratio
+            common = math.lcm(ratio.denominator, shift.denominator)
+            times, back = int(ratio * common), int(shift * common)
+            if back == 0:
+                return b.muldiv(step, times, common)
+            product = b.sub(b.mul(step, times), back)
+            return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
+    return b.maximum(b.floor(b.div(b.floats(step) - b.floats(offset), b.floats(scale))), 0)
+
+
+def index_at(clock: Clock) -> Term:
+    """The local step that the formula sees, as an integer."""
+    if clock.plain:
+        return clock.b.floor(clock.at)
+    index = _whole(clock, clock.at)
+    return index if clock.most is None else clock.b.minimum(index, clock.b.floor(clock.most))
 
 
 def time_of(clock: Clock) -> Term:
@@ -237,9 +251,8 @@ def time_of(clock: Clock) -> Term:
     b = clock.b
     if clock.plain:
         return clock.at
-    from lrsched._clock import minus
-
-    return b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    time = b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    return time if clock.most is None else b.minimum(time, b.floats(clock.most))
 
 
 @kind("multi_step")
@@ -334,9 +347,9 @@ class Piecewise(_Endless):
 
     def validate(self) -> None:
         check_increasing(self.where(), "boundaries", self.starts)
-        if isinstance(self.values, tuple) and isinstance(self.starts, tuple):
-            if len(self.values) != len(self.starts) + 1:
-                fail(self.where(), "values", f"one more than the {len(self.starts)} boundaries", self.values)
+        plain = isinstance(self.values, tuple) and isinstance(self.starts, tuple)
+        if plain and len(self.values) != len(self.starts) + 1:
+            fail(self.where(), "values", f"one more than the {len(self.starts)} boundaries", self.values)
 
     def formula(self, clock: Clock) -> Term:
         return read(clock.b, self.values, piece_index(clock, self.starts))
@@ -530,11 +543,6 @@ class SilverSteps(Schedule):
     def formula(self, clock: Clock) -> Term:
         levels = np.array([1.0 + RHO ** (k - 1) for k in range(64)])
         return clock.finite(self.steps, lambda c: c.b.gather(levels, c.b.valuation(index_at(c) + 1)))
-
-
-def index_at(clock: Clock) -> Term:
-    """The step that the formula sees, as an integer."""
-    return clock.b.floor(clock.at) if clock.plain else index_of(clock)
 
 
 @kind("chebyshev_steps")

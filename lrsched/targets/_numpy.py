@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,13 @@ def _noise(seed: int, t: Any) -> Any:
 
 
 def _muldiv(t: Any, times: Any, over: Any) -> Any:
-    """floor(t * times / over) without overflow: whole parts first, then what is left of each."""
+    """floor(t * times / over) without overflow."""
     flat = np.asarray(t, dtype=np.float64)
-    results = [int(x) * int(times) // int(over) for x in flat.ravel()] if _wide(flat, times) else None
-    if results is not None:
-        return np.array(results, dtype=np.float64).reshape(flat.shape)
-    return (flat.astype(np.int64) * int(times) // int(over)).astype(np.float64)
-
-
-def _wide(t: Any, times: Any) -> bool:
-    return bool(t.size) and float(t.max()) * float(times) >= 2.0**62
+    if flat.size and float(flat.max()) * float(np.max(times)) >= 2.0**62:
+        rows = np.broadcast_arrays(flat, times, over)
+        exact = [int(x) * int(m) // int(d) for x, m, d in zip(*(row.ravel() for row in rows), strict=True)]
+        return np.array(exact, dtype=np.float64).reshape(rows[0].shape)
+    return (flat.astype(np.int64) * np.int64(times) // np.int64(over)).astype(np.float64)
 
 
 def _valuation(t: Any) -> Any:
@@ -65,7 +62,7 @@ def _call(function: Any, t: Any, **numbers: Any) -> Any:
     return np.asarray(function(np, np.asarray(t, dtype=np.float64), **numbers), dtype=np.float64)
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -112,4 +109,3 @@ class NumpyTarget(CallTarget):
 
 
 TARGET = NumpyTarget()
-assert math.inf
