@@ -3,8 +3,9 @@
 from lrsched import _pytree, recipes
 from lrsched._errors import ScheduleError
 from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum, sum
-from lrsched.compiler import compile
+from lrsched.combinators import maximum, minimum
+from lrsched.combinators import sum as sum
+from lrsched.compiler import compile as compile
 from lrsched.discovery import diverged, smooth, suggest, trust_ratio
 from lrsched.feedback import Greedy, Plateau
 from lrsched.plan import plan

@@ -25,7 +25,7 @@ def show(value: object) -> str:
     """The value as it appears in a message: its ``repr``, cut when long."""
     try:
         text = repr(value)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a repr may fail in any way
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -38,9 +38,10 @@ def fail(where: str, argument: str, allowed: str, value: object, *, kind: bool =
 
 def check_real(where: str, argument: str, value: Any, allowed: str = "a finite number") -> float:
     """``value`` as a finite ``float``; booleans, strings, complex numbers and arrays are refused."""
+    given: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        if hasattr(value, "dtype") and getattr(value, "shape", None) == () and value.dtype.kind in "iuf":
-            value = value.item()
+        if hasattr(given, "dtype") and getattr(given, "shape", None) == () and given.dtype.kind in "iuf":
+            value = given.item()
         else:
             fail(where, argument, allowed, value, kind=True)
     try:
@@ -55,7 +56,7 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
 def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int:
     """``value`` as an ``int`` of at least ``smallest``; floats with an integer value are refused too."""
     allowed = f"an integer >= {smallest}"
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         fail(where, argument, allowed, value, kind=True)
     try:
         number = operator.index(value)

@@ -63,7 +63,7 @@ class Field:
 
     def describe(self) -> str:
         """What is allowed, as an error message says it."""
-        return self.allowed or _RANGES(self)
+        return self.allowed or _range_text(self)
 
     def check(self, where: str, name: str, value: Any) -> Any:
         """The normalised value, or an error that names the argument."""
@@ -86,7 +86,7 @@ class Field:
         return check_count(where, name, value, int(max(self.low, 0)))
 
 
-def _RANGES(field: Field) -> str:
+def _range_text(field: Field) -> str:
     low, high = field.low, field.high
     if low == 0 and high == math.inf:
         return "a finite number > 0" if field.open_low else "a finite number >= 0"
@@ -137,7 +137,7 @@ def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
     return tuple(value)
 
 
-def _check_static(field: Field, where: str, name: str, value: Any) -> Any:
+def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # noqa: PLR0911
     if value is None and field.optional:
         return None
     if field.choices:

@@ -264,7 +264,7 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
         KINDS[name] = frozen
         for hook in ON_NEW_KIND:
             hook(frozen)
-        return frozen
+        return frozen  # type: ignore[return-value]
 
     return register
 

@@ -45,9 +45,9 @@ class Layout:
 
 
 def _largest() -> int:
-    import jax
+    import jax.numpy as jnp
 
-    return 2**63 - 1 if jax.config.jax_enable_x64 else 2**31 - 1
+    return 2**63 - 1 if jnp.result_type(int) == jnp.int64 else 2**31 - 1
 
 
 def flatten(node: Node) -> tuple[list[Any], Layout]:

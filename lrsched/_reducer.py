@@ -237,5 +237,9 @@ def _bar(on: Scalars, best: Any, mode: str, threshold_mode: str, threshold: floa
 def is_better(on: Scalars, rule: Judging, state: Any, metric: Any) -> Any:
     """Whether ``metric`` beats the best so far by the threshold; the first one does unless it is the worst infinity."""
     worst = math.inf if rule.mode == "min" else -math.inf
-    bar = on.where(state.seen > 0, _bar(on, state.best, rule.mode, rule.threshold_mode, rule.threshold), worst)
-    return metric < bar if rule.mode == "min" else metric > bar
+
+    def better(best: Any, metric: Any) -> Any:
+        bar = on.where(state.seen > 0, _bar(on, best, rule.mode, rule.threshold_mode, rule.threshold), worst)
+        return metric < bar if rule.mode == "min" else metric > bar
+
+    return on.in_double(better, state.best, metric)

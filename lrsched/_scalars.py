@@ -24,7 +24,11 @@ INT_MAX = 2**31 - 1
 
 @dataclasses.dataclass(frozen=True)
 class Scalars:
-    """What a rule may do with numbers besides comparing, adding, multiplying and dividing them."""
+    """What a rule may do with numbers besides comparing, adding, multiplying and dividing them.
+
+    ``narrow`` rounds to float32 where Python's wider floats stand in for a float32 computation; ``in_double`` calls a
+    function of reals that gives a truth value with its arguments in float64, so that it decides as on Python floats.
+    """
 
     where: Callable[[Any, Any, Any], Any]
     maximum: Callable[[Any, Any], Any]
@@ -32,6 +36,8 @@ class Scalars:
     real: Callable[[Any], Any]
     count: Callable[[Any], Any]
     single: Callable[[Any], Any]
+    narrow: Callable[[Any], Any]
+    in_double: Callable[..., Any]
 
 
 def single(value: float) -> float:
@@ -42,11 +48,17 @@ def single(value: float) -> float:
         return math.copysign(math.inf, value)
 
 
+def _call(function: Callable[..., Any], *values: float) -> Any:
+    return function(*values)
+
+
 def _where(condition: bool, yes: Any, no: Any) -> Any:
     return yes if condition else no
 
 
-FLOATS = Scalars(where=_where, maximum=max, minimum=min, real=float, count=int, single=single)
+FLOATS = Scalars(
+    where=_where, maximum=max, minimum=min, real=float, count=int, single=single, narrow=single, in_double=_call
+)
 
 
 def is_jax(value: object) -> bool:
@@ -73,7 +85,18 @@ def _on_jax(dtype: str) -> Scalars:
         real=lambda value: jnp.asarray(value, dtype),
         count=lambda value: jnp.asarray(value, "int32"),
         single=lambda value: jnp.asarray(value, "float32"),
+        narrow=lambda value: value,
+        in_double=_in_double,
     )
+
+
+def _in_double(function: Callable[..., Any], *values: Any) -> Any:
+    """``function`` of JAX scalars in float64, x64 enabled or not; only its truth value leaves."""
+    import jax
+
+    with jax.enable_x64(True):
+        wide = [jax.lax.convert_element_type(jax.lax.stop_gradient(value), "float64") for value in values]
+        return function(*wide)
 
 
 def real_scalar(where: str, argument: str, value: Any) -> Any:

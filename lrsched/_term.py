@@ -64,7 +64,7 @@ class Term:
 
     __slots__ = ("args", "b", "hi", "kind", "lo", "num", "op")
 
-    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: float, hi: float) -> None:
+    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
         self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
         b.made += 1
         self.num = b.made
@@ -193,7 +193,7 @@ class Builder:
 
     # -- terms
 
-    def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: float, hi: float) -> Term:
+    def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
         name = (op, kind, lo, hi, *(_identity(a) for a in args))
         known = self._known.get(name)
         if known is None:

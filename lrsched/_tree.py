@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
 from lrsched._node import Node, names_of, prepare, set_field
 
 if TYPE_CHECKING:
-    from lrsched._node import Field
+    from lrsched._fields import Field
 
 __all__ = ["Stack", "column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
 
@@ -163,7 +163,7 @@ def map_leaves(node: Node, function: Callable[[Any], Any]) -> Any:
     return make(type(node), values)
 
 
-def stack_into(nodes: list[Node | None], column: Callable[[list[Any]], Any]) -> Any:
+def stack_into(nodes: Sequence[Node | None], column: Callable[[list[Any]], Any]) -> Any:
     """One node whose numbers are columns over ``nodes``; a None takes the numbers of some other node."""
     present = next(node for node in nodes if node is not None)
     rows = [None if node is None else list(number_leaves(node)) for node in nodes]

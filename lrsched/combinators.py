@@ -37,7 +37,7 @@ class _Operator(Schedule):
 
     def operands(self) -> tuple[Schedule, ...]:
         """The schedules combined."""
-        return self.parts  # type: ignore[attr-defined, no-any-return]
+        return self.parts  # type: ignore[attr-defined]
 
     @property
     def duration(self) -> Any:
@@ -135,7 +135,7 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
     first, second = lift(a), lift(b)
     if first is None or second is None:
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
     combined: Schedule = operator(parts)
     return combined
@@ -195,7 +195,7 @@ class _Wrapper(Schedule):
     @property
     def inner(self) -> Schedule:
         """The schedule that is changed."""
-        return self.schedule  # type: ignore[attr-defined, no-any-return]
+        return self.schedule  # type: ignore[attr-defined]
 
     @property
     def duration(self) -> Any:
@@ -380,7 +380,7 @@ class Restarted(_Wrapper):
     def _spans(self, stop: Any) -> list[tuple[int, int]]:
         first = self.schedule.duration
         if self.t_mult == 1.0:
-            number = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
+            number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
             return [(i * first, first) for i in range(int(number))]
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
         starts = np.cumsum([0, *lengths[:-1]], dtype=object).tolist()

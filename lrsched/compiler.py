@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import builtins
 import math
 import numbers
-import sys
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from lrsched import targets
 from lrsched._clock import Clock, unit_progress
-from lrsched._errors import ScheduleError, fail
+from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, base_name, holds_arrays, names_of
 from lrsched._term import Builder, Term
@@ -84,14 +84,14 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     text = py.complete(source)
     function: Any = _loaded(text, objects, "schedule")
     function.source = text
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     """The function of a step; steps between whole ones have one of their own where they are computed otherwise."""
     target = targets.table("python")
     if isinstance(node, Profile):
-        return _variant(node, target, True, "    t = progress(t)" if False else "    t = float(t)", "schedule")
+        return _variant(node, target, True, "    t = float(t)", "schedule")
     whole, objects = _variant(node, target, False, "    if type(t) is not int: t = step(t)")
     between, more = _variant(node, target, True, "    if type(t) is not int: t = step(t)")
     if between == whole:
@@ -103,15 +103,13 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     for name in [line.split(" = ")[0] for line in between.splitlines() if line.startswith("table")]:
         renamed[name] = f"real_{name}"
     for old, new in renamed.items():
-        import re
-
         between = re.sub(rf"\b{old}\b", new, between)
     return between + "\n" + whole, objects | {renamed[k]: v for k, v in more.items()}
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    space: dict[str, Any] = {"__builtins__": __builtins__, "numpy": np, **objects}
-    exec(__import__("builtins").compile(text, "<lrsched python>", "exec"), space)
+    space: dict[str, Any] = {"numpy": np, **objects}
+    exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
     loaded: Callable[[Any], Any] = space[name]
     return loaded
 
@@ -196,13 +194,12 @@ def target_type(dtype: Any) -> Any:
     """The JAX type asked for, or None for JAX's own."""
     if dtype is None:
         return None
-    import jax
     import jax.numpy as jnp
 
     wanted = jnp.dtype(dtype)
     if not jnp.issubdtype(wanted, jnp.floating):
         fail("compile", "dtype", "a floating type", dtype)
-    if wanted == jnp.float64 and not jax.config.jax_enable_x64:
+    if wanted == jnp.float64 and jnp.result_type(float) != jnp.float64:
         fail("compile", "dtype", "float64 only when jax_enable_x64 is set", dtype)
     return wanted
 
@@ -211,7 +208,7 @@ def _registered(node: Any, target: Any, dtype: Any) -> Callable[[Any], Any]:
     source, objects = _variant(node, target, isinstance(node, Profile))
     function: Any = target.load(source, objects)
     function.source = source
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 # ---- calling an expression
@@ -274,10 +271,8 @@ class _Caller:
         if not isinstance(t, jax.Array):
             t = self.number(t) if not isinstance(t, np.ndarray) else t
         traced = isinstance(t, jax.core.Tracer) or holds_arrays(self.node)
-        name = "jax" if traced else f"jitted {jax.config.jax_enable_x64}"
+        name = "jax" if traced else f"jitted {jax.numpy.result_type(float)}"
         if name not in self.known:
             self.known[name] = compile(self.node, "jax") if traced else jax.jit(compile(self.node, "jax"))
         return self.known[name](t)
 
-
-_ = (copy, sys, ScheduleError)

@@ -43,19 +43,35 @@ class PlateauState(NamedTuple):
 
 
 def _better_torch(on: Scalars, rule: Plateau, state: PlateauState, metric: Any) -> Any:
-    """PyTorch's comparison and Optax's: against best * (1 -+ threshold), from an infinite best, whatever the sign."""
+    """PyTorch's comparison: against best * (1 -+ threshold), from an infinite best, whatever the sign."""
     worst = math.inf if rule.mode == "min" else -math.inf
-    best = on.where(state.seen > 0, state.best, worst)
     toward = -rule.threshold if rule.mode == "min" else rule.threshold
-    bar = best + toward if rule.threshold_mode == "abs" else best * (1.0 + toward)
-    return metric < bar if rule.mode == "min" else metric > bar
+
+    def better(best: Any, metric: Any) -> Any:
+        best = on.where(state.seen > 0, best, worst)
+        bar = best + toward if rule.threshold_mode == "abs" else best * (1.0 + toward)
+        return metric < bar if rule.mode == "min" else metric > bar
+
+    return on.in_double(better, state.best, metric)
 
 
 def _better_keras(on: Scalars, rule: Plateau, state: PlateauState, metric: Any) -> Any:
     """Keras's comparison, which it makes in float32; the first metric, even NaN, is always better."""
     away = rule.threshold if rule.mode == "min" else -rule.threshold
-    shifted, best = on.single(metric + away), on.single(state.best)
-    return (state.seen == 0) | (shifted < best if rule.mode == "min" else shifted > best)
+
+    def better(best: Any, metric: Any) -> Any:
+        shifted, best = on.single(metric + away), on.single(best)
+        return shifted < best if rule.mode == "min" else shifted > best
+
+    return (state.seen == 0) | on.in_double(better, state.best, metric)
+
+
+def _better_optax(on: Scalars, rule: Plateau, state: PlateauState, metric: Any) -> Any:
+    """Optax's comparison, made in the dtype of its state: float32, also for Python floats, unless that is float64."""
+    best = on.where(state.seen > 0, on.narrow(state.best), math.inf)
+    if rule.threshold_mode == "abs":
+        return on.narrow(metric) < on.narrow(best - on.narrow(rule.threshold))
+    return on.narrow(metric) < on.narrow(best * on.narrow(1.0 - rule.threshold))
 
 
 def _count_torch(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -> tuple[Any, Any, Any]:
@@ -91,7 +107,7 @@ BETTER: dict[str | None, Better] = {
     None: is_better,
     "torch": _better_torch,
     "keras": _better_keras,
-    "optax": _better_torch,
+    "optax": _better_optax,
 }
 COUNT: dict[str | None, Count] = {
     None: _count_torch,
@@ -143,8 +159,9 @@ class Plateau(Reducer[PlateauState]):
     - ``"optax"``: a cut comes when the bad count equals ``patience``, so patience 0 cuts at improvements only; ``rel``
       is ``rtol``, ``abs`` is ``atol``; "min" only; NaN is bad.
 
-    Inside ``jax.jit`` decisions are those made on floats, except for a metric within the rounding of the state's dtype
-    of the bar that it must pass. With x64 and a float64 state there is no exception.
+    Inside ``jax.jit`` each metric is judged in float64, x64 enabled or not, so metrics that are float32 numbers lead to
+    the decisions that they lead to on floats; only a mean over several (``average``) is within rounding of that.
+    ("optax" compares in float32, as Optax does, on floats too; in float64 if the state is float64.)
 
     Args:
         factor: what a cut multiplies the scale by, between 0 and 1, both excluded.
@@ -226,13 +243,18 @@ class Plateau(Reducer[PlateauState]):
             judged = self._decided(on, state, metric)
         else:
             gathered = state.gathered + 1
-            mean = (state.gathered * state.mean + metric) / gathered
+            mean = self._mean(on, state, metric, gathered)
             waiting = state._replace(mean=mean, gathered=gathered)
             judged = self._decided(on, state._replace(mean=0.0, gathered=0), mean)
             judged = select(on, gathered >= self.average, judged, waiting)
         if self.dialect is None:
             judged = select(on, metric == metric, judged, state)
         return judged
+
+    def _mean(self, on: Scalars, state: PlateauState, metric: Any, gathered: Any) -> Any:
+        """The running mean as Optax forms it, in float32 where Optax would."""
+        narrow = on.narrow if self.dialect == "optax" else on.real
+        return narrow(narrow(narrow(state.gathered * state.mean) + narrow(metric)) / gathered)
 
     def _decided(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
         better = BETTER[self.dialect](on, self, state, metric)

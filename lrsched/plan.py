@@ -10,7 +10,6 @@ from lrsched._fields import share_of
 from lrsched._schedule import Schedule
 from lrsched._sequence import sequence
 from lrsched.profiles import Profile
-from lrsched.schedules import Hold
 
 __all__ = ["plan"]
 
@@ -55,9 +54,10 @@ def _part(total: int, i: int, part: Any) -> tuple[int | None, Any]:
             fail("plan", f"part {i}", "a schedule of finite duration; give it a length with .lasting(n)", part)
         return int(part.duration), lambda _: part
     if isinstance(part, Profile):
-        return None, lambda steps: part.over(steps)
+        return None, part.over
     if not isinstance(part, tuple | list) or not 2 <= len(part) <= 3 or not isinstance(part[1], Profile):
-        fail("plan", f"part {i}", "a finite schedule, a profile, (share, profile) or (share, profile, end)", part, kind=True)
+        allowed = "a finite schedule, a profile, (share, profile) or (share, profile, end)"
+        fail("plan", f"part {i}", allowed, part, kind=True)
     share, profile, *end = part
     steps = None
     if share is not None:
@@ -68,5 +68,3 @@ def _part(total: int, i: int, part: Any) -> tuple[int | None, Any]:
         steps = share_of(share, total)
     return steps, lambda n: profile.over(n, end=end[0]) if end else profile.over(n)
 
-
-_ = Hold

@@ -5,6 +5,7 @@ Every kind gives its shape twice: ``p`` and ``1 - p``, both accurate, from what 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,8 +17,8 @@ from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
 
 if TYPE_CHECKING:
+    from lrsched._schedule import Schedule
     from lrsched._term import Builder, Term
-    from lrsched.schedules import Schedule
 
 __all__ = [
     "Profile",
@@ -168,7 +169,7 @@ def lift(value: Any) -> Profile | None:
     return Flat(value)
 
 
-def _joined(kind: type[Sum] | type[Product], a: Any, b: Any) -> Profile:
+def _joined(kind: type[Sum | Product], a: Any, b: Any) -> Profile:
     """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
     first, second = lift(a), lift(b)
     if first is None or second is None:
@@ -413,7 +414,7 @@ def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
 def check_increasing(where: str, argument: str, values: Any) -> None:
     """Refuse a tuple of numbers that does not increase."""
     if isinstance(values, tuple) and not any(map(_fields.is_jax, values)):
-        for before, after in zip(values, values[1:], strict=False):
+        for before, after in itertools.pairwise(values):
             if not before < after:
                 fail(where, argument, "increasing", values)
 
@@ -653,7 +654,8 @@ class Bent(Profile):
     first, last = None, None
 
     def formula(self, x: Progress) -> Pair:
-        return bend(x.b, *map(x.b.lift, self.profile.formula(x)), self.d)
+        p, q = self.profile.formula(x)
+        return bend(x.b, x.b.lift(p), x.b.lift(q), self.d)
 
 
 @kind("profile.warped", method="warped")
@@ -724,7 +726,7 @@ class Normalised(Profile):
     def formula(self, x: Progress) -> Pair:
         b = x.b
         p, q = self.profile.formula(x)
-        (p0, q0), (p1, q1) = (self.profile.formula(end) for end in ends_of(x))
+        (p0, q0), (p1, _) = (self.profile.formula(end) for end in ends_of(x))
         span = b.lift(p0) - p1
         down, up = (b.lift(p) - p1) / span, (b.lift(q) - q0) / span
         start, stop = b.eq(x.done, 0), b.eq(x.left, 0)

@@ -89,7 +89,8 @@ def _node(data: Mapping[str, Any], depth: int) -> Node:
     if not isinstance(name, str) or name not in KINDS:
         near = difflib.get_close_matches(str(name)[:100], list(KINDS), 1)
         raise ScheduleError(
-            f"from_dict: kind must be a known kind, got {str(name)[:100]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            f"from_dict: kind must be a known kind, got {str(name)[:100]!r}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
         )
     cls = KINDS[name]
     labels = {field_of(cls, n).label or n: n for n in names_of(cls)}

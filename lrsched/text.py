@@ -278,7 +278,7 @@ class _Parser:
             value = self.expression(UNARY)
             if isinstance(value, bool) or not isinstance(value, Node | int | float):
                 raise self.error(f"{sign!r} needs a number or an expression", position)
-            return (-value if sign == "-" else value) if not isinstance(value, Node) or sign == "-" else value
+            return -value if sign == "-" else value  # type: ignore[operator]
         return self.trailer(self.atom())
 
     def atom(self) -> Any:
@@ -293,9 +293,9 @@ class _Parser:
             self.next()
             return self.named(token, start)
         if self.take("("):
-            return self.tuple(")", start)
+            return self.bracketed(")", start)
         if self.take("["):
-            return list(_as_tuple(self.tuple("]", start)))
+            return list(_as_tuple(self.bracketed("]", start)))
         found = "the end of the text" if kind == "end" else repr(token)
         raise self.error(f"expected an expression, found {found}")
 
@@ -310,7 +310,7 @@ class _Parser:
             raise self.error("this number is too large", position)
         return value
 
-    def tuple(self, closing: str, start: int) -> Any:
+    def bracketed(self, closing: str, start: int) -> Any:
         """What is in parentheses: an expression, or a tuple."""
         items: list[Any] = []
         comma = closing == "]"
@@ -330,7 +330,9 @@ class _Parser:
         while name in PREFIXES and self.take("."):
             name, start = self.name_after_dot()
         if self.kind != "sign" or self.token != "(":
-            raise self.error(self.unknown(name, functions()) if name not in functions() else f"{name!r} must be called: {name}(...)", start)
+            known = name in functions()
+            message = f"{name!r} must be called: {name}(...)" if known else self.unknown(name, functions())
+            raise self.error(message, start)
         if name not in functions():
             raise self.error(self.unknown(name, functions()), start)
         return self.call(functions()[name], name, start)
@@ -377,10 +379,7 @@ class _Parser:
                 keywords[key] = value
             if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
                 self.expect(")")
-        return self.made(lambda: self.bind(function, name, start)(*positional, **keywords), start, function, positional, keywords)
-
-    def bind(self, function: Callable[..., Any], name: str, start: int) -> Callable[..., Any]:
-        return function
+        return self.made(lambda: function(*positional, **keywords), start, function, positional, keywords)
 
     def keyword(self) -> str | None:
         match = re.compile(r"[A-Za-z_]\w*\s*=(?!=)").match(self.text, self.start) if self.kind == "name" else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lrsched._term import Builder, Term
+from lrsched._term import Builder
 from lrsched.targets._calls import CallTarget
 
 HIGH = 16
@@ -39,7 +38,7 @@ def _search(thresholds: Any, t: Any) -> Any:
         return _count(thresholds, t)
     width = 32
     rows = -(-count // width)
-    limit = jnp.iinfo(thresholds.dtype).max
+    limit = np.iinfo(thresholds.dtype).max
     padded = jnp.concatenate([thresholds, jnp.full(rows * width - count, limit, thresholds.dtype)])
     table = padded.reshape(rows, width)
     row = jnp.minimum(_search_many(table[:, 0][1:], t), rows - 1) if rows > 1 else jnp.zeros_like(t)
@@ -139,11 +138,8 @@ def _share(x: Any, n: Any) -> Any:
 
 
 def _sin(a: Any) -> Any:
-    return jnp.maximum(jnp.sin(a), 0.0) if _known_positive(a) else jnp.sin(a)
-
-
-def _known_positive(a: Any) -> bool:
-    return True
+    """The sine of an angle in [0, pi/2]; the maximum keeps XLA from regrouping the products that follow."""
+    return jnp.maximum(jnp.sin(a), 0.0)
 
 
 def _log1p(a: Any) -> Any:
@@ -172,7 +168,7 @@ def _split_power(logarithm: Any, exponent: Any) -> Any:
     if size == 0:
         return jnp.ones_like(_real(exponent))
     whole = int(min(np.floor(size), 4096))
-    part = int(round(float(size - np.floor(size)) * 2**60)) << 4
+    part = round(float(size - np.floor(size)) * 2**60) << 4
     n = jnp.asarray(exponent).astype(jnp.uint32)
     high, low = _mul32(n, jnp.uint32(part >> 32))
     carry, _ = _mul32(n, jnp.uint32(part & 0xFFFFFFFF))
@@ -255,7 +251,7 @@ class JaxTarget(CallTarget):
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
-        limit = int(jnp.iinfo(int_type()).max)
+        limit = int(np.iinfo(int_type()).max)
         return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True)
 
     def constants(self, op: str, values: list[Any], limit: int) -> Any:
@@ -274,7 +270,7 @@ class JaxTarget(CallTarget):
         """The generated function on steps of any integer or real type; negative steps count as 0."""
         t = jnp.asarray(t)
         if t.dtype.kind == "u":
-            t = jnp.minimum(t, jnp.asarray(jnp.iinfo(int_type()).max).astype(t.dtype))
+            t = jnp.minimum(t, jnp.asarray(np.iinfo(int_type()).max).astype(t.dtype))
         if t.dtype.kind in "iu":
             steps = jnp.maximum(t.astype(int_type()), 0)
         else:
@@ -284,4 +280,3 @@ class JaxTarget(CallTarget):
 
 
 TARGET = JaxTarget()
-_ = (Mapping, Term)
