@@ -122,15 +122,23 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
+        return dataclasses.replace(self._through(length), unit=self.scale)
+
+    def _through(self, length: Term) -> Progress:
+        b = self.b
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
-            if self.inside and (length.op == "bound" or length.hi <= b.limit):
+            if self.inside and (length.op not in ("const", "column") or length.hi <= b.limit):
                 return self._progress(self.at, length)
-            whole = length if length.op == "bound" or length.kind != "i" else b.minimum(length, b.limit)
+            known = length.op in ("const", "column") and length.kind == "i"
+            whole = b.minimum(length, b.limit) if known else length
             elapsed = b.minimum(self.at, whole) if whole.kind == "i" else self.at
             return self._progress(elapsed, length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
-        return Progress(b, b.maximum(elapsed, 0.0), left, b.floats(length), stepped=False)
+        exact = all(b.lift(x).is_const and b.lift(x).kind in "iq" for x in (length, self.offset))
+        raw = (self.at, self.offset, length) if exact and self.at.kind == "i" else None
+        total = length if exact else b.floats(length)
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=exact, raw=raw)
 
     def offset_is_zero(self) -> bool:
         """Whether the piece starts on a whole step."""
@@ -138,7 +146,7 @@ class Clock:
 
     def _progress(self, elapsed: Term, length: Term) -> Progress:
         b = self.b
-        if not (length.op == "bound" or (length.op == "column" and length.lo == -math.inf)):
+        if length.op in ("const", "column"):
             if length.lo > 0:
                 return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
             positive = b.maximum(length, 1)
@@ -184,7 +192,8 @@ def minus(b: Builder, t: Term, amount: Any) -> Term:
 class Progress:
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
-    ``stepped`` says that the total is a number of steps, so that a share of it is a whole step.
+    ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
+    ``raw`` is (t, offset, total) where done = t - offset for an integer t, and the others are known exactly.
     """
 
     b: Builder
@@ -192,6 +201,8 @@ class Progress:
     left: Term
     total: Term
     stepped: bool
+    unit: Any = 1
+    raw: tuple[Term, Any, Term] | None = None
 
     @property
     def u(self) -> Term:
@@ -205,10 +216,12 @@ class Progress:
 
     def reversed(self) -> Progress:
         """Run from the end."""
-        return dataclasses.replace(self, done=self.left, left=self.done)
+        return dataclasses.replace(self, done=self.left, left=self.done, raw=None)
 
     def mirrored(self) -> Progress:
         """There in the first half, back in the second."""
+        if self.raw is not None:
+            return dataclasses.replace(self, raw=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
         done = nearer * 2 if nearer.kind == "i" else nearer * 2.0
@@ -220,16 +233,22 @@ class Progress:
 
     def place(self, share: Any) -> Any:
         """How much is done at a share of the total: a whole step where the total is in steps."""
-        total = self.total
-        if self.stepped and total.kind == "i":
-            return _number(self.b.share(share, total))
+        b, total = self.b, self.total
+        steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
+        if self.stepped and steps.kind == "i":
+            return _number(b.share(share, steps) * self.unit)
         if self.stepped:
-            return self.b.floor(self.b.mul(total, share) + 0.5)
+            return b.floor(b.mul(steps, share) + 0.5) * self.unit
         exact = isinstance(total.value, int | float | Fraction) and isinstance(share, int | float | Fraction)
-        return Fraction(total.value) * Fraction(share) if exact else self.b.mul(total, share)
+        return Fraction(total.value) * Fraction(share) if exact else b.mul(total, share)
 
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
+        if self.raw is not None and self.b.lift(place).kind in "iq":
+            t, offset, _ = self.raw
+            if self.b.lift(place).equals(0):
+                return self.b.lift(False)
+            return self.b.lt(t, _number(-self.b.floor(-(self.b.lift(place) + offset))))
         return self.b.lt(self.done, place)
 
     def section(self, start: Any, stop: Any) -> Progress:
@@ -241,8 +260,11 @@ class Progress:
         left = b.maximum(b.neg(self._less(stop)), 0) if not stop.equals(_value(self.total)) else self.left
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
+        raw = None
+        if self.raw is not None and all(x.is_const and x.kind in "iq" for x in (start, total)):
+            raw = (self.raw[0], _number(start + self.raw[1]), total)
         safe = total if total.op == "const" or total.lo > 0 else b.maximum(total, 1e-30 if total.kind == "f" else 1)
-        return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped)
+        return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped, self.unit, raw)
 
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
@@ -256,11 +278,24 @@ class Progress:
         b = self.b
         if self.done.kind == "i" and self.total.kind == "i":
             return b.muldiv(self.done, times, self.total)
+        if self.raw is not None and all(b.lift(x).op == "const" for x in (times, *self.raw[1:])):
+            t, offset, total = self.raw
+            ratio = Fraction(times) / Fraction(total.args[0])
+            return b.minimum(whole_steps(b, t, ratio, Fraction(_number(b.lift(offset))) * ratio), times)
         return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
         """Progress f(u) with remainder g(z), both accurate."""
         return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
+
+
+def whole_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
+    """floor(t * ratio - shift), at least 0, exactly, for an integer t."""
+    if shift == 0:
+        return b.muldiv(t, ratio.numerator, ratio.denominator)
+    common = math.lcm(ratio.denominator, shift.denominator)
+    product = b.sub(b.mul(t, int(ratio * common)), int(shift * common))
+    return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
 
 
 def _value(term: Term) -> Any:

@@ -705,8 +705,7 @@ class Delayed(Profile):
     def formula(self, x: Progress) -> Pair:
         b, place = x.b, x.place(self.share)
         if b.lift(place).equals(x.total.value if x.total.value is not None else float("nan")):
-            early = self.profile.formula(Progress(b, b.lift(0), x.total, x.total, x.stepped))
-            late = self.profile.formula(Progress(b, x.total, b.lift(0), x.total, x.stepped))
+            early, late = map(self.profile.formula, ends_of(x))
             return tuple(b.where(b.eq(x.left, 0), q, p) for p, q in zip(early, late, strict=True))  # type: ignore[return-value]
         return self.profile.formula(x.section(place, x.total))
 
@@ -741,8 +740,8 @@ def ends_of(x: Progress) -> tuple[Progress, Progress]:
     b = x.b
     nothing = b.lift(0 if x.total.kind == "i" else 0.0)
     return (
-        Progress(b, nothing, x.total, x.total, x.stepped),
-        Progress(b, x.total, nothing, x.total, x.stepped),
+        Progress(b, nothing, x.total, x.total, x.stepped, x.unit),
+        Progress(b, x.total, nothing, x.total, x.stepped, x.unit),
     )
 
 
@@ -777,7 +776,7 @@ class SampledAt(Profile):
         pairs = []
         for place in (0, *places):
             done = b.lift(place)
-            pairs.append(self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped)))
+            pairs.append(self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped, x.unit)))
         return choose(x, places, [p for p, _ in pairs]), choose(x, places, [q for _, q in pairs])
 
 

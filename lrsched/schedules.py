@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, Progress, minus
+from lrsched._clock import Clock, Progress, minus, whole_steps
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
@@ -228,13 +228,7 @@ def _whole(clock: Clock, step: Term) -> Term:
             return b.muldiv(step, *(b.column(np.array(v, dtype=object), scale.args[1]) for v in (times, over)))
         if scale.op == "const" and offset.op == "const":
             ratio = 1 / Fraction(scale.args[0])
-            shift = Fraction(offset.args[0]) * ratio
-            common = math.lcm(ratio.denominator, shift.denominator)
-            times, back = int(ratio * common), int(shift * common)
-            if back == 0:
-                return b.muldiv(step, times, common)
-            product = b.sub(b.mul(step, times), back)
-            return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
+            return whole_steps(b, step, ratio, Fraction(offset.args[0]) * ratio)
     return b.maximum(b.floor(b.div(b.floats(step) - b.floats(offset), b.floats(scale))), 0)
 
 
