@@ -95,7 +95,7 @@ class Clock:
     def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
         """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""
         if self.inside:
-            return formula(self if self.plain else dataclasses.replace(self, most=steps))
+            return formula(self if self.plain else dataclasses.replace(self, most=self._least(steps)))
         b = self.b
         if not self.plain:
             return formula(self.clamped(steps))
@@ -114,7 +114,11 @@ class Clock:
         b, last = self.b, self.b.lift(self.edge(steps))
         own = b.minimum(self.own, last - 1)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
-        return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else steps)
+        return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
+
+    def _least(self, steps: Any) -> Any:
+        """Where the clock stops, if it also stops after ``steps`` local steps."""
+        return steps if self.most is None else _number(self.b.minimum(self.most, steps))
 
     def progress(self, steps: Any) -> Progress:
         """How far the clock is through ``steps`` local steps; stays at the end after them."""
@@ -122,7 +126,18 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        return dataclasses.replace(self._through(length), unit=self.scale)
+        x = dataclasses.replace(self._through(length), unit=self.scale)
+        return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+
+    def _stopped(self, x: Progress, length: Term) -> Progress:
+        """The progress that stays where the clock stops."""
+        b = self.b
+        place = b.lift(self.most) * self.scale
+        raw = None
+        if x.raw is not None and place.is_const and place.kind in "iq":
+            raw = (b.minimum(x.raw[0], -b.floor(-(place + self.offset))), *x.raw[1:])
+        done, left = b.minimum(x.done, place), b.maximum(x.left, length - place)
+        return dataclasses.replace(x, done=done, left=left, raw=raw)
 
     def _through(self, length: Term) -> Progress:
         b = self.b
@@ -153,7 +168,7 @@ class Clock:
             left = _remaining(b, elapsed, length)
             return Progress(b, b.sub(positive, left), left, positive, stepped=True)
         positive = b.maximum(length, 1 if length.kind == "i" else 1e-30)
-        left = b.maximum(b.sub(length, elapsed), 0)
+        left = b.sub(length, elapsed) if self.inside else b.maximum(b.sub(length, elapsed), 0)
         return Progress(b, b.sub(positive, left), left, positive, stepped=True)
 
 
@@ -292,10 +307,35 @@ class Progress:
 def whole_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     """floor(t * ratio - shift), at least 0, exactly, for an integer t."""
     if shift == 0:
-        return b.muldiv(t, ratio.numerator, ratio.denominator)
+        ratio = fitting_below(ratio, b.limit)
+        whole = math.floor(ratio)
+        rest = ratio - whole
+        part = b.muldiv(t, rest.numerator, rest.denominator)
+        return b.add(b.mul(t, whole), part) if whole else part
     common = math.lcm(ratio.denominator, shift.denominator)
     product = b.sub(b.mul(t, int(ratio * common)), int(shift * common))
     return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
+
+
+def fitting_below(ratio: Fraction, limit: int) -> Fraction:
+    """The largest fraction <= ratio with a denominator <= limit: the same floor(t * ratio) for every t <= limit."""
+    if ratio.denominator <= limit:
+        return ratio
+    whole = math.floor(ratio)
+    low, high = Fraction(whole), Fraction(whole + 1)
+    while True:
+        below, above = (low.numerator, low.denominator), (high.numerator, high.denominator)
+        p, q = ratio.numerator, ratio.denominator
+        gap_low, gap_high = p * below[1] - below[0] * q, above[0] * q - p * above[1]
+        steps = min(gap_low // gap_high if gap_high else limit, (limit - below[1]) // above[1])
+        low = Fraction(below[0] + steps * above[0], below[1] + steps * above[1])
+        gap_low = p * low.denominator - low.numerator * q
+        if low.denominator + high.denominator > limit or gap_low == 0:
+            return low
+        steps = min((gap_high - 1) // gap_low, (limit - above[1]) // low.denominator)
+        high = Fraction(above[0] + steps * low.numerator, above[1] + steps * low.denominator)
+        if low.denominator + high.denominator > limit:
+            return low
 
 
 def _value(term: Term) -> Any:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,9 @@ import numpy as np
 
 from lrsched._errors import ScheduleError
 from lrsched._fields import Field, field_of, is_jax
-from lrsched._node import KINDS, ON_NEW_KIND, Node, names_of
+from lrsched._node import KINDS, ON_NEW_KIND, Node, holds_arrays, names_of, walk
+from lrsched._schedule import Schedule
+from lrsched._sequence import Sequence
 from lrsched._tree import Stack, make
 
 __all__ = ["Layout", "flatten", "register_all", "unflatten"]
@@ -55,12 +58,23 @@ def flatten(node: Node) -> tuple[list[Any], Layout]:
     largest = _largest()
     memo = node._memo
     if ("flat", largest) not in memo:
+        _check_durations(node, largest)
         body, leaves, names = _encode(node, False)
         for name, leaf in zip(names, leaves, strict=True):
             _check_fits(name, leaf, largest)
         memo["flat", largest] = (leaves, Layout(body, tuple(names)))
     leaves, layout = memo["flat", largest]
     return list(leaves), layout
+
+
+def _check_durations(node: Node, largest: int) -> None:
+    """Refuse boundaries that are sums of counts and do not fit either."""
+    for part in walk(node):
+        if isinstance(part, Schedule) and not holds_arrays(part):
+            lengths = [p.duration for p in part.parts if p.duration != math.inf] if isinstance(part, Sequence) else []
+            worst = sum(lengths) if lengths else part.duration
+            if worst != math.inf:
+                _check_fits(f"the duration of {part.where()}", worst, largest)
 
 
 def _check_fits(name: str, leaf: Any, largest: int) -> None:
@@ -131,7 +145,8 @@ def _merged(rows: list[tuple[Any, list[Any], list[str]]]) -> tuple[Any, list[Any
     return rows[0][0], [_stacked(column, "") for column in columns], rows[0][2]
 
 
-def _stacked(values: Sequence[Any], form: str) -> Any:
+def _stacked(values: Iterable[Any], form: str) -> Any:
+    values = tuple(values)
     if any(map(is_jax, values)):
         import jax.numpy as jnp
 
@@ -209,7 +224,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     """Registers the kinds as soon as JAX has been imported."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Any, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != "jax":
             return None

@@ -123,9 +123,9 @@ class Pieces:
 
     def _joins(self, last: Schedule) -> bool:
         """Whether the last part can be one of the columns: finite, of a known structure, without a policy."""
-        from lrsched.combinators import has_policy
+        from lrsched.combinators import goes_on
 
-        if isinstance(last.duration, float) or has_policy(last):
+        if isinstance(last.duration, float) or goes_on(last):
             return False
         return any(column_structure(part) == column_structure(last) for part in self.parts[:-1])
 
@@ -204,8 +204,8 @@ class StackedPieces:
             jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
             for n, (_, places) in zip(lengths, stack.entries, strict=True)
         ]
-        self.lengths = jnp.concatenate(flat)[np.argsort(order)]
-        self.starts = running_sum(self.lengths)
+        joined = jnp.concatenate(flat) if len(flat) > 1 else flat[0]
+        self.lengths = joined if order == sorted(order) else joined[np.argsort(order)]
 
     @property
     def total(self) -> Any:
@@ -223,11 +223,11 @@ class StackedPieces:
 
     def _groups(self, clock: Clock) -> Term:
         b = clock.b
-        thresholds = self.starts[1:] if clock.plain else None
-        if thresholds is None:
+        if not clock.plain:
             return Pieces([self.stack.part(i) for i in range(self.size)]).formula(clock)
-        index = b.search(thresholds, clock.own)
-        local = clock.since(b.column(self.starts, index))
+        sums = RunningSums(self.lengths)
+        index = b.search(sums, clock.own)
+        local = clock.since(b.gather(sums, index, "i")).within(len(self.stack.entries) == 1)
         group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
         for i, (_, places) in enumerate(self.stack.entries):
             group[list(places)], rank[list(places)] = i, np.arange(len(places))
@@ -257,15 +257,48 @@ def _has_rows(node: Any) -> bool:
     return bool(forms & {"reals", "counts"}) or any(isinstance(n, Sequence) for n in walk(node))
 
 
-def running_sum(values: Any) -> Any:
-    """The sum of all entries before each, in two levels of masked sums that XLA fuses."""
+class RunningSums:
+    """The ends of pieces of given lengths, summed only as far as a search needs: rows first, then one row."""
+
+    def __init__(self, lengths: Any) -> None:
+        import jax.numpy as jnp
+
+        self.lengths, self.size = lengths, lengths.shape[0]
+        self.width = self.size if self.size <= 32 else math.isqrt(self.size - 1) + 1
+        rows = -(-self.size // self.width)
+        self.square = jnp.pad(lengths, (0, rows * self.width - self.size)).reshape(rows, self.width)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def count(self, t: Any) -> Any:
+        """The index of the piece that step t lies in."""
+        import jax.numpy as jnp
+
+        if len(self.square) == 1:
+            return jnp.minimum(_passed(self.square[0], t, 0), self.size - 1)
+        sums = self.square.sum(1)
+        row = jnp.minimum(_passed(sums, t, 0), len(sums) - 1)
+        before = _sum_below(sums, row)
+        inside = self.square.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
+        return jnp.minimum(row * self.width + _passed(inside, t, before[..., None]), self.size - 1)
+
+    def before(self, index: Any) -> Any:
+        """The sum of the lengths before piece ``index``."""
+        return _sum_below(self.lengths, index)
+
+
+def _passed(lengths: Any, t: Any, start: Any) -> Any:
+    """How many of the pieces of these lengths, laid from ``start`` on, end at or before t."""
     import jax.numpy as jnp
 
-    size = values.shape[0]
-    width = max(1, math.isqrt(size - 1) + 1)
-    rows = -(-size // width)
-    square = jnp.pad(values, (0, rows * width - size)).reshape(rows, width)
-    before = jnp.asarray(np.tri(width, k=-1).astype(values.dtype))
-    inside = (square[:, None, :] * before[None]).sum(-1)
-    above = (square.sum(1)[None, :] * jnp.asarray(np.tri(rows, k=-1).astype(values.dtype))).sum(-1)
-    return (inside + above[:, None]).reshape(-1)[:size]
+    lower = jnp.asarray(np.tri(lengths.shape[-1], dtype=lengths.dtype))
+    ends = (lengths[..., None, :] * lower).sum(-1) + start
+    return (ends <= jnp.asarray(t)[..., None]).sum(-1, dtype=lengths.dtype)
+
+
+def _sum_below(lengths: Any, index: Any) -> Any:
+    import jax.numpy as jnp
+
+    below = jnp.arange(lengths.shape[0]) < jnp.asarray(index)[..., None]
+    return jnp.where(below, lengths, 0).sum(-1, dtype=lengths.dtype)

@@ -83,7 +83,7 @@ class Term:
         """Whether this is a constant equal to ``number``, in every piece."""
         if self.op == "const":
             return bool(self.args[0] == number)
-        return self.op == "column" and not is_jax(self.args[0]) and bool(np.all(self.args[0] == number))
+        return self.op == "column" and bool(np.all(self.args[0] == number))
 
     def __add__(self, other: Any) -> Term:
         return self.b.add(self, other)
@@ -162,10 +162,10 @@ class Builder:
         if index.op == "const":
             return self.lift(values[index.args[0]])
         if is_jax(values):
-            return Term(self, "column", (values, index), self.bound(values).kind, -INF, INF)
+            return self.gather(values, index, self.bound(values).kind)
         values = _host.narrowed(values)
         kind = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
-        return Term(self, "column", (values, index), kind, values.min(), values.max())
+        return Term(self, "column", (values, index), kind, *_ends(values))
 
     def floats(self, term: Any) -> Term:
         """The term as a real number."""
@@ -174,7 +174,7 @@ class Builder:
             return term
         if term.op == "const":
             return self.lift(_host.to_float(term.args[0]))
-        if term.op == "column" and not is_jax(term.args[0]):
+        if term.op == "column":
             return self.column(_host.to_floats(term.args[0]), term.args[1])
         return self._make("real", term)
 
@@ -184,12 +184,9 @@ class Builder:
         if term.op != "column":
             return term
         values, index = term.args
-        if not is_jax(values) and values.dtype.kind == "O":
+        if values.dtype.kind == "O" or max(abs(term.lo), abs(term.hi)) > self.limit:
             values = _host.to_floats(values)
-        if not is_jax(values) and values.dtype.kind == "i" and max(abs(term.lo), abs(term.hi)) > self.limit:
-            values = _host.to_floats(values)
-        kind = "f" if not is_jax(values) and values.dtype.kind == "f" else term.kind
-        return self.gather(values, index, "f" if kind == "q" else kind)
+        return self.gather(values, index, "i" if values.dtype.kind == "i" else "f")
 
     # -- terms
 
@@ -225,11 +222,7 @@ class Builder:
         columns = [t for t in terms if t.op == "column"]
         values = [t.args[0] for t in terms]
         if any(map(is_jax, values)):
-            if any(t.args[1] is not columns[0].args[1] for t in columns):
-                return None
-            outcome = _host.on_jax(op, values, self.limit)
-            return Term(self, "column", (outcome, columns[0].args[1]), self.bound(outcome).kind, -INF, INF) if columns \
-                else self.bound(outcome)
+            return None if columns else self.bound(_host.on_jax(op, values, self.limit))
         if not columns:
             return self.lift(_host.fold(op, values))
         if any(t.args[1] is not columns[0].args[1] for t in columns) or op not in _host.ON_COLUMNS:
@@ -394,6 +387,8 @@ class Builder:
             return yes if condition.args[0] else no
         if yes is no:
             return yes
+        if not self.branching and yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
+            return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
         return self._make("where", condition, yes, no)
 
     def narrow(self, t: Any, lo: Any = None, hi: Any = None) -> Term:
@@ -459,9 +454,10 @@ class Builder:
     def search(self, thresholds: Any, t: Any) -> Term:
         """How many of the increasing thresholds are <= t."""
         t = self.lift(t)
-        if t.op == "const" and not is_jax(thresholds):
+        known = isinstance(thresholds, np.ndarray)
+        if t.op == "const" and known:
             return self.lift(int(np.searchsorted(thresholds, t.args[0], side="right")))
-        if not is_jax(thresholds):
+        if known:
             first = int(np.searchsorted(thresholds, t.lo, side="right"))
             last = int(np.searchsorted(thresholds, min(t.hi, 2**62), side="right"))
             if first == last:
@@ -475,8 +471,8 @@ class Builder:
         index = self.lift(index)
         if index.op == "const":
             return self.lift(table[index.args[0]])
-        low, high = (-INF, INF) if is_jax(table) else (table.min(), table.max())
-        if low == high and not is_jax(table):
+        low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
+        if low == high and isinstance(table, np.ndarray):
             return self.lift(table[0])
         return self._term("gather", (table, self.settled(index)), kind, low, high)
 
@@ -505,6 +501,12 @@ class Builder:
         return Term(self, "call", args, "f", -INF, INF)
 
 
+def _ends(values: np.ndarray) -> tuple[Any, Any]:
+    """The smallest and the largest number of an array, as plain numbers."""
+    low, high = values.min(), values.max()
+    return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
+
+
 def _identity(arg: Any) -> Any:
     if isinstance(arg, Term):
         return arg.num
@@ -517,9 +519,7 @@ def _identity(arg: Any) -> Any:
 
 def _sure(term: Term) -> bool:
     """Whether the term's range tells anything."""
-    return term.op != "bound" and not (term.op == "column" and is_jax(term.args[0])) and (
-        term.lo > -INF or term.hi < INF
-    )
+    return term.op != "bound" and (term.lo > -INF or term.hi < INF)
 
 
 def _range(op: str, terms: list[Term]) -> tuple[float, float]:

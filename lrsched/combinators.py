@@ -16,7 +16,7 @@ from lrsched import _fields
 from lrsched._clock import Clock
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
-from lrsched._node import Node, kind, walk
+from lrsched._node import Node, children, kind
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched.schedules import Constant, Custom, index_at, index_of, time_of
@@ -210,7 +210,7 @@ class _Wrapper(Schedule):
     def held(self, clock: Clock, formula: Callable[[Clock], Term]) -> Term:
         """``formula``, held after the duration unless a policy inside says what comes then."""
         duration = self.duration
-        if isinstance(duration, float) or has_policy(self.inner):
+        if isinstance(duration, float) or goes_on(self.inner):
             return formula(clock)
         return clock.finite(duration, formula)
 
@@ -219,9 +219,15 @@ class _Wrapper(Schedule):
         return type(self)(rescale(self.inner, ratio), **others)  # type: ignore[call-arg]
 
 
-def has_policy(schedule: Schedule) -> bool:
-    """Whether an ``after`` stands somewhere in the expression."""
-    return any(isinstance(node, After) for node in walk(schedule))
+def goes_on(schedule: Schedule) -> bool:
+    """Whether a policy inside decides what comes after the schedule's duration."""
+    if isinstance(schedule, After):
+        return schedule.policy != "hold"
+    if isinstance(schedule, Sequence):
+        return goes_on(schedule.parts[-1])
+    if isinstance(schedule, Restarted | Lasting | Reversed | Mirrored | Extended):
+        return False
+    return any(goes_on(child) for child in children(schedule) if isinstance(child, Schedule))
 
 
 def check_finite(where: str, schedule: Schedule) -> None:

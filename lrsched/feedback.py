@@ -95,8 +95,7 @@ def _count_optax(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -
 def _count_keras(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -> tuple[Any, Any, Any]:
     """(bad, cooldown, cut): cooldown falls before counting; at the floor nothing is cut and the wait goes on."""
     cooldown = on.where(state.cooldown > 0, state.cooldown - 1, 0)
-    waited = on.where(state.cooldown > 0, 0, state.bad)
-    bad = on.where(better, 0, on.where(cooldown == 0, waited + 1, 0))
+    bad = on.where(better, 0, on.where(cooldown == 0, state.bad + 1, 0))
     cut = (bad >= max(rule.patience, 1)) & (state.cuts < rule.limit[0])
     return on.where(cut, 0, bad), on.where(cut, rule.cooldown, cooldown), cut
 

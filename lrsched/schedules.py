@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, Progress, minus, whole_steps
+from lrsched._clock import Clock, Progress, fitting_below, minus, whole_steps
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
@@ -223,13 +223,24 @@ def _whole(clock: Clock, step: Term) -> Term:
     b, scale, offset = clock.b, clock.b.lift(clock.scale), clock.b.lift(clock.offset)
     if step.kind == "i" and scale.kind in "iq" and offset.kind in "iq":
         if scale.op == "column" and offset.equals(0) and not is_jax(scale.args[0]):
-            parts = [Fraction(k) for k in scale.args[0].tolist()]
-            times, over = ([getattr(k, name) for k in parts] for name in ("denominator", "numerator"))
-            return b.muldiv(step, *(b.column(np.array(v, dtype=object), scale.args[1]) for v in (times, over)))
+            return _divided(b, step, scale)
         if scale.op == "const" and offset.op == "const":
             ratio = 1 / Fraction(scale.args[0])
             return whole_steps(b, step, ratio, Fraction(offset.args[0]) * ratio)
     return b.maximum(b.floor(b.div(b.floats(step) - b.floats(offset), b.floats(scale))), 0)
+
+
+def _divided(b: Builder, step: Term, scale: Term) -> Term:
+    """floor(step / scale) for a scale that is a column of exact numbers."""
+    ratios = [fitting_below(1 / Fraction(k), b.limit) for k in scale.args[0].tolist()]
+
+    def column(values: list[int]) -> Term:
+        return b.column(np.array(values, dtype=object), scale.args[1])
+
+    wholes = [math.floor(r) for r in ratios]
+    rest = [r - whole for r, whole in zip(ratios, wholes, strict=True)]
+    part = b.muldiv(step, column([r.numerator for r in rest]), column([r.denominator for r in rest]))
+    return b.add(b.mul(step, column(wholes)), part) if any(wholes) else part
 
 
 def index_at(clock: Clock) -> Term:
@@ -502,7 +513,7 @@ class Table(Schedule):
 
     def formula(self, clock: Clock) -> Term:
         b, size = clock.b, len(self.values)
-        index = b.minimum(index_of(clock.within(False)), size - 1)
+        index = b.minimum((index_at if self.interpolate else index_of)(clock.within(False)), size - 1)
         value = read(b, self.values, index)
         exact = clock.plain and clock.at.kind == "i"
         if exact or not self.interpolate:

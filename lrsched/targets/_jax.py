@@ -31,6 +31,8 @@ def _real(a: Any) -> Any:
 
 def _search(thresholds: Any, t: Any) -> Any:
     """Counts of thresholds passed, by a tree of counts of 32 where there are many."""
+    if hasattr(thresholds, "count"):
+        return thresholds.count(t)
     thresholds = jnp.asarray(_fitting(thresholds))
     t = jnp.asarray(t)
     count = thresholds.shape[0]
@@ -66,6 +68,8 @@ def _fitting(table: Any) -> Any:
 
 
 def _gather(table: Any, index: Any) -> Any:
+    if hasattr(table, "before"):
+        return table.before(index)
     table = jnp.asarray(_fitting(table))
     return table.at[jnp.asarray(index).astype(jnp.uint32)].get(mode="promise_in_bounds")
 
@@ -243,6 +247,14 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
     return a, b
 
 
+def _once(value: Any) -> Any:
+    """The same scalar as the result of a reduction, which XLA computes once.
+
+    Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
+    """
+    return jnp.sum(jnp.where(jnp.arange(2) == 0, value, 0.0))
+
+
 class JaxTarget(CallTarget):
     """Generates a function of an array of steps or a tracer."""
 
@@ -275,8 +287,8 @@ class JaxTarget(CallTarget):
             steps = jnp.maximum(t.astype(int_type()), 0)
         else:
             steps = jnp.maximum(t.astype(real_type()), 0.0)
-        value = jnp.asarray(function(steps))
-        return jnp.broadcast_to(value.astype(real_type()), t.shape)
+        value = jnp.asarray(function(steps)).astype(real_type())
+        return _once(value) if t.ndim == 0 else jnp.broadcast_to(value, t.shape)
 
 
 TARGET = JaxTarget()
