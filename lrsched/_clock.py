@@ -14,6 +14,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from lrsched._fields import is_jax
+
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
@@ -24,7 +28,9 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 class Clock:
     """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
 
-    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond.
+    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. Whole local steps are
+    counted from where the stretch began, so that they stay exact: local time is also
+    ``(at + gone - root) / scale - past``.
     """
 
     b: Builder
@@ -34,6 +40,9 @@ class Clock:
     offset: Any = 0
     inside: bool = False
     most: Any = None
+    gone: Any = 0
+    past: Any = 0
+    root: Any = 0
 
     @property
     def plain(self) -> bool:
@@ -70,12 +79,37 @@ class Clock:
             offset=_number(start - whole),
             inside=False,
             most=None if self.most is None else _number(self.b.lift(self.most) - step),
+            gone=_number(self.b.add(self.gone, whole)),
+            past=_number(self.b.add(self.past, step)),
         )
 
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
         most = None if self.most is None else _number(self.b.div(self.most, scale))
-        return dataclasses.replace(self, scale=_number(self.b.lift(self.scale) * scale), inside=False, most=most)
+        scale = _number(self.b.lift(self.scale) * scale)
+        return dataclasses.replace(
+            self, scale=scale, inside=False, most=most, gone=0, past=0, root=self.offset
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether the stretch and what is off whole steps are known exactly."""
+        known = (self.b.lift(x) for x in (self.scale, self.offset, self.root))
+        return all(x.is_const and x.kind in "iq" and not is_jax(x.args[0]) for x in known)
+
+    def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
+        """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
+        b, scale, root = self.b, self.b.lift(self.scale), self.b.lift(self.root)
+        total = b.add(step, self.gone)
+        if scale.op == "const" and root.op == "const":
+            ratio = b.lift(times).args[0] / Fraction(scale.args[0])
+            count = whole_steps(b, total, ratio, Fraction(root.args[0]) * ratio)
+        elif root.equals(0):
+            count = _by_columns(b, total, times, scale)
+        else:
+            count = b.floor(b.div(b.floats(total) - b.floats(root), b.floats(scale)) * b.floats(times))
+        count = b.sub(count, b.mul(self.past, times))
+        return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
 
     def split(self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term]) -> Term:
         """``before`` on the local steps below ``step``, ``after`` on the others (not shifted)."""
@@ -86,7 +120,7 @@ class Clock:
         same = self.own is self.at
         below = b.narrow(self.own, hi=edge - 1)
         above = b.narrow(self.own, lo=edge)
-        early = below if same else b.narrow(self.at, hi=edge - 1 if self.at.kind == "i" else edge)
+        early = below if same else b.narrow(self.at, hi=edge)
         late = above if same else b.narrow(self.at, lo=edge)
         yes = before(dataclasses.replace(self, own=below, at=early, inside=True))
         no = after(dataclasses.replace(self, own=above, at=late))
@@ -133,11 +167,10 @@ class Clock:
         """The progress that stays where the clock stops."""
         b = self.b
         place = b.lift(self.most) * self.scale
-        raw = None
-        if x.raw is not None and place.is_const and place.kind in "iq":
-            raw = (b.minimum(x.raw[0], -b.floor(-(place + self.offset))), *x.raw[1:])
-        done, left = b.minimum(x.done, place), b.maximum(x.left, length - place)
-        return dataclasses.replace(x, done=done, left=left, raw=raw)
+        raw = x.raw
+        if raw is not None:
+            raw = dataclasses.replace(raw, at=b.minimum(raw.at, self.edge(self.most)))
+        return dataclasses.replace(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
     def _through(self, length: Term) -> Progress:
         b = self.b
@@ -150,10 +183,9 @@ class Clock:
             return self._progress(elapsed, length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
-        exact = all(b.lift(x).is_const and b.lift(x).kind in "iq" for x in (length, self.offset))
-        raw = (self.at, self.offset, length) if exact and self.at.kind == "i" else None
-        total = length if exact else b.floats(length)
-        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=exact, raw=raw)
+        total = length if self.exact else b.floats(length)
+        raw = self if self.exact and self.at.kind == "i" else None
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.exact, raw=raw)
 
     def offset_is_zero(self) -> bool:
         """Whether the piece starts on a whole step."""
@@ -208,7 +240,7 @@ class Progress:
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
-    ``raw`` is (t, offset, total) where done = t - offset for an integer t, and the others are known exactly.
+    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly.
     """
 
     b: Builder
@@ -217,7 +249,7 @@ class Progress:
     total: Term
     stepped: bool
     unit: Any = 1
-    raw: tuple[Term, Any, Term] | None = None
+    raw: Clock | None = None
 
     @property
     def u(self) -> Term:
@@ -259,12 +291,10 @@ class Progress:
 
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
-        if self.raw is not None and self.b.lift(place).kind in "iq":
-            t, offset, _ = self.raw
-            if self.b.lift(place).equals(0):
-                return self.b.lift(False)
-            return self.b.lt(t, _number(-self.b.floor(-(self.b.lift(place) + offset))))
-        return self.b.lt(self.done, place)
+        raw, b = self.raw, self.b
+        if raw is not None and b.lift(place).kind in "iq":
+            return b.lift(False) if b.lift(place).equals(0) else b.lt(raw.at, b.neg(b.floor(-(b.lift(place) + raw.offset))))
+        return b.lt(self.done, place)
 
     def section(self, start: Any, stop: Any) -> Progress:
         """Progress within [start, stop] of what is done, held outside."""
@@ -275,9 +305,10 @@ class Progress:
         left = b.maximum(b.neg(self._less(stop)), 0) if not stop.equals(_value(self.total)) else self.left
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
-        raw = None
-        if self.raw is not None and all(x.is_const and x.kind in "iq" for x in (start, total)):
-            raw = (self.raw[0], _number(start + self.raw[1]), total)
+        raw = self.raw
+        if raw is not None:
+            first = b.div(start, self.unit)
+            raw = raw.since(_number(first)) if first.kind == "i" else None
         safe = total if total.op == "const" or total.lo > 0 else b.maximum(total, 1e-30 if total.kind == "f" else 1)
         return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped, self.unit, raw)
 
@@ -293,10 +324,8 @@ class Progress:
         b = self.b
         if self.done.kind == "i" and self.total.kind == "i":
             return b.muldiv(self.done, times, self.total)
-        if self.raw is not None and all(b.lift(x).op == "const" for x in (times, *self.raw[1:])):
-            t, offset, total = self.raw
-            ratio = Fraction(times) / Fraction(total.args[0])
-            return b.minimum(whole_steps(b, t, ratio, Fraction(_number(b.lift(offset))) * ratio), times)
+        if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":
+            return b.minimum(self.raw.whole(self.raw.at, times, b.div(self.total, self.unit)), times)
         return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
@@ -304,17 +333,32 @@ class Progress:
         return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
 
 
-def whole_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
-    """floor(t * ratio - shift), at least 0, exactly, for an integer t."""
-    if shift == 0:
+def whole_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction = Fraction(0)) -> Term:
+    """floor(t * ratio - shift) for an integer t: exactly, unless the shift is a fraction with many digits."""
+    if shift.denominator == 1:
         ratio = fitting_below(ratio, b.limit)
         whole = math.floor(ratio)
         rest = ratio - whole
-        part = b.muldiv(t, rest.numerator, rest.denominator)
+        part = b.sub(b.muldiv(t, rest.numerator, rest.denominator), int(shift))
         return b.add(b.mul(t, whole), part) if whole else part
     common = math.lcm(ratio.denominator, shift.denominator)
-    product = b.sub(b.mul(t, int(ratio * common)), int(shift * common))
-    return b.maximum(b.floordiv(b.maximum(product, 0), common), 0)
+    times, back = int(ratio * common), int(shift * common)
+    if (t.hi + 1) * times <= b.limit and abs(back) <= b.limit:
+        return b.floordiv(b.maximum(b.sub(b.mul(t, times), back), 0), common)
+    return b.floor(b.floats(t) * float(ratio) - float(shift))
+
+
+def _by_columns(b: Builder, t: Term, times: Any, scale: Term) -> Term:
+    """floor(t * times / scale) for a scale that is a column of exact numbers."""
+    ratios = [fitting_below(b.lift(times).args[0] / Fraction(k), b.limit) for k in scale.args[0].tolist()]
+
+    def column(values: list[int]) -> Term:
+        return b.column(np.array(values, dtype=object), scale.args[1])
+
+    wholes = [math.floor(r) for r in ratios]
+    rest = [r - whole for r, whole in zip(ratios, wholes, strict=True)]
+    part = b.muldiv(t, column([r.numerator for r in rest]), column([r.denominator for r in rest]))
+    return b.add(b.mul(t, column(wholes)), part) if any(wholes) else part
 
 
 def fitting_below(ratio: Fraction, limit: int) -> Fraction:

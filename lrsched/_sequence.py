@@ -15,7 +15,8 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
-from lrsched._tree import Stack, column_structure, map_every_leaf, stack_into
+from lrsched._tree import Stack, column_structure, stack_into
+from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -52,12 +53,12 @@ class Sequence(Schedule):
         memo = self._memo
         if "duration" not in memo:
             stacked = isinstance(self.parts, Stack)
-            memo["duration"] = StackedPieces(self.parts).total if stacked else sum(p.duration for p in self.parts)
+            memo["duration"] = _stacked_pieces(self.parts).total if stacked else sum(p.duration for p in self.parts)
         return memo["duration"]
 
     def formula(self, clock: Clock) -> Term:
         if isinstance(self.parts, Stack):
-            return StackedPieces(self.parts).formula(clock)
+            return _stacked_pieces(self.parts).formula(clock)
         parts = [part for part in self.parts if is_jax(part.duration) or part.duration != 0] or [self.parts[-1]]
         return Pieces(parts).formula(clock)
 
@@ -158,9 +159,7 @@ class Pieces:
 
     def _columns(self, clock: Clock, first: int, stop: int, kinds: list[Any]) -> Term:
         b = clock.b
-        edges = [clock.edge(start) for start in self.starts[first:stop]]
-        thresholds = np.array([min(edge, 2**62) for edge in edges[1:]], dtype=np.int64)
-        index = b.search(thresholds, clock.own)
+        index = count_passed(clock, self.starts[first + 1 : stop])
         if index.op == "const":
             return self._part(clock, first + index.args[0])
         local = clock.since(b.column(np.array(self.starts[first:stop], dtype=object), index))
@@ -190,115 +189,7 @@ def _array(values: list[Any]) -> Any:
     return np.array(values, dtype=np.float64)
 
 
-class StackedPieces:
-    """Parts whose numbers are JAX values, the equal ones stacked: one formula per group."""
+def _stacked_pieces(stack: Stack) -> Any:
+    from lrsched._stacked import StackedPieces
 
-    def __init__(self, stack: Any) -> None:
-        import jax.numpy as jnp
-
-        self.stack, self.size = stack, stack.size
-        order = [place for _, places in stack.entries for place in places]
-        lengths = [node.duration for node, _ in stack.entries]
-        self.endless = any(isinstance(n, float) for n in lengths)
-        flat = [
-            jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
-            for n, (_, places) in zip(lengths, stack.entries, strict=True)
-        ]
-        joined = jnp.concatenate(flat) if len(flat) > 1 else flat[0]
-        self.lengths = joined if order == sorted(order) else joined[np.argsort(order)]
-
-    @property
-    def total(self) -> Any:
-        """The duration."""
-        return math.inf if self.endless else self.lengths.sum()
-
-    def formula(self, clock: Clock) -> Term:
-        """The value on a clock."""
-        if self.size <= CHAIN or any(map(_has_rows, self.stack)):
-            pieces = Pieces([self.stack.part(i) for i in range(self.size)])
-            return pieces.formula(clock)
-        if not self.endless and not clock.inside:
-            clock = clock.clamped(self.total)
-        return self._groups(clock)
-
-    def _groups(self, clock: Clock) -> Term:
-        b = clock.b
-        if not clock.plain:
-            return Pieces([self.stack.part(i) for i in range(self.size)]).formula(clock)
-        sums = RunningSums(self.lengths)
-        index = b.search(sums, clock.own)
-        local = clock.since(b.gather(sums, index, "i")).within(len(self.stack.entries) == 1)
-        group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
-        for i, (_, places) in enumerate(self.stack.entries):
-            group[list(places)], rank[list(places)] = i, np.arange(len(places))
-        which = b.gather(group, index, "i")
-        value: Term | None = None
-        for i, (node, places) in enumerate(self.stack.entries):
-            mine = b.floats(b.settled(self._columns(clock, node, places, index, rank).formula(local)))
-            value = mine if value is None else b.where(b.eq(which, i), mine, value)
-        assert value is not None
-        return value
-
-    def _columns(self, clock: Clock, node: Any, places: tuple[int, ...], index: Term, rank: Any) -> Any:
-        """The group's node, its leaves read at the piece that the clock is in."""
-        b = clock.b
-        if len(places) == 1:
-            return node
-        row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
-        return map_every_leaf(node, lambda leaf: b.column(leaf, row))
-
-
-def _has_rows(node: Any) -> bool:
-    """Whether a part holds vectors of its own, or sequences, so that it cannot be read as columns."""
-    from lrsched._fields import field_of
-    from lrsched._node import names_of, walk
-
-    forms = {field_of(type(n), name).form for n in walk(node) for name in names_of(type(n))}
-    return bool(forms & {"reals", "counts"}) or any(isinstance(n, Sequence) for n in walk(node))
-
-
-class RunningSums:
-    """The ends of pieces of given lengths, summed only as far as a search needs: rows first, then one row."""
-
-    def __init__(self, lengths: Any) -> None:
-        import jax.numpy as jnp
-
-        self.lengths, self.size = lengths, lengths.shape[0]
-        self.width = self.size if self.size <= 32 else math.isqrt(self.size - 1) + 1
-        rows = -(-self.size // self.width)
-        self.square = jnp.pad(lengths, (0, rows * self.width - self.size)).reshape(rows, self.width)
-
-    def __len__(self) -> int:
-        return self.size
-
-    def count(self, t: Any) -> Any:
-        """The index of the piece that step t lies in."""
-        import jax.numpy as jnp
-
-        if len(self.square) == 1:
-            return jnp.minimum(_passed(self.square[0], t, 0), self.size - 1)
-        sums = self.square.sum(1)
-        row = jnp.minimum(_passed(sums, t, 0), len(sums) - 1)
-        before = _sum_below(sums, row)
-        inside = self.square.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
-        return jnp.minimum(row * self.width + _passed(inside, t, before[..., None]), self.size - 1)
-
-    def before(self, index: Any) -> Any:
-        """The sum of the lengths before piece ``index``."""
-        return _sum_below(self.lengths, index)
-
-
-def _passed(lengths: Any, t: Any, start: Any) -> Any:
-    """How many of the pieces of these lengths, laid from ``start`` on, end at or before t."""
-    import jax.numpy as jnp
-
-    lower = jnp.asarray(np.tri(lengths.shape[-1], dtype=lengths.dtype))
-    ends = (lengths[..., None, :] * lower).sum(-1) + start
-    return (ends <= jnp.asarray(t)[..., None]).sum(-1, dtype=lengths.dtype)
-
-
-def _sum_below(lengths: Any, index: Any) -> Any:
-    import jax.numpy as jnp
-
-    below = jnp.arange(lengths.shape[0]) < jnp.asarray(index)[..., None]
-    return jnp.where(below, lengths, 0).sum(-1, dtype=lengths.dtype)
+    return StackedPieces(stack)

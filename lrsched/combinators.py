@@ -19,7 +19,7 @@ from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
-from lrsched.schedules import Constant, Custom, index_at, index_of, time_of
+from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, time_of
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -369,8 +369,7 @@ class Restarted(_Wrapper):
         horizon = math.inf if self.times is not None else b.limit
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
-        edges = np.array([min(clock.edge(s), 2**62) for s in starts[1:]], dtype=np.int64)
-        index = b.search(edges, clock.own)
+        index = count_passed(clock, starts[1:])
         scale = b.column([Fraction(n, first) for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
 
@@ -450,7 +449,10 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     if offset.equals(0) and period.kind == "i":
         index = b.floordiv(clock.own, period)
         start = b.mul(index, period)
-        return index, clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+        moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+        return index, moved if clock.plain else dataclasses.replace(
+            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length))
+        )
     local = index_of(clock)
     index = b.floordiv(local, length)
     step = b.lift(clock.scale) * length
@@ -464,7 +466,8 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         rest = b.sub(b.mul(index, exact.numerator), b.mul(shifted, exact.denominator))
         whole, part = shifted, b.floats(rest) / float(exact.denominator) + b.floats(offset)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
-    return index, dataclasses.replace(moved, offset=part)
+    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
+    return index, dataclasses.replace(moved, offset=part, gone=gone, past=past)
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
@@ -481,7 +484,7 @@ def backwards(clock: Clock, length: Any) -> Clock:
     own = b.minimum(b.floor(at), last)
     part = whole - end
     offset = part.args[0] if part.op == "const" else part
-    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None)
+    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None, gone=0, past=0, root=offset)
 
 
 @kind("reversed", method="reversed")

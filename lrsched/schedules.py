@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, Progress, fitting_below, minus, whole_steps
+from lrsched._clock import Clock, Progress, minus
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
@@ -65,16 +65,17 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
     """Whether the size falls from start to end; known at once for plain numbers and for columns that agree."""
-    if all(t.op in ("const", "column") and t.lo > -math.inf for t in (start, end)):
-        if "column" in (start.op, end.op):
-            first, second = np.broadcast_arrays(*(np.abs(_array(v)) for v in (start, end)))
-            if np.all(first >= second):
-                return b.lift(True)
-            if np.all(first <= second):
-                return b.lift(False)
-            index = next(t.args[1] for t in (start, end) if t.op == "column")
-            return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)
-    return b.le(b.maximum(end, -end), b.maximum(start, -start))
+    if start.op == end.op == "const":
+        return b.lift(abs(start.value) >= abs(end.value))
+    if start.is_const and end.is_const and "bound" not in (start.op, end.op):
+        first, second = np.broadcast_arrays(*(np.abs(_array(v)) for v in (start, end)))
+        if np.all(first >= second):
+            return b.lift(True)
+        if np.all(first <= second):
+            return b.lift(False)
+        index = next(t.args[1] for t in (start, end) if t.op == "column")
+        return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)
+    return b.le(end * end, start * start)
 
 
 def _array(term: Term) -> Any:
@@ -220,27 +221,10 @@ def index_of(clock: Clock) -> Term:
 
 def _whole(clock: Clock, step: Term) -> Term:
     """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
-    b, scale, offset = clock.b, clock.b.lift(clock.scale), clock.b.lift(clock.offset)
-    if step.kind == "i" and scale.kind in "iq" and offset.kind in "iq":
-        if scale.op == "column" and offset.equals(0) and not is_jax(scale.args[0]):
-            return _divided(b, step, scale)
-        if scale.op == "const" and offset.op == "const":
-            ratio = 1 / Fraction(scale.args[0])
-            return whole_steps(b, step, ratio, Fraction(offset.args[0]) * ratio)
-    return b.maximum(b.floor(b.div(b.floats(step) - b.floats(offset), b.floats(scale))), 0)
-
-
-def _divided(b: Builder, step: Term, scale: Term) -> Term:
-    """floor(step / scale) for a scale that is a column of exact numbers."""
-    ratios = [fitting_below(1 / Fraction(k), b.limit) for k in scale.args[0].tolist()]
-
-    def column(values: list[int]) -> Term:
-        return b.column(np.array(values, dtype=object), scale.args[1])
-
-    wholes = [math.floor(r) for r in ratios]
-    rest = [r - whole for r, whole in zip(ratios, wholes, strict=True)]
-    part = b.muldiv(step, column([r.numerator for r in rest]), column([r.denominator for r in rest]))
-    return b.add(b.mul(step, column(wholes)), part) if any(wholes) else part
+    if clock.exact and step.kind == "i":
+        return clock.whole(step)
+    b = clock.b
+    return b.maximum(b.floor(b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))), 0)
 
 
 def index_at(clock: Clock) -> Term:
@@ -305,13 +289,15 @@ def piece_index(clock: Clock, starts: Any) -> Term:
     if is_jax(starts) or any(map(is_jax, starts)):
         edges = [clock.edge(starts[i]) for i in range(len(starts))]
         return b.search(_stacked(edges), clock.own)
-    edges = [clock.edge(n) for n in starts]
-    if any(not isinstance(e, int) for e in edges):
-        total = b.lift(0)
-        for edge in edges:
-            total = b.add(total, b.where(b.le(edge, clock.own), 1, 0))
-        return total
-    return b.search(np.array(edges, dtype=np.int64 if all(e < 2**63 for e in edges) else object), clock.own)
+    return count_passed(clock, starts)
+
+
+def count_passed(clock: Clock, starts: Any) -> Term:
+    """How many of the local steps ``starts``, plain integers, have come."""
+    b, edges = clock.b, [clock.edge(n) for n in starts]
+    if all(isinstance(e, int) for e in edges):
+        return b.search(np.array([min(e, 2**62) for e in edges], dtype=np.int64), clock.own)
+    return b.search(np.array([min(n, 2**62) for n in starts], dtype=np.int64), index_of(clock))
 
 
 def _stacked(values: list[Any]) -> Any:

@@ -248,11 +248,12 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _once(value: Any) -> Any:
-    """The same scalar as the result of a reduction, which XLA computes once.
+    """The same scalar as the sum of itself and 0: a reduction, which XLA computes once.
 
     Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
     """
-    return jnp.sum(jnp.where(jnp.arange(2) == 0, value, 0.0))
+    zero = jnp.zeros((), value.dtype)
+    return jnp.sum(lax.pad(value[None], zero, ((0, 1, 0),)))
 
 
 class JaxTarget(CallTarget):

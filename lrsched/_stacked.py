@@ -1,0 +1,140 @@
+"""Sequences whose numbers are JAX values: one formula per group of equal pieces, and a search by rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched._clock import Clock
+from lrsched._fields import field_of
+from lrsched._node import names_of, walk
+from lrsched._sequence import CHAIN, Pieces, Sequence
+from lrsched._tree import map_every_leaf
+
+if TYPE_CHECKING:
+    from lrsched._term import Term
+
+__all__ = ["RunningSums", "StackedPieces"]
+
+
+class StackedPieces:
+    """Parts whose numbers are JAX values, the equal ones stacked: one formula per group."""
+
+    def __init__(self, stack: Any) -> None:
+        import jax.numpy as jnp
+
+        self.stack, self.size = stack, stack.size
+        order = [place for _, places in stack.entries for place in places]
+        lengths = [node.duration for node, _ in stack.entries]
+        self.endless = any(isinstance(n, float) for n in lengths)
+        flat = [
+            jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
+            for n, (_, places) in zip(lengths, stack.entries, strict=True)
+        ]
+        joined = jnp.concatenate(flat) if len(flat) > 1 else flat[0]
+        self.lengths = joined if order == sorted(order) else joined[np.argsort(order)]
+
+    @property
+    def total(self) -> Any:
+        """The duration."""
+        return math.inf if self.endless else self.lengths.sum()
+
+    def formula(self, clock: Clock) -> Term:
+        """The value on a clock."""
+        if self.size <= CHAIN or any(map(_has_rows, self.stack)):
+            pieces = Pieces([self.stack.part(i) for i in range(self.size)])
+            return pieces.formula(clock)
+        return self._groups(clock)
+
+    def _groups(self, clock: Clock) -> Term:
+        b = clock.b
+        if not clock.plain:
+            return Pieces([self.stack.part(i) for i in range(self.size)]).formula(clock)
+        sums = RunningSums(self.lengths)
+        index = b.search(sums, clock.own)
+        local = clock.since(b.gather(sums, index, "i"))
+        group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
+        for i, (_, places) in enumerate(self.stack.entries):
+            group[list(places)], rank[list(places)] = i, np.arange(len(places))
+        which = b.gather(group, index, "i")
+        value: Term | None = None
+        for i, (node, places) in enumerate(self.stack.entries):
+            mine = b.floats(b.settled(self._columns(clock, node, places, index, rank).formula(local)))
+            value = mine if value is None else b.where(b.eq(which, i), mine, value)
+        assert value is not None
+        return value
+
+    def _columns(self, clock: Clock, node: Any, places: tuple[int, ...], index: Term, rank: Any) -> Any:
+        """The group's node, its leaves read at the piece that the clock is in."""
+        b = clock.b
+        if len(places) == 1:
+            return node
+        row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
+        return map_every_leaf(node, lambda leaf: b.column(leaf, row))
+
+
+def _has_rows(node: Any) -> bool:
+    """Whether a part holds vectors of its own, or sequences, so that it cannot be read as columns."""
+    forms = {field_of(type(n), name).form for n in walk(node) for name in names_of(type(n))}
+    return bool(forms & {"reals", "counts"}) or any(isinstance(n, Sequence) for n in walk(node))
+
+
+class RunningSums:
+    """The ends of pieces of given lengths, summed only as far as a search needs: rows first, then one row."""
+
+    def __init__(self, lengths: Any) -> None:
+        import jax.numpy as jnp
+
+        self.lengths, self.size = lengths, lengths.shape[0]
+        self.width = self.size if self.size <= 32 else math.isqrt(self.size - 1) + 1
+        rows = -(-self.size // self.width)
+        self.starts: dict[int, tuple[Any, Any]] = {}
+        self.square = jnp.pad(lengths, (0, rows * self.width - self.size)).reshape(rows, self.width)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def count(self, t: Any) -> Any:
+        """The index of the piece that step t lies in."""
+        import jax.numpy as jnp
+
+        row, before, inside = 0, 0, self.square[0]
+        if len(self.square) > 1:
+            sums = self.square.sum(1)
+            row = jnp.minimum(_passed(sums, t, 0), len(sums) - 1)
+            before = _sum_below(sums, row)
+            inside = self._row(row)
+        column = jnp.minimum(_passed(inside, t, jnp.asarray(before)[..., None]), self.size - 1 - row * self.width)
+        index = row * self.width + column
+        self.starts[id(index)] = (index, before + _sum_below(inside, column))
+        return index
+
+    def _row(self, row: Any) -> Any:
+        import jax.numpy as jnp
+        from jax import lax
+
+        if row.ndim == 0:
+            return lax.dynamic_slice(self.square, (row, jnp.zeros_like(row)), (1, self.width))[0]
+        return self.square.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
+
+    def before(self, index: Any) -> Any:
+        """The sum of the lengths before the piece that a search has found."""
+        return self.starts[id(index)][1]
+
+
+def _passed(lengths: Any, t: Any, start: Any) -> Any:
+    """How many of the pieces of these lengths, laid from ``start`` on, end at or before t."""
+    import jax.numpy as jnp
+
+    lower = jnp.asarray(np.tri(lengths.shape[-1], dtype=lengths.dtype))
+    ends = (lengths[..., None, :] * lower).sum(-1) + start
+    return (ends <= jnp.asarray(t)[..., None]).sum(-1, dtype=lengths.dtype)
+
+
+def _sum_below(lengths: Any, index: Any) -> Any:
+    import jax.numpy as jnp
+
+    below = jnp.arange(lengths.shape[-1]) < jnp.asarray(index)[..., None]
+    return jnp.where(below, lengths, 0).sum(-1, dtype=lengths.dtype)
