@@ -140,6 +140,15 @@ def test_mean_of_k_metrics_is_what_one_metric_was():
         assert scales[: k - 1] == [1.0] * (k - 1)
 
 
+def test_optax_averages_in_float32():
+    plateau, means = Plateau(dialect="optax", average=3), []
+    state = plateau.init()
+    for metric in (0.1, 0.7):
+        state = plateau.update(state, metric)
+        means.append(state.mean)
+    assert means == [np.float32(0.1), (np.float32(0.1) + np.float32(0.7)) / np.float32(2)]
+
+
 def test_scale_falls_from_one_to_smallest_and_lands_on_it():
     rng = random.Random(5)
     for seed in range(200):
