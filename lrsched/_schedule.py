@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from lrsched._clock import Clock
     from lrsched._term import Term
+    from lrsched.checks import Finding
+    from lrsched.describe import Description
     from lrsched.profiles import Profile
 
 __all__ = ["Schedule", "lift"]
@@ -333,6 +335,60 @@ class Schedule(Node):
         from lrsched.reading import first_below
 
         return first_below(self, x, stop)
+
+    def describe(self, steps: int | None = None) -> Description:
+        """The schedule's segments, extremes, mean, total and cycles in a run of ``steps`` updates.
+
+        Args:
+            steps: length of the run; the duration by default, or far enough to see an endless schedule's shape.
+
+        Returns:
+            A record whose text is a table; it also shows itself in notebooks.
+
+        Example:
+            >>> from lrsched import cosine, warmup
+            >>> print((0.1 * (warmup(10) >> cosine().over(90))).describe())
+            0.1 * (warmup(10) >> cosine().over(90))
+            <BLANKLINE>
+             steps  first         last  expression
+              0..9      0         0.09  0.1 * warmup(10)
+            10..99    0.1  3.04586e-05  0.1 * cosine().over(90)
+            <BLANKLINE>
+            run    100 steps; the schedule: 100 steps
+            peak   0.1 at step 10
+            floor  0 at step 0
+            mean   0.05
+            total  5
+        """
+        from lrsched.describe import describe
+
+        return describe(self, steps)
+
+    def check(
+        self, steps: int, *, limit: float | None = None, steps_per_epoch: int | None = None
+    ) -> tuple[Finding, ...]:
+        """What may be wrong with this schedule in a run of ``steps`` updates, the most severe first.
+
+        Args:
+            steps: length of the run, in updates.
+            limit: the largest rate at which training is stable, if it is known.
+            steps_per_epoch: updates in an epoch, if known: makes sure of epochs given where steps were meant.
+
+        Returns:
+            Findings, each with ``severity`` ("note", "warning" or "error"), ``step``, ``sentence``, ``remedy``
+            and ``name``. A sound schedule gives no warning and no error.
+
+        Example:
+            >>> from lrsched import cosine, warmup
+            >>> lr = 3e-4 * warmup(500) >> cosine().over(9_500)
+            >>> for finding in lr.check(10_000):
+            ...     print(finding.severity, finding.step, finding.sentence)
+            error 500 The warm-up jumps at its joint, from 0.0003 to 1.
+            note 0 The first update is made with rate 0.
+        """
+        from lrsched.checks import check
+
+        return check(self, steps, limit=limit, steps_per_epoch=steps_per_epoch)
 
 
 BASES["Schedule"] = Schedule

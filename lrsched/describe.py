@@ -1,0 +1,291 @@
+"""What a schedule does over a run, as a table: its segments, its extremes, its mean, its cycles."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lrsched._errors import check_count
+from lrsched._node import walk
+from lrsched._schedule import Schedule
+from lrsched._sequence import Sequence
+from lrsched.combinators import After, Clipped, Lasting, Negative, Power, Quotient, Restarted, _Operator
+from lrsched.schedules import Constant
+
+__all__ = ["Description", "Segment", "describe", "horizon", "statistics"]
+
+MOST = 1000
+SHOWN = 12
+CHUNK = 1 << 20
+WIDEST = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """The steps ``start`` to ``stop - 1``, the expression that makes them, and its values at both ends."""
+
+    start: int
+    stop: int
+    expression: str
+    first: float
+    last: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What :meth:`lrsched.Schedule.describe` returns; ``str`` of it is the table.
+
+    ``segments`` are the first thousand at most; ``peak_step`` and ``floor_step`` are the first steps with these
+    values; ``cycles`` counts the restarts that begin in the run, and is 0 without any.
+    """
+
+    expression: str
+    steps: int
+    duration: float
+    segments: tuple[Segment, ...]
+    complete: bool
+    peak: float
+    peak_step: int
+    floor: float
+    floor_step: int
+    mean: float
+    total: float
+    cycles: int
+
+    def __str__(self) -> str:
+        return "\n".join([self.expression, "", *self.rows(), "", *(f"{k:<6} {v}" for k, v in self.facts())])
+
+    def rows(self) -> list[str]:
+        """The segments as lines of one width, the middle ones left out when there are many."""
+        cells = [("steps", "first", "last", "expression"), *map(_cells, self.shown())]
+        widths = [max(len(row[i]) for row in cells) for i in range(3)]
+        return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
+
+    def shown(self) -> list[Segment | None]:
+        """The segments that fit a screen; None stands for those left out."""
+        found: list[Segment | None] = list(self.segments)
+        if self.complete and len(found) <= SHOWN:
+            return found
+        head = found[: SHOWN - 3]
+        return [*head, None, *found[-2:]] if self.complete else [*head, None]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and text of each reading."""
+        length = "endless" if self.duration == math.inf else f"{self.duration:,} steps"
+        found = [
+            ("run", f"{self.steps:,} steps; the schedule: {length}"),
+            ("peak", f"{number(self.peak)} at step {self.peak_step:,}"),
+            ("floor", f"{number(self.floor)} at step {self.floor_step:,}"),
+            ("mean", number(self.mean)),
+            ("total", number(self.total)),
+        ]
+        return [*found, ("cycles", f"{self.cycles:,}")] if self.cycles else found
+
+    def _repr_html_(self) -> str:
+        from lrsched.svg import table
+
+        return table(self)
+
+
+def _cells(segment: Segment | None) -> tuple[str, str, str, str]:
+    if segment is None:
+        return ("...", "", "", "")
+    text = shortened(segment.expression)
+    return (f"{segment.start:,}..{segment.stop - 1:,}", number(segment.first), number(segment.last), text)
+
+
+def shortened(text: str, width: int = WIDEST) -> str:
+    """The text, cut to ``width`` characters."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def number(value: float) -> str:
+    """A value with six significant digits."""
+    return f"{value:.6g}"
+
+
+def describe(schedule: Schedule, steps: int | None = None) -> Description:
+    """See :meth:`lrsched.Schedule.describe`."""
+    schedule.concrete("described")
+    steps = horizon(schedule) if steps is None else check_count("describe", "steps", steps, 1)
+    defined = _defined(schedule, steps)
+    pieces = list(itertools.islice(_whole(schedule, steps), MOST + 1))
+    peak, floor, total = statistics(schedule, defined)
+    segments = tuple(
+        Segment(a, b, text, *(float(schedule(t)) if t < defined else math.nan for t in (a, b - 1)))
+        for a, b, text in pieces[:MOST]
+    )
+    return Description(
+        repr(schedule),
+        steps,
+        schedule.duration,
+        segments,
+        len(pieces) <= MOST,
+        *peak,
+        *floor,
+        total / defined,
+        total,
+        len(cycles(schedule, steps)),
+    )
+
+
+def _defined(schedule: Schedule, steps: int) -> int:
+    """The steps of the run at which the schedule has a value: past some ends it has none."""
+    wrong = schedule.duration < steps and any(isinstance(n, After) and n.policy == "error" for n in walk(schedule))
+    return int(schedule.duration) if wrong else steps
+
+
+def horizon(schedule: Schedule) -> int:
+    """A run length that shows what the schedule does: its duration, or far enough for one without end."""
+    if schedule.duration != math.inf:
+        return max(1, int(schedule.duration))
+    stop = 1024
+    while stop < 2**40:
+        ends = schedule.cycles(stop)
+        if ends and len(ends) > 3:
+            return int(ends[3]) + 1
+        edges = sorted(e for e in _few(schedule.edges(stop)) if 0 < e < stop)
+        if edges and (len(edges) > 3 or 4 * max(edges) <= stop) and not ends:
+            return math.ceil(1.25 * edges[:SHOWN][-1])
+        stop *= 4
+    scales = [getattr(n, "timescale", 0) or getattr(n, "steps", 0) for n in walk(schedule)]
+    longest = max((int(x) for x in scales if isinstance(x, int | float)), default=0)
+    return 10 * longest if longest else 1000
+
+
+def _few(edges: Any) -> list[int]:
+    return list(itertools.islice(edges, 4 * MOST))
+
+
+def cycles(schedule: Schedule, stop: int) -> list[int]:
+    """The last steps of the outermost cycles that begin below ``stop``."""
+    return sorted(schedule.cycles(stop) or ())
+
+
+def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple[float, int], float]:
+    """Largest and smallest value, each with its first step, and the sum, in memory that does not grow."""
+    high, low = (math.nan, 0), (math.nan, 0)
+    sums: list[float] = []
+    buffer = np.empty(min(steps, CHUNK))
+    for start in range(0, steps, CHUNK):
+        values = schedule.sample(start, min(steps, start + CHUNK), out=buffer[: min(CHUNK, steps - start)])
+        sums.append(float(values.sum()))
+        if np.isnan(values).all():
+            continue
+        top, bottom = int(np.nanargmax(values)), int(np.nanargmin(values))
+        if not high[0] >= values[top]:
+            high = (float(values[top]), start + top)
+        if not low[0] <= values[bottom]:
+            low = (float(values[bottom]), start + bottom)
+    finite = all(map(math.isfinite, sums))
+    return high, low, math.fsum(sums) if finite else float(np.sum(sums))
+
+
+# ---- segments
+
+
+Piece = tuple[int, int, str]
+
+
+def _whole(schedule: Schedule, steps: int) -> Iterator[Piece]:
+    """The segments of a run, what comes after the duration included."""
+    end = min(schedule.duration, steps)
+    for start, stop, cycle, node in _pieces(schedule, end):
+        yield start, stop, (f"cycle {cycle} of " if cycle else "") + repr(node)
+    if end < steps:
+        yield int(end), steps, _beyond(schedule)
+
+
+def _beyond(schedule: Schedule) -> str:
+    outermost = next((n for n in walk(schedule) if isinstance(n, After)), None)
+    return "held" if outermost is None or outermost.policy == "hold" else f"after({outermost.policy!r})"
+
+
+Found = tuple[int, int, int, Any]
+
+
+def _pieces(s: Schedule, stop: Any) -> Iterator[Found]:
+    """Start, stop, number of the cycle (or 0) and expression of each segment below ``stop``."""
+    if isinstance(s, Sequence):
+        yield from _in_sequence(s, stop)
+    elif isinstance(s, Restarted):
+        yield from _in_cycles(s, stop)
+    elif isinstance(s, Lasting):
+        yield from _in_lasting(s, stop)
+    elif isinstance(s, After):
+        yield from _pieces(s.schedule, min(stop, s.schedule.duration))
+    else:
+        inner, rebuilt = _around(s)
+        if inner is None:
+            yield from _between_edges(s, stop)
+            return
+        end = min(stop, inner.duration)
+        for start, last, cycle, node in _pieces(inner, end):
+            yield start, last, cycle, rebuilt(node)
+
+
+def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
+    """The one schedule that an operator changes value by value, and the operator on another in its place."""
+    if isinstance(s, Quotient):
+        return (s.left if isinstance(s.right, Constant) else None), lambda x: Quotient(x, s.right)
+    if isinstance(s, _Operator):
+        parts = s.operands()
+        varying = [i for i, part in enumerate(parts) if not isinstance(part, Constant)]
+        if len(varying) == 1:
+            at = varying[0]
+            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))  # type: ignore[call-arg]
+    if isinstance(s, Clipped | Power | Negative):
+        return s.schedule, lambda x: dataclasses.replace(s, schedule=x)
+    return None, lambda x: x
+
+
+def _in_sequence(s: Sequence, stop: Any) -> Iterator[Found]:
+    offset = 0
+    for part in s.parts:
+        if offset >= stop:
+            return
+        end = min(part.duration, stop - offset)
+        for a, b, cycle, node in _pieces(part, end):
+            yield offset + a, offset + b, cycle, node
+        offset += end
+
+
+def _in_cycles(s: Restarted, stop: Any) -> Iterator[Found]:
+    first = s.schedule.duration
+    even = s.t_mult == 1.0
+    number = math.ceil(stop / first) if s.times is None else min(s.times, math.ceil(stop / first))
+    spans = ((i * first, first) for i in range(number)) if even else iter(s._spans(stop))
+    for i, (start, length) in enumerate(spans, 1):
+        for a, b, _, node in _pieces(s.schedule, first):
+            low, high = (start + math.ceil(Fraction(edge * length, first)) for edge in (a, b))
+            if low < min(high, stop):
+                yield low, int(min(high, stop)), i, node
+
+
+def _in_lasting(s: Lasting, stop: Any) -> Iterator[Found]:
+    end = min(stop, s.n)
+    inside = min(end, s.schedule.duration)
+    yield from _pieces(s.schedule, inside)
+    if inside < end:
+        yield int(inside), int(end), 0, s
+
+
+def _between_edges(s: Schedule, stop: Any) -> Iterator[Found]:
+    end, limit = int(stop), 1024
+    edges: list[int] = []
+    while True:
+        limit = min(limit, end)
+        edges = sorted({int(e) for e in _few(s.edges(limit)) if 0 < e < limit})
+        if limit == end or len(edges) > MOST:
+            break
+        limit *= 4
+    places = [0, *edges, end]
+    for a, b in itertools.pairwise(places):
+        if a < b:
+            yield a, b, 0, s
