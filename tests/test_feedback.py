@@ -146,7 +146,8 @@ def test_optax_averages_in_float32():
     for metric in (0.1, 0.7):
         state = plateau.update(state, metric)
         means.append(state.mean)
-    assert means == [np.float32(0.1), (np.float32(0.1) + np.float32(0.7)) / np.float32(2)]
+    tenth = np.float32(0.1)
+    assert means == [float(tenth), float((tenth + np.float32(0.7)) / np.float32(2))]
 
 
 def test_scale_falls_from_one_to_smallest_and_lands_on_it():
