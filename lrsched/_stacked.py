@@ -26,6 +26,12 @@ class StackedPieces:
         import jax.numpy as jnp
 
         self.stack, self.size = stack, stack.size
+        self.parts = [stack.part(i) for i in range(self.size)] if any(map(_has_rows, stack)) else None
+        if self.parts is not None:
+            lengths = [part.duration for part in self.parts]
+            self.endless = any(isinstance(n, float) for n in lengths)
+            self.lengths = jnp.stack([jnp.asarray(0 if isinstance(n, float) else n, int) for n in lengths])
+            return
         order = [place for _, places in stack.entries for place in places]
         lengths = [node.duration for node, _ in stack.entries]
         self.endless = any(isinstance(n, float) for n in lengths)
@@ -43,15 +49,12 @@ class StackedPieces:
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock."""
-        if self.size <= CHAIN or any(map(_has_rows, self.stack)):
-            pieces = Pieces([self.stack.part(i) for i in range(self.size)])
-            return pieces.formula(clock)
+        if self.size <= CHAIN or self.parts is not None or not clock.plain:
+            return Pieces(self.parts or [self.stack.part(i) for i in range(self.size)]).formula(clock)
         return self._groups(clock)
 
     def _groups(self, clock: Clock) -> Term:
         b = clock.b
-        if not clock.plain:
-            return Pieces([self.stack.part(i) for i in range(self.size)]).formula(clock)
         sums = RunningSums(self.lengths)
         index = b.search(sums, clock.own)
         local = clock.since(b.gather(sums, index, "i"))

@@ -462,6 +462,7 @@ class Builder:
             last = int(np.searchsorted(thresholds, min(t.hi, 2**62), side="right"))
             if first == last:
                 return self.lift(first)
+            thresholds = thresholds[:last]
         else:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)

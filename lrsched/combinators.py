@@ -19,7 +19,7 @@ from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
-from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, time_of
+from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -357,7 +357,7 @@ class Restarted(_Wrapper):
         if gamma.equals(1):
             return value
         if gamma.op == "const" and self.t_mult != 1.0:
-            return b.mul(value, b.column([gamma.args[0] ** i for i in range(index.hi + 1)], index))
+            return b.mul(value, b.column(powers(gamma.args[0], index.hi + 1), index))
         return b.mul(value, b.ipow(gamma, index))
 
     def _growing(self, clock: Clock) -> tuple[Term, Clock]:

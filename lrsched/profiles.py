@@ -6,6 +6,7 @@ Every kind gives its shape twice: ``p`` and ``1 - p``, both accurate, from what 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -627,10 +628,11 @@ def raised(b: Builder, base: Term, power: Any) -> Term:
     """base**power with a finite gradient where the base is 0 and the power positive."""
     known = b.lift(power)
     whole = known.op == "const" and float(known.args[0]).is_integer()
-    if b.branching or base.is_const or whole or known.op != "const" or known.args[0] < 0:
+    if b.branching or base.is_const or whole or (known.op == "const" and known.args[0] < 0):
         return b.pow(base, power)
     zero = b.eq(base, 0.0)
-    return b.where(zero, 0.0, b.pow(b.where(zero, 1.0, base), power))
+    there = b.where(b.lt(0.0, known), 0.0, b.where(b.eq(known, 0.0), 1.0, math.inf))
+    return b.where(zero, there, b.pow(b.where(zero, 1.0, base), power))
 
 
 @kind("profile.negative")

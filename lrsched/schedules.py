@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched import _fields
+from lrsched import _fields, _host
 from lrsched._clock import Clock, Progress, minus
 from lrsched._errors import fail
 from lrsched._fields import is_jax
@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 LINEAR = Linear()
-RHO = 1.0 + math.sqrt(2.0)
 
 
 def _plain(term: Term) -> Any:
@@ -59,8 +58,27 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
         return b.settled(start)
     falling = _falls(b, start, end)
     near, far = b.where(falling, end, start), b.where(falling, start, end)
-    value = b.add(b.mul(far - near, b.where(falling, p, q)), near)
-    return _with_exact_ends(x, profile, value, start, end, near, far)
+    weight = b.where(falling, p, q)
+    value = b.add(b.mul(_span(near, far), weight), near)
+    if profile.first == 1.0:
+        return _with_exact_ends(x, profile, value, start, end, near, far)
+    return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+
+
+def _reaches(near: Term, far: Term) -> bool:
+    """Whether near + span is far, exactly."""
+    return near.op == far.op == "const" and near.args[0] + _span(near, far).args[0] == far.args[0]
+
+
+def _span(near: Term, far: Term) -> Term:
+    """far - near, one unit in its last place aside where near + span would else miss far."""
+    span = far - near
+    if near.op == far.op == span.op == "const":
+        exact = span.args[0]
+        for candidate in (exact, math.nextafter(exact, math.inf), math.nextafter(exact, -math.inf)):
+            if near.args[0] + candidate == far.args[0]:
+                return span.b.lift(candidate)
+    return span
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
@@ -87,7 +105,7 @@ def _with_exact_ends(
 ) -> Term:
     """The value, replaced at an end where rounding could move it off the number given."""
     b = x.b
-    if not b.exact_ends and near.op == far.op == "const" and near.args[0] + (far.args[0] - near.args[0]) == far.args[0]:
+    if not b.exact_ends and _reaches(near, far):
         return value
     if profile.last == 0.0 and not (near is end and b.exact_ends is False):
         value = b.where(b.eq(x.left, 0), end, value)
@@ -265,7 +283,7 @@ class MultiStep(_Endless):
         index = piece_index(clock, self.milestones)
         gamma = b.lift(self.gamma)
         if gamma.op == "const":
-            return b.gather(np.array([gamma.args[0] ** k for k in range(size + 1)], dtype=np.float64), index)
+            return b.gather(np.array(powers(gamma.args[0], size + 1)), index)
         return b.ipow(gamma, index)
 
     def edges(self, stop: Any) -> list[int]:
@@ -273,6 +291,11 @@ class MultiStep(_Endless):
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return MultiStep(tuple(round(m * ratio) for m in self.milestones), self.gamma)
+
+
+def powers(base: float, count: int) -> list[float]:
+    """base**0, base**1, ...; infinity beyond the doubles."""
+    return [_host.fold("ipow", [base, k]) for k in range(count)]
 
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
@@ -532,8 +555,16 @@ class SilverSteps(Schedule):
         return self.steps
 
     def formula(self, clock: Clock) -> Term:
-        levels = np.array([1.0 + RHO ** (k - 1) for k in range(64)])
+        levels = np.array([1.0 + silver_power(k - 1) for k in range(64)])
         return clock.finite(self.steps, lambda c: c.b.gather(levels, c.b.valuation(index_at(c) + 1)))
+
+
+def silver_power(k: int) -> float:
+    """(1 + sqrt 2)**k, k >= -1, rounded once: a + b * sqrt 2 for integers a and b."""
+    a, b = -1, 1
+    for _ in range(k + 1):
+        a, b = a + 2 * b, a + b
+    return float(Fraction((a << 200) + math.isqrt(2 * b * b << 400), 1 << 200))
 
 
 @kind("chebyshev_steps")

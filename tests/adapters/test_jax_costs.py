@@ -1,0 +1,74 @@
+"""Counted costs under JAX: instructions after optimisation, which neither noise nor a fast machine can hide."""
+
+from __future__ import annotations
+
+import re
+
+import lrsched as lrs
+import pytest
+
+jax = pytest.importorskip("jax")
+import jax.numpy as jnp  # noqa: E402
+
+
+def instructions(function, *arguments):
+    """How many instructions the compiled program has, those of its fused parts included."""
+    text = jax.jit(function).lower(*arguments).compile().as_text()
+    found = re.findall(r"^\s*(?:ROOT )?%\S+ = .*? ([a-z][a-z\-]*)\(", text, re.MULTILINE)
+    return sum(1 for name in found if name not in ("parameter", "constant"))
+
+
+def pieces(count, profiles=(lrs.linear(),)):
+    """Many pieces of one kind."""
+    return lrs.plan(10 * count, *(profiles[i % len(profiles)].over(10, 1 + i % 7, 0.5) for i in range(count)))
+
+
+def apply(schedule, t):
+    return schedule(t)
+
+
+STEP = 3
+WARMUP_COSINE = 3e-4 * (lrs.warmup(500) >> lrs.cosine().over(9_500, end=0.1))
+
+
+def test_warmup_and_cosine():
+    assert instructions(WARMUP_COSINE, jnp.int32(STEP)) <= 40
+
+
+def test_a_thousand_pieces_and_ten_thousand():
+    assert instructions(pieces(1_000), jnp.int32(STEP)) <= 60
+    assert instructions(pieces(10_000), jnp.int32(STEP)) <= 120
+
+
+def test_the_size_does_not_grow_with_the_number_of_pieces():
+    few, many = (instructions(pieces(n), jnp.int32(STEP)) for n in (100, 1_000))
+    assert many <= few + 5
+
+
+def test_a_thousand_pieces_as_an_argument():
+    assert instructions(apply, pieces(1_000), jnp.int32(STEP)) <= 100
+
+
+def test_a_thousand_pieces_under_vmap():
+    batch = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 3), pieces(1_000))
+    assert instructions(jax.vmap(apply, in_axes=(0, None)), batch, jnp.int32(STEP)) <= 300
+
+
+@pytest.mark.parametrize("schedule", [WARMUP_COSINE, pieces(100), pieces(1_000)], ids=["short", "100", "1000"])
+def test_a_training_step_computes_the_rate_once(schedule):
+    def train(params, t, rate):
+        lr = rate(t)
+        return [p - lr * (2 * p) for p in params]
+
+    params = [jnp.ones(4) for _ in range(60)]
+    constant = instructions(lambda p, t: train(p, t, lambda t: jnp.float32(0.1)), params, jnp.int32(STEP))
+    scheduled = instructions(lambda p, t: train(p, t, schedule), params, jnp.int32(STEP))
+    alone = instructions(schedule, jnp.int32(STEP))
+    assert scheduled - constant <= alone + 70
+
+
+def test_eager_arrays_go_through_one_compiled_function():
+    schedule = lrs.warmup(10) >> lrs.cosine().over(20)
+    schedule(jnp.int32(1))
+    with jax.log_compiles(), jax.checking_leaks():
+        assert float(schedule(jnp.int32(5))) == 0.5

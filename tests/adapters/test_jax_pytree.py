@@ -1,0 +1,268 @@
+"""Schedules as JAX pytrees: leaves, structure, traces, batches, gradients, limits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import lrsched as lrs
+import numpy as np
+import pytest
+import strategies
+from lrsched import _fields, _node
+
+jax = pytest.importorskip("jax")
+import jax.numpy as jnp  # noqa: E402
+
+SEEDS = range(60)
+
+
+def apply(schedule, t):
+    return schedule(t)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_flattening_and_back_gives_an_equal_schedule(seed):
+    schedule = strategies.seeded(seed, depth=4, big=False)
+    leaves, structure = jax.tree.flatten(schedule)
+    again = jax.tree.unflatten(structure, leaves)
+    assert again == schedule
+    assert repr(again) == repr(schedule)
+    assert all(np.asarray(leaf).dtype.kind in "if" for leaf in leaves)
+
+
+def test_real_numbers_are_float_leaves_and_counts_integer_leaves():
+    lr = 3e-4 * (lrs.warmup(500) >> lrs.cosine().over(9_500, end=0.1))
+    assert jax.tree.leaves(lr) == [3e-4, 500, 0.0, 1.0, 9_500, 1.0, 0.1]
+
+
+def test_equal_pieces_share_one_leaf_per_field():
+    many = lrs.plan(1_000, *(lrs.linear().over(10, 1.0 + i, 0.5) for i in range(100)))
+    leaves = jax.tree.leaves(many)
+    assert [np.shape(leaf) for leaf in leaves] == [(100,)] * 3
+
+
+def test_leaves_have_paths_that_name_the_field():
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(lrs.warmup(5))[0]]
+    assert paths == [".warmup.steps", ".warmup.start", ".warmup.end"]
+
+
+def test_unflattening_never_validates():
+    structure = jax.tree.structure(lrs.warmup(5))
+    strange = jax.tree.unflatten(structure, [object(), "a", -7])
+    assert jax.tree.leaves(strange)[1] == "a"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lrs.warmup(5) >> lrs.cosine().over(20, end=0.1), lrs.warmup(9, 0.5) >> lrs.cosine().over(33, 2.0, 0.3)),
+        (lrs.rex(0.5).over(20), lrs.rex(0.9).over(40)),
+        (lrs.cosine().over(10).restarted(t_mult=2), lrs.cosine().over(7).restarted(t_mult=2)),
+        (lrs.piecewise([3, 5], [1, 2, 3]), lrs.piecewise([4, 9], [3, 2, 0.5])),
+        (lrs.exponential_decay(0.9), lrs.exponential_decay(0.99)),
+    ],
+    ids=repr,
+)
+def test_one_trace_serves_schedules_that_differ_in_numbers(first, second):
+    traces = []
+
+    @jax.jit
+    def run(schedule, t):
+        traces.append(1)
+        return schedule(t)
+
+    steps = jnp.arange(60)
+    for schedule in (first, second):
+        found = np.asarray(run(schedule, steps), dtype=np.float64)
+        np.testing.assert_allclose(found, schedule(np.arange(60)), rtol=3e-6, atol=1e-30)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_schedule_passed_as_an_argument_gives_its_values(seed):
+    schedule = strategies.seeded(seed, depth=3, big=False)
+    if any("stretched" in kind or kind == "after" for kind in (n.kind_name for n in _node.walk(schedule))):
+        return  # a stored factor is another number, and an error policy has no value on the host
+    steps = np.arange(0, 90)
+    constant = np.asarray(jax.jit(schedule)(jnp.asarray(steps)), dtype=np.float64)
+    passed = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)), dtype=np.float64)
+    size = np.max(np.abs(constant[np.isfinite(constant)]), initial=1e-30)
+    assert np.array_equal(np.isfinite(passed), np.isfinite(constant))
+    close = np.isclose(passed, constant, rtol=1e-4, atol=1e-4 * size, equal_nan=True)
+    assert close.mean() > 0.97, (schedule, np.flatnonzero(~close), passed[~close], constant[~close])
+
+
+def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
+    many = lrs.plan(10_000, *((lrs.cosine() if i % 3 else lrs.rex()).over(10, 1 + i % 7, 0.5) for i in range(1_000)))
+    steps = np.arange(0, 10_050, 7)
+    found = jax.jit(apply)(many, jnp.asarray(steps))
+    np.testing.assert_allclose(np.asarray(found), many(steps), rtol=5e-6)
+
+
+def test_nested_stacks_give_their_values():
+    inner = [(lrs.warmup(2) >> lrs.linear().over(3, 1.0 + i, 0.1)) * (0.5 + i) for i in range(7)]
+    many = lrs.plan(35, *inner)
+    steps = np.arange(40)
+    np.testing.assert_allclose(np.asarray(jax.jit(apply)(many, jnp.asarray(steps))), many(steps), rtol=3e-6)
+    assert jax.tree.map(lambda x: x, many) == many
+
+
+def test_a_batch_of_schedules_trains_under_vmap_in_one_trace():
+    peaks, lengths = jnp.linspace(0.01, 0.3, 64), jnp.arange(20, 84)
+    traces = []
+
+    @jax.jit
+    def train(peak, n):
+        traces.append(1)
+        schedule = peak * (lrs.warmup(5) >> lrs.cosine().over(n))
+
+        def step(w, t):
+            return w - schedule(t) * 2 * (w - 1.0), schedule(t)
+
+        return jax.lax.scan(step, 0.0, jnp.arange(100))
+
+    _, rates = jax.vmap(train)(peaks, lengths)
+    assert len(traces) == 1
+    for i in (0, 31, 63):
+        expected = float(peaks[i]) * (lrs.warmup(5) >> lrs.cosine().over(int(lengths[i])))
+        np.testing.assert_allclose(rates[i], expected.sample(100), rtol=5e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        0.3 * (lrs.warmup(5) >> lrs.cosine().over(20, end=0.1)),
+        lrs.polynomial(0.5).over(10),
+        lrs.one_minus_power(0.5).over(10),
+        lrs.rex(0.3).over(10, 1.0, 0.2),
+        lrs.inverse_sqrt(4.5),
+        lrs.power_decay(4.5, 0.7),
+        lrs.exponential_decay(0.9),
+        lrs.geometric(10, 1e-3, 1.0),
+        lrs.cosine().over(5).restarted(gamma=0.5),
+        lrs.linear().warped(1.5).over(10) ** 0.5,
+        lrs.knots((0, 0.4, 1), (1, 0.2, 0)).over(10),
+        lrs.tanh().normalised().over(12),
+    ],
+    ids=repr,
+)
+def test_gradients_are_finite_and_right_at_joints_and_ends(schedule):
+    leaves, structure = jax.tree.flatten(schedule)
+    places = [i for i, leaf in enumerate(leaves) if np.asarray(leaf).dtype.kind == "f"]
+
+    def value(numbers, t):
+        mixed = list(leaves)
+        for i, number in zip(places, numbers, strict=True):
+            mixed[i] = number
+        return jax.tree.unflatten(structure, mixed)(t)
+
+    numbers = [jnp.asarray(leaves[i], jnp.float32) for i in places]
+    slopes = jax.jit(jax.vmap(jax.grad(value), in_axes=(None, 0)))(numbers, jnp.arange(30))
+    for slope in slopes:
+        assert np.isfinite(slope).all()
+    if np.ndim(leaves[places[0]]) == 0:
+        change = 1e-3 * max(abs(leaves[places[0]]), 1e-3)
+        high = jax.tree.unflatten(structure, [leaf + change * (i == places[0]) for i, leaf in enumerate(leaves)])
+        low = jax.tree.unflatten(structure, [leaf - change * (i == places[0]) for i, leaf in enumerate(leaves)])
+        expected = (high(np.arange(30)) - low(np.arange(30))) / (2 * change)
+        np.testing.assert_allclose(slopes[0], expected, rtol=0.02, atol=0.02 * np.abs(expected).max())
+
+
+def test_a_traced_number_may_stand_wherever_a_real_number_may():
+    @jax.jit
+    def run(peak, t):
+        return (peak * lrs.warmup(10, start=peak / 4) + lrs.constant(peak)).clipped(0.0, peak * 1.5)(t)
+
+    schedule = (0.5 * lrs.warmup(10, start=0.125) + lrs.constant(0.5)).clipped(0.0, 0.75)
+    np.testing.assert_allclose(run(0.5, jnp.arange(20)), schedule.sample(20), rtol=1e-6)
+
+
+def test_a_schedule_that_holds_arrays_says_so():
+    held = lrs.warmup(5, end=jnp.float32(0.5))
+    assert "holds JAX arrays" in repr(held)
+    for use in (hash, lambda s: s == lrs.warmup(5), lambda s: s.to_json(), lambda s: s.sample(3)):
+        with pytest.raises(TypeError, match="holds JAX arrays"):
+            use(held)
+    assert float(held(3)) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lrs.linear().over(3 * 10**9),
+        lrs.piecewise([5, 3 * 10**9], [1, 2, 3]),
+        lrs.plan(3 * 10**9, *(lrs.linear().over(3 * 10**8) for _ in range(10))),
+        lrs.warmup(2 * 10**9) >> lrs.cosine().over(2 * 10**9),
+    ],
+    ids=repr,
+)
+def test_counts_beyond_int32_are_refused_as_leaves_and_right_as_constants(schedule):
+    with pytest.raises(lrs.ScheduleError, match="int32"):
+        jax.jit(apply)(schedule, jnp.int32(5))
+    for t in (0, 1, 10**6, 2**31 - 1):
+        assert float(jax.jit(schedule)(jnp.int32(t))) == pytest.approx(schedule(t), rel=1e-6)
+
+
+@pytest.mark.parametrize("first", ["jax", "lrsched"])
+def test_either_import_order_registers(first):
+    second = "lrsched" if first == "jax" else "jax"
+    code = f"import {first}, {second}; import jax, lrsched; print(jax.jit(lambda s: s(3))(lrsched.warmup(4)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0.75"
+
+
+def test_a_kind_made_later_is_registered_too():
+    from lrsched.profiles import Profile
+
+    @_node.kind("tests_late")
+    class Late(Profile):
+        level: float = _fields.real(default=0.5)
+
+        def formula(self, x):
+            return x.b.floats(self.level) * x.z, 1.0 - x.b.floats(self.level) * x.z
+
+    try:
+        assert float(jax.jit(apply)(Late().over(4), jnp.int32(2))) == 0.25
+    finally:
+        del _node.KINDS["tests_late"]
+
+
+STEPS = [np.int32(7), np.uint32(7), np.int8(7), 7, jnp.int16(7), jnp.uint8(7), jnp.float32(7.0), np.int64(7)]
+
+
+@pytest.mark.parametrize("t", STEPS, ids=lambda t: type(t).__name__ + str(getattr(t, "dtype", "")))
+def test_every_type_of_step_gives_the_same_value(t):
+    schedule = lrs.warmup(10) >> lrs.cosine().over(20)
+    assert float(jax.jit(schedule)(t)) == float(jax.jit(schedule)(jnp.int32(7)))
+
+
+def test_unsigned_steps_beyond_int32_count_as_its_largest():
+    schedule = lrs.linear().over(2**31 - 1)
+    assert float(jax.jit(schedule)(jnp.uint32(2**32 - 1))) == 0.0
+
+
+def test_negative_traced_steps_count_as_0():
+    assert float(jax.jit(lrs.linear().over(4))(jnp.int32(-3))) == 1.0
+
+
+def test_shard_map_and_pmap_on_two_devices():
+    code = """
+import jax, jax.numpy as jnp, numpy as np, lrsched as lrs
+from jax.sharding import Mesh, PartitionSpec as P
+s = lrs.warmup(10) >> lrs.cosine().over(20)
+t = jnp.arange(40)
+mesh = Mesh(np.array(jax.devices()), ("x",))
+a = jax.jit(jax.shard_map(s, mesh=mesh, in_specs=P("x"), out_specs=P("x")))(t)
+b = jax.shard_map(lambda s, t: s(t), mesh=mesh, in_specs=(P(), P("x")), out_specs=P("x"))(s, t)
+c = jax.pmap(s)(t.reshape(2, 20)).reshape(-1)
+for y in (a, b, c):
+    np.testing.assert_allclose(y, s.sample(40), rtol=2e-6, atol=1e-12)
+print(len(jax.devices()))
+"""
+    env = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env}, check=False
+    )
+    assert done.stdout.strip() == "2", done.stderr[-2000:]
