@@ -227,8 +227,8 @@ def minus(b: Builder, t: Term, amount: Any) -> Term:
     whole = b.floor(amount)
     part = amount - whole
     if max(abs(whole.lo), abs(whole.hi)) > b.limit:
-        rest = whole - b.limit
-        return b.sub(b.floats(b.sub(t, b.limit)), b.floats(rest + part))
+        kept = b.maximum(b.minimum(whole, b.limit), -b.limit)
+        return b.sub(b.floats(b.sub(t, kept)), b.floats(whole - kept + part))
     if part.op == "const":
         first = Fraction(round(part.args[0] * 2**20), 2**20)
         return b.sub(b.sub(b.floats(b.sub(t, whole)), float(first)), float(part.args[0] - first))

@@ -99,7 +99,8 @@ class Time:
     def backwards(self, n: Any) -> Time:
         """n - time."""
         turned = Time(n - self.at, n - self.at, self.gap, n - self.zero)
-        return turned.ended(n) if turned.own >= n else turned
+        last = turned.ended(n)
+        return dataclasses.replace(last, own=max(last.own, Fraction(0)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -485,7 +486,7 @@ def _profile_mirrored(o: Oracle, d: Data, x: Progress) -> Value:
 @profile("profile.delayed", plain=False)
 def _profile_delayed(o: Oracle, d: Data, x: Progress) -> Value:
     place = x.place(d["share"])
-    if x.left == 0:
+    if place == x.total and x.left == 0:
         return o.profile(d["profile"], x)
     if x.before(place):
         return o.profile(d["profile"], dataclasses.replace(x, done=0 * x.total, err=0.0, rest_err=0.0))
@@ -636,7 +637,8 @@ def _piecewise(o: Oracle, d: Data, t: Time) -> Value:
 
 @schedule("exponential_decay")
 def _exponential_decay(o: Oracle, d: Data, t: Time) -> Value:
-    return given(o, real(d["gamma"]) ** real(t.at))
+    value = real(d["gamma"]) ** real(t.at)
+    return given(o, value) if t.at == int(t.at) else o.shape(value, abs(t.at * mp.log(real(d["gamma"]))))
 
 
 @schedule("inverse_time_decay")
@@ -673,8 +675,6 @@ def _table(o: Oracle, d: Data, t: Time) -> Value:
     values, at = d["values"], t.at
     last = len(values) - 1
     i = min(math.floor(at if d["interpolate"] else t.own), last)
-    if t.at >= len(values):
-        i = last
     if not d["interpolate"] or i == last or at == i:
         return o.number(values[max(i, 0)])
     a, b, part = real(values[i]), real(values[i + 1]), real(at - i)
@@ -691,7 +691,7 @@ def _silver_steps(o: Oracle, d: Data, t: Time) -> Value:
 @schedule("chebyshev_steps")
 def _chebyshev_steps(o: Oracle, d: Data, t: Time) -> Value:
     n = d["steps"]
-    place = n - 1 if t.at >= n else max(math.floor(t.own), 0)
+    place = min(max(math.floor(t.own), 0), n - 1)
     i = fractal(n)[place] if d["fractal"] else place
     low, high = real(d["smallest"]), real(d["largest"])
     return o.shape(1 / ((high + low) / 2 - (high - low) / 2 * mp.cos((i + mpf(1) / 2) * mp.pi / n)))
@@ -813,13 +813,17 @@ def _reversed(o: Oracle, d: Data, t: Time) -> Value:
 def _mirrored(o: Oracle, d: Data, t: Time) -> Value:
     n = duration(d["schedule"])
     t = t.ended(2 * n)
-    if t.own < n and t.at < n:
+    if t.own < n < t.at:
+        raise Unsure("one update spans the way back")
+    if t.own < n:
         return o.schedule(d["schedule"], t)
     return o.schedule(d["schedule"], t.since(n).backwards(n))
 
 
 @schedule("stretched")
 def _stretched(o: Oracle, d: Data, t: Time) -> Value:
+    if duration(d) == 0:
+        return o.schedule(d["schedule"], t_of(0, 0))
     return o.schedule(d["schedule"], held(d, t).stretched(Fraction(d["k"])))
 
 

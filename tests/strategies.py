@@ -132,7 +132,7 @@ class Maker:
         if spec.base == "str":
             return [self.random.choice([name for name in schedules.FUNCTIONS if name.startswith("tests_")])]
         x = self.one_real(spec)
-        return [x, 1.0 + x]
+        return [x, 1.0 + max(x, 0.05)]
 
     def node(self, spec: _fields.Field, depth: int) -> list[Any]:
         child = self.expression(spec.base, max(1, depth - 1))
