@@ -158,7 +158,7 @@ class Clock:
         """How far the clock is through ``steps`` local steps; stays at the end after them."""
         b = self.b
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
-        if length.equals(0):
+        if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = dataclasses.replace(self._through(length), unit=self.scale)
         return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)

@@ -530,7 +530,7 @@ class Mirrored(_Wrapper):
         b, n = clock.b, self.schedule.duration
         if clock.plain:
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
-            own = b.minimum(b.floor(at), b.lift(n) - 1)
+            own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
         return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(backwards(c, 2 * n)))
 
