@@ -13,7 +13,7 @@ import numpy as np
 
 from lrsched import targets
 from lrsched._clock import Clock, unit_progress
-from lrsched._errors import fail
+from lrsched._errors import ScheduleError, ScheduleTypeError, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, base_name, holds_arrays, names_of
 from lrsched._term import Builder, Term
@@ -108,7 +108,8 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    space: dict[str, Any] = {"numpy": np, **objects}
+    errors = {"ValueError": ScheduleError, "TypeError": ScheduleTypeError}  # what the text raises when it runs alone
+    space: dict[str, Any] = {"numpy": np, **errors, **objects}
     exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
     loaded: Callable[[Any], Any] = space[name]
     return loaded
