@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -13,6 +14,8 @@ from lrsched._term import Builder
 from lrsched.targets._calls import CallTarget
 
 HIGH = 16
+TO_LOG2 = float(np.float32(2 / np.log(2)))
+TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 
 
 def real_type() -> Any:
@@ -158,31 +161,92 @@ def _log1p(a: Any) -> Any:
 
 
 def _ipow(base: Any, exponent: Any) -> Any:
-    base = jnp.asarray(base, real_type()) if not isinstance(base, float) else base
+    """base**n for integers n, as exact as float32 can say it at any n."""
     if real_type() == jnp.float64:
         return jnp.power(base, _real(exponent))
     if isinstance(base, float):
-        return _split_power(np.log2(np.longdouble(base)), exponent)
-    return jnp.power(base, _real(exponent))
+        logarithm = np.log2(np.longdouble(base))
+        whole, part = divmod(abs(logarithm), 1)
+        fixed = round(float(part) * 2**60) << 4
+        words = (np.uint32(min(whole, 4096)), np.uint32(fixed >> 32), np.uint32(fixed & 0xFFFFFFFF))
+        return _fixed_power(*words, jnp.float32(1.0 if logarithm > 0 else -1.0), exponent)
+    return _traced_power(jnp.asarray(base, jnp.float32), jnp.asarray(exponent))
 
 
-def _split_power(logarithm: Any, exponent: Any) -> Any:
-    """2**(L * n) for a constant L and integers n: L*n in fixed point with 64 bits after the point."""
-    size = abs(logarithm)
-    if size == 0:
-        return jnp.ones_like(_real(exponent))
-    whole = int(min(np.floor(size), 4096))
-    part = round(float(size - np.floor(size)) * 2**60) << 4
+@jax.custom_jvp
+def _traced_power(base: Any, exponent: Any) -> Any:
+    return _fixed_power(*_log2_words(base), exponent)
+
+
+@_traced_power.defjvp
+def _traced_power_slope(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
+    base, exponent = primals
+    value = _traced_power(base, exponent)
+    return value, tangents[0] * (_real(exponent) * (value / base))
+
+
+def _log2_words(base: Any) -> tuple[Any, Any, Any, Any]:
+    """|log2(base)| as a whole number and two 32-bit words of fraction, and its sign.
+
+    The base is a mantissa near 1 and a power of 2; the mantissa's logarithm is twice the inverse hyperbolic tangent
+    of (m - 1) / (m + 1), a quotient taken to twice the digits.
+    """
+    bits = lax.bitcast_convert_type(base, jnp.int32)
+    power = ((bits - 0x3F3504F3) >> 23).astype(jnp.int32)
+    m = lax.bitcast_convert_type(bits - (power << 23), jnp.float32)
+    above, below = m - 1.0, m + 1.0
+    below_rest = m - (below - 1.0)
+    s = above / below
+    product, product_rest = _exact_product(s, below)
+    rest = ((above - product) - product_rest - s * below_rest) / below
+    square = s * s
+    tail = square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9))))
+    high, low = _exact_product(s, jnp.float32(TO_LOG2))
+    low = low + s * jnp.float32(TO_LOG2_REST) + (rest + s * tail) * jnp.float32(TO_LOG2)
+    total = high + low
+    low = low - (total - high)
+    negative = (power < 0) | ((power == 0) & (total < 0))
+    sign = jnp.where(negative, -1.0, 1.0)
+    high, low, power = total * sign, low * sign, jnp.where(negative, -power, power)
+    borrow = high < 0
+    words_high, words_low = _fraction_words(jnp.abs(high), jnp.where(borrow, -low, low))
+    flipped_low = ~words_low + jnp.uint32(1)
+    flipped_high = ~words_high + (flipped_low == 0).astype(jnp.uint32)
+    whole = (power - borrow.astype(jnp.int32)).astype(jnp.uint32)
+    return whole, jnp.where(borrow, flipped_high, words_high), jnp.where(borrow, flipped_low, words_low), sign
+
+
+def _fraction_words(high: Any, low: Any) -> tuple[Any, Any]:
+    """high + low in [0, 1) as a fraction of 64 bits, in two words."""
+    first = jnp.floor(high * 2.0**32 * (1.0 - 2.0**-24))
+    first = jnp.minimum(first, 4294967040.0)
+    rest = (high - first * 2.0**-32) + low
+    words = first.astype(jnp.uint32)
+    scaled = rest * 2.0**32
+    carry = jnp.floor(scaled)
+    part = jnp.minimum((scaled - carry) * 2.0**32, 4294967040.0)
+    return words + carry.astype(jnp.int32).astype(jnp.uint32), part.astype(jnp.uint32)
+
+
+def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
+    """a * b in float32, and what its rounding has lost."""
+    product = a * b
+    a_high, b_high = (lax.reduce_precision(x, 8, 11) for x in (a, b))
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _fixed_power(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
+    """2**(sign * L * n) for L in fixed point with 64 bits after the point."""
     n = jnp.asarray(exponent).astype(jnp.uint32)
-    high, low = _mul32(n, jnp.uint32(part >> 32))
-    carry, _ = _mul32(n, jnp.uint32(part & 0xFFFFFFFF))
+    high, low = _mul32(n, jnp.asarray(first, jnp.uint32))
+    carry, _ = _mul32(n, jnp.asarray(second, jnp.uint32))
     total = low + carry
-    high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.uint32(whole)
+    high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.asarray(whole, jnp.uint32)
     fraction = _real(total >> 8) * 2.0**-24 + _real(total & 0xFF) * 2.0**-32
-    shift = jnp.minimum(high, 300).astype(jnp.int32)
-    sign = 1 if logarithm > 0 else -1
+    shift = jnp.minimum(high, 300).astype(jnp.int32) * sign.astype(jnp.int32)
     half = shift >> 1
-    return jnp.exp2(sign * fraction) * _power_of_two(sign * half) * _power_of_two(sign * (shift - half))
+    return jnp.exp2(sign * fraction) * _power_of_two(half) * _power_of_two(shift - half)
 
 
 def _power_of_two(n: Any) -> Any:

@@ -66,9 +66,3 @@ def test_a_training_step_computes_the_rate_once(schedule):
     alone = instructions(schedule, jnp.int32(STEP))
     assert scheduled - constant <= alone + 70
 
-
-def test_eager_arrays_go_through_one_compiled_function():
-    schedule = lrs.warmup(10) >> lrs.cosine().over(20)
-    schedule(jnp.int32(1))
-    with jax.log_compiles(), jax.checking_leaks():
-        assert float(schedule(jnp.int32(5))) == 0.5
