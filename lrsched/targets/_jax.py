@@ -195,7 +195,8 @@ def _log2_words(base: Any) -> tuple[Any, Any, Any, Any]:
     power = ((bits - 0x3F3504F3) >> 23).astype(jnp.int32)
     m = lax.bitcast_convert_type(bits - (power << 23), jnp.float32)
     above, below = m - 1.0, m + 1.0
-    below_rest = m - (below - 1.0)
+    one = below - m
+    below_rest = (m - (below - one)) + (1.0 - one)
     s = above / below
     product, product_rest = _exact_product(s, below)
     rest = ((above - product) - product_rest - s * below_rest) / below
