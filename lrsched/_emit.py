@@ -24,7 +24,8 @@ class Dialect:
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``number`` writes a constant, ``table`` an array of constants.
+    repeats an argument. ``number`` writes a constant; ``types`` names the type of a variable by the kind of its
+    term, in languages that declare them.
     """
 
     templates: Mapping[str, Template]
@@ -36,6 +37,7 @@ class Dialect:
     assign: str = "{0} = {1}"
     result: str = "return {0}"
     search: tuple[str, str] | None = None
+    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -156,7 +158,7 @@ class _Writer:
         size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
         if term.args and not term.is_const and (uses > 1 or size > LONGEST):
             name = self.name()
-            self.line(level, self.dialect.assign.format(name, _bare(expression)))
+            self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
 
@@ -175,6 +177,10 @@ class _Writer:
             self.line(level, later.format(name, t, table, half - 1, half))
         return name
 
+    def _typed(self, kind: str) -> str:
+        """The type of a variable and a space, where variables are declared."""
+        return f"{self.dialect.types[kind]} " if self.dialect.types else ""
+
     def name(self) -> str:
         """A fresh variable."""
         self.count += 1
@@ -183,6 +189,8 @@ class _Writer:
     def _choice(self, term: Term, known: dict[int, str], level: int) -> str:
         name = self.name()
         head, other, tail = self.dialect.conditional
+        if self.dialect.types:
+            self.line(level, f"{self._typed(term.kind)}{name};")
         self.line(level, head.format(_bare(known[named(term.args[0]).num])))
         for arm, opening in ((term.args[1], ""), (term.args[2], other)):
             if opening:

@@ -1,1 +1,246 @@
-"""Plain C; see :func:`lrsched.compiler.source`."""
+"""Plain C on one step: source text that needs nothing but ``math.h`` and ``stdint.h``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+import numpy as np
+
+from lrsched._emit import Dialect, emit
+from lrsched._errors import ScheduleError, ScheduleTypeError
+from lrsched._node import Node, base_name, walk
+from lrsched._term import Builder, Term
+from lrsched.targets._calls import is_table
+
+__all__ = ["source"]
+
+WIDEST = 2**62
+
+HELPERS = {
+    "smaller": "static double smaller(double a, double b) { return a < b || a != a ? a : b; }",
+    "larger": "static double larger(double a, double b) { return a > b || a != a ? a : b; }",
+    "floordiv": "static int64_t floordiv(int64_t a, int64_t b) { return a / b - (a % b < 0); }",
+    "modulo": "static int64_t modulo(int64_t a, int64_t b) { return a % b < 0 ? a % b + b : a % b; }",
+    "muldiv": """/* floor(a * m / d), whatever the width of the product; 0 <= a, m and 0 < d < 2^62 */
+static int64_t muldiv(int64_t a, int64_t m, int64_t d)
+{
+    uint64_t q = 0, r = 0, rest = (uint64_t)(a % d);
+    for (int i = 62; i >= 0; i--) {
+        q <<= 1;
+        r <<= 1;
+        if (m >> i & 1)
+            r += rest;
+        q += r / (uint64_t)d;
+        r %= (uint64_t)d;
+    }
+    return a / d * m + (int64_t)q;
+}""",
+    "mix": """static uint64_t mix(uint64_t x)
+{
+    x = ((x ^ (x >> 16)) * 0x7FEB352DULL) & 0xFFFFFFFFULL;
+    x = ((x ^ (x >> 15)) * 0x846CA68BULL) & 0xFFFFFFFFULL;
+    return x ^ (x >> 16);
+}""",
+    "noise": """static double noise(uint64_t seed, uint64_t t)
+{
+    uint64_t x = mix(mix(t & 0xFFFFFFFFULL) ^ (t >> 32));
+    x = mix(mix(x ^ (seed & 0xFFFFFFFFULL)) ^ (seed >> 32) ^ 0x9E3779B9ULL);
+    return (double)(x >> 8) * 1.1920928955078125e-07 - 1.0;
+}""",
+    "valuation": """static int64_t valuation(int64_t t)
+{
+    int64_t k = 0;
+    while (!(t >> k & 1))
+        k++;
+    return k;
+}""",
+}
+NEEDS = {"noise": ("mix",)}
+
+
+def _number(value: Any, kind: str) -> str:
+    if kind == "b":
+        return str(int(value))
+    if kind == "i":
+        if not -(2**63) < value < 2**64:
+            raise ScheduleError(f"source: the number {value} of this expression is too large for C's integers")
+        text = str(int(value)) + ("ULL" if value >= 2**63 else "LL" if abs(value) >= 2**31 else "")
+    else:
+        text = _real(float(value))
+    return f"({text})" if text.startswith("-") else text
+
+
+def _real(value: float) -> str:
+    if value != value:
+        return "NAN"
+    if value in (np.inf, -np.inf):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    return repr(value)
+
+
+def _extreme(sign: str, name: str) -> Any:
+    return lambda term: (
+        f"({{0}} {sign} {{1}} ? {{0}} : {{1}})" if all(a.kind == "i" for a in term.args) else f"{name}({{0}}, {{1}})"
+    )
+
+
+def _positive(plain: str, other: str) -> Any:
+    """A template for integers that are never negative, and one for others."""
+    return lambda term: plain if term.args[0].lo >= 0 else other
+
+
+def _muldiv(term: Term) -> str:
+    if any(not 0 <= a.lo or (a.hi >= WIDEST and a.is_const) for a in term.args):
+        raise ScheduleError("source: a length of this expression is too finely divided for C's integers")
+    return "muldiv({0}, {1}, {2})"
+
+
+def _mul(term: Term) -> str:
+    if term.kind == "i" and max(abs(term.lo), abs(term.hi)) >= WIDEST:
+        return "((int64_t)((uint64_t){0} * (uint64_t){1}))"
+    return "({0} * {1})"
+
+
+def _div(term: Term) -> str:
+    upper, lower = ("(double)" if a.kind == "i" else "" for a in term.args)
+    return f"({upper}{{0}} / {lower}{{1}})"
+
+
+def _search(term: Term) -> str:
+    return "(" + " + ".join(f"({{1}} >= {_number(int(n), 'i')})" for n in term.args[0]) + ")"
+
+
+def _call(term: Term) -> NoReturn:
+    raise ScheduleError("source: a custom schedule is a Python function and has no C source")
+
+
+TEMPLATES: dict[str, Any] = {
+    "add": "({0} + {1})",
+    "sub": "({0} - {1})",
+    "mul": _mul,
+    "neg": "(-{0})",
+    "minimum": _extreme("<", "smaller"),
+    "maximum": _extreme(">", "larger"),
+    "floordiv": _positive("({0} / {1})", "floordiv({0}, {1})"),
+    "mod": _positive("({0} % {1})", "modulo({0}, {1})"),
+    "muldiv": _muldiv,
+    "floor": "((int64_t)floor({0}))",
+    "real": "((double){0})",
+    "div": _div,
+    "sqrt": "sqrt({0})",
+    "exp": "exp({0})",
+    "expm1": "expm1({0})",
+    "log": "log({0})",
+    "log1p": "log1p({0})",
+    "sin": "sin({0})",
+    "pow": "pow({0}, {1})",
+    "ipow": "pow({0}, (double){1})",
+    "lt": "({0} < {1})",
+    "le": "({0} <= {1})",
+    "eq": "({0} == {1})",
+    "where": "({0} ? {1} : {2})",
+    "search": _search,
+    "gather": "{0}[{1}]",
+    "noise": "noise({0}, (uint64_t){1})",
+    "valuation": "valuation({0})",
+    "share": "((int64_t)nearbyint({0} * (double){1}))",
+    "checked": "({0} ? NAN : {1})",
+    "call": _call,
+}
+DIALECT = Dialect(
+    TEMPLATES,
+    branching=True,
+    number=_number,
+    twice=frozenset({"minimum", "maximum", "search"}),
+    conditional=("if ({0}) {{", "} else {", "}"),
+    assign="{0} = {1};",
+    result="return {0};",
+    search=("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
+    types={"i": "int64_t", "f": "double", "q": "double", "b": "int"},
+)
+
+
+class CTarget:
+    """Generates a C function of one step; it cannot be called from Python."""
+
+    name = "c"
+    templates = TEMPLATES
+    limit = 2**53
+
+    def builder(self, real_steps: bool = False) -> Builder:
+        """A builder of terms for this target."""
+        return Builder(branching=True, limit=self.limit, real_steps=real_steps)
+
+    def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
+        """The source of a function that returns ``root``, tables and helpers in front."""
+        code = emit(root, DIALECT)
+        body = "\n".join([f"double {name}({guard})", "{", *code.lines, "}"])
+        used = [key for key in code.objects if re.search(rf"\b{key}\b", body)]
+        tables = [_table(key, code.objects[key]) for key in used if is_table(code.objects[key])]
+        return "\n".join([*tables, body]), {}
+
+    def load(self, source: str, objects: Any, name: str = "schedule") -> NoReturn:
+        """C has to be compiled first."""
+        raise ScheduleTypeError("compile: the target 'c' has no Python function; lrsched.compiler.source(s, 'c') is C")
+
+
+def _table(name: str, values: Any) -> str:
+    whole = values.dtype.kind in "iu"
+    texts = [_number(v, "i" if whole else "f").strip("()") for v in values.tolist()]
+    rows = [", ".join(texts[i : i + 8]) for i in range(0, len(texts), 8)]
+    return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
+
+
+def source(node: Node, name: str = "schedule") -> str:
+    """C99 for an expression: ``double schedule(int64_t t)``, or ``double schedule(double u)`` of a profile.
+
+    A negative step gives NaN. On machines with fused multiplication, compile with ``-ffp-contract=off`` for the bits
+    that Python gives.
+
+    Args:
+        node: a schedule or a profile, without ``custom`` parts.
+        name: of the function, an identifier.
+
+    Raises:
+        ScheduleError: the expression has a custom part, or a number too large for C's integers.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> from lrsched.targets import _c
+        >>> print(_c.source(3e-4 * (lrs.warmup(500) >> lrs.constant(1.0))))
+        /* 0.0003 * (warmup(500) >> constant(1.0)) */
+        #include <math.h>
+        #include <stdint.h>
+        <BLANKLINE>
+        double schedule(int64_t t)
+        {
+            if (t < 0) return NAN;
+            ...
+        }
+    """
+    from lrsched.compiler import lower
+
+    node.concrete("written as C")
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ScheduleError(f"source: name must be an identifier, got {name!r}")
+    if any(n.kind_name == "custom" for n in walk(node)):
+        raise ScheduleError("source: a custom schedule is a Python function and has no C source")
+    profile = base_name(node) == "profile"
+    root = lower(node, TARGET.builder(profile))
+    text, _ = TARGET.function(root, "double t" if profile else "int64_t t", name)
+    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if profile else "    if (t < 0) return NAN;"
+    text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
+    comment = repr(node).replace("*/", "* /")
+    head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
+    return "\n".join([*head, *_helpers(text), text]) + "\n"
+
+
+def _helpers(text: str) -> list[str]:
+    """The helpers that the text calls, those that they call first."""
+    used = [name for name in HELPERS if re.search(rf"\b{name}\(", text)]
+    needed = {inner for name in used for inner in NEEDS.get(name, ())} | set(used)
+    return [HELPERS[name] + "\n" for name in HELPERS if name in needed]
+
+
+TARGET = CTarget()
