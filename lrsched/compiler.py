@@ -108,8 +108,9 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    errors = {"ValueError": ScheduleError, "TypeError": ScheduleTypeError}  # what the text raises when it runs alone
-    space: dict[str, Any] = {"numpy": np, **errors, **objects}
+    space: dict[str, Any] = {"numpy": np, "ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
+    space |= objects
+    text = text.replace("raise ValueError(", "raise ScheduleError(").replace("raise TypeError(", "raise ScheduleTypeError(")
     exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
     loaded: Callable[[Any], Any] = space[name]
     return loaded
