@@ -13,14 +13,14 @@ import numpy as np
 
 from lrsched import targets
 from lrsched._clock import Clock, unit_progress
-from lrsched._errors import ScheduleError, ScheduleTypeError, fail
+from lrsched._errors import ScheduleError, ScheduleTypeError, check_choice, fail
 from lrsched._fields import is_jax
-from lrsched._node import Node, base_name, holds_arrays, names_of
+from lrsched._node import Node, base_name, holds_arrays, names_of, walk
 from lrsched._term import Builder, Term
 from lrsched._tree import make
 from lrsched.profiles import Profile
 
-__all__ = ["calling", "compile", "lower"]
+__all__ = ["calling", "compile", "lower", "source"]
 
 
 def lower(node: Any, b: Builder) -> Term:
@@ -61,6 +61,35 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
     if target in builders:
         return builders[target](node, dtype)
     return _registered(node, chosen, dtype)
+
+
+def source(node: Any, language: str = "python") -> str:
+    """Source text that computes an expression on its own: nothing of this library is needed to run it.
+
+    Args:
+        node: a schedule or a profile.
+        language: "python" (needs ``math``) or "c" (C99; needs ``math.h`` and ``stdint.h``).
+
+    Raises:
+        ScheduleError: the expression cannot stand alone: it has a ``custom`` part, or arrays.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> from lrsched.compiler import source
+        >>> "double schedule(int64_t t)" in source(lrs.warmup(5), "c")
+        True
+    """
+    check_choice("source", "language", language, ("python", "c"))
+    if not isinstance(node, Node):
+        fail("source", "the expression", "a schedule or a profile", node, kind=True)
+    if any(part.kind_name == "custom" for part in walk(node)):
+        raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
+    if language == "python":
+        text: str = compile(node, "python").source  # type: ignore[attr-defined]
+        return text
+    from lrsched.targets import _c
+
+    return _c.source(node)
 
 
 def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lrsched._emit import Dialect, emit
 from lrsched._errors import ScheduleError, ScheduleTypeError
-from lrsched._node import Node, base_name, walk
+from lrsched._node import Node, base_name
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import is_table
 
@@ -91,7 +91,7 @@ def _positive(plain: str, other: str) -> Any:
 
 
 def _muldiv(term: Term) -> str:
-    if any(not 0 <= a.lo or (a.hi >= WIDEST and a.is_const) for a in term.args):
+    if any(not a.lo >= 0 or (a.hi >= WIDEST and a.is_const) for a in term.args):
         raise ScheduleError("source: a length of this expression is too finely divided for C's integers")
     return "muldiv({0}, {1}, {2})"
 
@@ -182,7 +182,7 @@ class CTarget:
 
     def load(self, source: str, objects: Any, name: str = "schedule") -> NoReturn:
         """C has to be compiled first."""
-        raise ScheduleTypeError("compile: the target 'c' has no Python function; lrsched.compiler.source(s, 'c') is C")
+        raise ScheduleTypeError("compile: the target 'c' is text only: lrsched.compiler.source(s, 'c')")
 
 
 def _table(name: str, values: Any) -> str:
@@ -224,8 +224,6 @@ def source(node: Node, name: str = "schedule") -> str:
     node.concrete("written as C")
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
-    if any(n.kind_name == "custom" for n in walk(node)):
-        raise ScheduleError("source: a custom schedule is a Python function and has no C source")
     profile = base_name(node) == "profile"
     root = lower(node, TARGET.builder(profile))
     text, _ = TARGET.function(root, "double t" if profile else "int64_t t", name)
