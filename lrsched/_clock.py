@@ -291,9 +291,13 @@ class Progress:
 
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
-        raw, b = self.raw, self.b
-        if raw is not None and b.lift(place).kind in "iq":
-            return b.lift(False) if b.lift(place).equals(0) else b.lt(raw.at, b.neg(b.floor(-(b.lift(place) + raw.offset))))
+        raw, b, place = self.raw, self.b, self.b.lift(place)
+        if place.equals(0):
+            return b.lift(False)
+        if raw is not None and place.kind in "iq":
+            return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
+        if self.done.kind == "i" and place.kind == "q":
+            return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
 
     def section(self, start: Any, stop: Any) -> Progress:

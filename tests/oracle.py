@@ -136,7 +136,7 @@ class Progress:
 
     def before(self, place: Any) -> bool:
         """Whether less than ``place`` is done; unsure within the error."""
-        if self.err and abs(self.done - real(place)) <= 2 * max(self.err, self.rest_err):
+        if (self.err or self.rest_err) and abs(real(self.done) - real(place)) <= 2 * max(self.err, self.rest_err):
             raise Unsure("a jump within the error of the progress")
         return bool(self.done < place if isinstance(self.done, Fraction) else self.done < real(place))
 
@@ -776,6 +776,7 @@ def _perturbed(o: Oracle, d: Data, t: Time) -> Value:
 
 def noise(seed: int, t: int) -> Fraction:
     """24 bits of the documented hash of seed and step, in [-1, 1)."""
+
     def mixed(x: int) -> int:
         x = ((x ^ (x >> 16)) * 0x7FEB352D) % 2**32
         x = ((x ^ (x >> 15)) * 0x846CA68B) % 2**32
@@ -902,8 +903,10 @@ def _per_epoch(o: Oracle, d: Data, t: Time) -> Value:
 # ---------------------------------------------------------------- comparing
 
 
-def value(data: Data, t: Any, kind: Format = FLOAT64) -> Value:
+def value(data: Data, t: Any, kind: Format = FLOAT64, own: Any = None) -> Value:
     """The exact value of a schedule at step t (or of a profile at progress t), and the error allowed.
+
+    ``own`` is the step that decides which piece is meant, if not t.
 
     Raises:
         Unsure: there is nothing to compare with.
@@ -911,13 +914,13 @@ def value(data: Data, t: Any, kind: Format = FLOAT64) -> Value:
     oracle, t = Oracle(kind), Fraction(t)
     if data["kind"] in PROFILES:
         return oracle.profile(data, Progress(t, Fraction(1), False, 0.0, kind.ulp(1 - t) / 2))
-    return oracle.schedule(data, Time(t, t))
+    return oracle.schedule(data, Time(t if own is None else own, t))
 
 
-def complaint(data: Data, t: Any, result: float, kind: Format = FLOAT64) -> str:
+def complaint(data: Data, t: Any, result: float, kind: Format = FLOAT64, own: Any = None) -> str:
     """What is wrong with a result, or an empty string."""
     try:
-        exact = value(data, t, kind)
+        exact = value(data, t, kind, own)
         allowed = max(exact.err, kind.rounding(exact.x) if mp.isfinite(exact.x) else 0.0)
         if mp.isfinite(exact.x):
             kind.ulp(exact.x)
@@ -933,4 +936,6 @@ def complaint(data: Data, t: Any, result: float, kind: Format = FLOAT64) -> str:
     if right:
         return ""
     off = abs(mpf(result) - exact.x) / kind.ulp(exact.x) if math.isfinite(result) and mp.isfinite(exact.x) else INF
-    return f"step {t}: got {result!r}, exact {mp.nstr(exact.x, 20)}, off by {mp.nstr(off, 4)} ULP, allowed {allowed:.3g}"
+    return (
+        f"step {t}: got {result!r}, exact {mp.nstr(exact.x, 20)}, off by {mp.nstr(off, 4)} ULP, allowed {allowed:.3g}"
+    )

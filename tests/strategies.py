@@ -59,6 +59,14 @@ class Maker:
                 return found
         raise AssertionError(f"no {base} of depth {depth} in 50 attempts")
 
+    def one_of(self, kind: type[_node.Node], depth: int) -> Any:
+        """An expression of one kind."""
+        for _ in range(30):
+            found = self.of_kind(kind, depth)
+            if found is not None:
+                return found
+        raise AssertionError(f"the strategies cannot make a {kind.kind_name}; teach them what its fields may hold")
+
     def of_kind(self, kind: type[_node.Node], depth: int) -> Any:
         """An expression of one kind, or None if nothing drawn was accepted."""
         material = {name: self.material(_fields.field_of(kind, name), depth) for name in _node.names_of(kind)}
@@ -89,7 +97,7 @@ class Maker:
                 x = self.random.choice((0.0, 0.25, 0.5, 0.75, 1.0, self.random.random())) * (high - low) + low
             if low <= x <= high and not (spec.open_low and x == low) and not (spec.open_high and x == high):
                 return float(x)
-        raise AssertionError(f"no number for {spec}")
+        return next(x for x in (1.0, 0.5, 2.0, -1.0) if low < x < high)
 
     def one_count(self, spec: _fields.Field) -> int:
         if self.big and self.random.random() < 0.15:
@@ -127,7 +135,10 @@ class Maker:
         if spec.base == "policy":
             return [self.random.choice(POLICIES)]
         if spec.base == "count":
-            options = [int(max(spec.low, 0)) + self.random.choice((0, 1, 2, 3, 4, 6)), 2 ** self.random.choice((0, 1, 3))]
+            options = [
+                int(max(spec.low, 0)) + self.random.choice((0, 1, 2, 3, 4, 6)),
+                2 ** self.random.choice((0, 1, 3)),
+            ]
             return [None, *options] if spec.optional and self.random.random() < 0.3 else options
         if spec.base == "str":
             return [self.random.choice([name for name in schedules.FUNCTIONS if name.startswith("tests_")])]
