@@ -656,8 +656,10 @@ class Advanced(_Wrapper):
 
     def _later(self, clock: Clock) -> Term:
         b = clock.b
-        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit:
-            clock = clock.moved(b.minimum(clock.own, b.limit - self.k), b.minimum(clock.at, b.limit - self.k))
+        ahead = b.neg(b.floor(b.neg(b.lift(clock.scale) * self.k)))
+        if ahead.is_const and clock.own.hi + ahead.hi + 1 > b.limit:
+            most = b.limit - 1 - ahead
+            clock = dataclasses.replace(clock, own=b.minimum(clock.own, most), at=b.minimum(clock.at, most))
         return self.schedule.formula(clock.since(b.neg(self.k)))
 
     def edges(self, stop: Any) -> Iterable[int]:

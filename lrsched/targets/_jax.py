@@ -261,7 +261,7 @@ def _checked(wrong: Any, value: Any) -> Any:
 
 
 def _call(function: Any, t: Any, **numbers: Any) -> Any:
-    return function(jnp, t, **numbers)
+    return function(jnp, jnp.asarray(t, real_type()), **numbers)
 
 
 def _floor(a: Any) -> Any:
