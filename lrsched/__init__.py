@@ -9,6 +9,7 @@ from lrsched.compiler import compile as compile
 from lrsched.discovery import diverged, smooth, suggest, trust_ratio
 from lrsched.feedback import Greedy, Plateau
 from lrsched.plan import plan
+from lrsched.plotting import plot
 from lrsched.profiles import (
     Profile,
     cosine,
@@ -81,6 +82,7 @@ __all__ = [
     "phases",
     "piecewise",
     "plan",
+    "plot",
     "polynomial",
     "power_decay",
     "range_sweep",

@@ -390,6 +390,24 @@ class Schedule(Node):
 
         return check(self, steps, limit=limit, steps_per_epoch=steps_per_epoch)
 
+    def plot(self, steps: int | None = None, ax: Any = None, *, log: bool = False) -> Any:
+        """Draw this schedule with matplotlib, its phases shaded and labelled; returns the axes.
+
+        Args:
+            steps: length of the run; the duration by default, or far enough to see an endless schedule's shape.
+            ax: the axes to draw on; new ones by default.
+            log: a logarithmic scale of values.
+        """
+        from lrsched.plotting import plot
+
+        return plot(self, steps, ax=ax, log=log)
+
+    def _repr_html_(self) -> str:
+        from lrsched._node import holds_arrays
+        from lrsched.svg import document
+
+        return f"<pre>{repr(self)[1:-1]}</pre>" if holds_arrays(self) else document(self)
+
 
 BASES["Schedule"] = Schedule
 

@@ -9,11 +9,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lrsched import __version__
+from lrsched import __version__, _commands
+from lrsched._errors import ScheduleError
+from lrsched._inputs import told
 
 DISTRIBUTION = "lrsched-algebra"
 
 PICTURES = (".png", ".svg", ".pdf")
+
+EXAMPLES = """examples:
+  lrsched show "3e-4 * (warmup(500) >> cosine().over(9_500))"
+  lrsched check config.yaml --key train.lr --steps 10000
+  lrsched recipes
+
+lrsched COMMAND --help has more.
+"""
 
 DEMO_EXAMPLES = """examples:
   lrsched demo
@@ -31,20 +41,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         if missing == "lrsched":
             raise
         return _fail(f'{missing} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except ScheduleError as error:
+        return _fail(told(error), 2)
     except OSError as error:
-        return _fail(str(error))
+        return _fail(str(error), 2)
     return status
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = 1) -> int:
     print(f"lrsched: {message}", file=sys.stderr)  # noqa: T201
-    return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lrsched", description="An algebra of learning-rate schedules.")
+    parser = argparse.ArgumentParser(
+        prog="lrsched",
+        description="An algebra of learning-rate schedules.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _commands.add(commands, _at_least, _picture)
     _add_demo(commands)
     return parser
 

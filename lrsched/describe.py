@@ -18,7 +18,7 @@ from lrsched._sequence import Sequence
 from lrsched.combinators import After, Clipped, Lasting, Negative, Power, Quotient, Restarted, _Operator
 from lrsched.schedules import Constant
 
-__all__ = ["Description", "Segment", "describe", "horizon", "statistics"]
+__all__ = ["Description", "Segment", "cells", "defined", "describe", "horizon", "number", "shortened", "statistics"]
 
 MOST = 1000
 SHOWN = 12
@@ -63,9 +63,9 @@ class Description:
 
     def rows(self) -> list[str]:
         """The segments as lines of one width, the middle ones left out when there are many."""
-        cells = [("steps", "first", "last", "expression"), *map(_cells, self.shown())]
-        widths = [max(len(row[i]) for row in cells) for i in range(3)]
-        return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
+        table = [("steps", "first", "last", "expression"), *map(cells, self.shown())]
+        widths = [max(len(row[i]) for row in table) for i in range(3)]
+        return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in table]
 
     def shown(self) -> list[Segment | None]:
         """The segments that fit a screen; None stands for those left out."""
@@ -93,7 +93,8 @@ class Description:
         return table(self)
 
 
-def _cells(segment: Segment | None) -> tuple[str, str, str, str]:
+def cells(segment: Segment | None) -> tuple[str, str, str, str]:
+    """A segment as the texts of a row."""
     if segment is None:
         return ("...", "", "", "")
     text = shortened(segment.expression)
@@ -114,11 +115,11 @@ def describe(schedule: Schedule, steps: int | None = None) -> Description:
     """See :meth:`lrsched.Schedule.describe`."""
     schedule.concrete("described")
     steps = horizon(schedule) if steps is None else check_count("describe", "steps", steps, 1)
-    defined = _defined(schedule, steps)
+    known = defined(schedule, steps)
     pieces = list(itertools.islice(_whole(schedule, steps), MOST + 1))
-    peak, floor, total = statistics(schedule, defined)
+    peak, floor, total = statistics(schedule, known)
     segments = tuple(
-        Segment(a, b, text, *(float(schedule(t)) if t < defined else math.nan for t in (a, b - 1)))
+        Segment(a, b, text, *(float(schedule(t)) if t < known else math.nan for t in (a, b - 1)))
         for a, b, text in pieces[:MOST]
     )
     return Description(
@@ -129,13 +130,13 @@ def describe(schedule: Schedule, steps: int | None = None) -> Description:
         len(pieces) <= MOST,
         *peak,
         *floor,
-        total / defined,
+        total / known,
         total,
         len(cycles(schedule, steps)),
     )
 
 
-def _defined(schedule: Schedule, steps: int) -> int:
+def defined(schedule: Schedule, steps: int) -> int:
     """The steps of the run at which the schedule has a value: past some ends it has none."""
     wrong = schedule.duration < steps and any(isinstance(n, After) and n.policy == "error" for n in walk(schedule))
     return int(schedule.duration) if wrong else steps

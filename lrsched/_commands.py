@@ -1,0 +1,319 @@
+"""The subcommands about expressions: what each reads, writes and returns as exit status."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrsched import _inputs, compiler, describe
+from lrsched._errors import ScheduleError
+from lrsched._schedule import Schedule
+
+__all__ = ["add", "check", "convert", "diff", "plot", "recipes", "sample", "show", "source"]
+
+Commands = Any
+LEVEL = {"note": "cyan", "warning": "yellow", "error": "bold red"}
+
+SOURCES = """An expression is given as an argument, as "-" (standard input, the default), or as the name of a .json, .yaml,
+.toml or .txt file that holds one; --key says which entry of the file, as in train.lr."""
+
+
+def add(commands: Commands, count: Callable[[int], Callable[[str], int]], picture: Callable[[str], Path]) -> None:
+    """Add the subcommands to a parser; ``count`` and ``picture`` read integers and names of pictures."""
+    steps = count(1)
+    for name, function, help_, examples in TABLE:
+        parser = commands.add_parser(
+            name,
+            help=help_,
+            description=f"{help_[0].upper()}{help_[1:]}.",
+            epilog="\n".join([*(() if name == "recipes" else (SOURCES, "")), "examples:", *examples]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _arguments(parser, name, steps, picture)
+        parser.set_defaults(run=function, extra="plot" if name == "plot" else "cli")
+
+
+def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: Any) -> None:
+    if name == "recipes":
+        parser.add_argument("query", nargs="?", default="", help="words that the name or the description must have")
+        return
+    if name in ("diff", "plot"):
+        words: dict[str, Any] = {"nargs": "+"} if name == "plot" else {"nargs": 2, "metavar": ("A", "B")}
+        parser.add_argument("expressions", help="expressions or files", **words)
+    else:
+        parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
+    parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
+    if name not in ("convert", "source"):
+        parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
+    if name in ("show", "check"):
+        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
+        parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
+    if name == "plot":
+        parser.add_argument("-o", "--output", metavar="FILE", type=picture, required=True, help=".png, .svg or .pdf")
+        parser.add_argument("--log", action="store_true", help="a logarithmic scale of rates")
+    if name == "sample":
+        parser.add_argument("--format", choices=("csv", "json"), default="csv", help="(default: %(default)s)")
+    if name == "convert":
+        parser.add_argument("--to", choices=("json", "expression"), help="the other one by default")
+    if name == "source":
+        parser.add_argument("--language", choices=("python", "c"), default="python", help="(default: %(default)s)")
+    if name == "diff":
+        parser.add_argument("--tolerance", type=float, default=1e-12, help="relative (default: %(default)s)")
+
+
+def _steps(arguments: Any, schedule: Schedule, guess: bool = False) -> int:
+    """The length of the run: what is given, or the schedule's own."""
+    given: int | None = arguments.steps
+    if given is None and not guess and not 0 < schedule.duration < float("inf"):
+        raise ScheduleError("this schedule has no length of its own: say how long the run is with --steps N")
+    return describe.horizon(schedule) if given is None else given
+
+
+# ---- show and check
+
+
+def show(arguments: Any) -> int:
+    """Curve, description and findings."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from lrsched._terminal import curve
+
+    schedule = _inputs.schedule(arguments.expression, arguments.key)
+    steps = _steps(arguments, schedule, guess=True)
+    console = Console(highlight=False, soft_wrap=False)
+    shown = describe.describe(schedule, steps)
+    console.print(Text(shown.expression, style="bold"))
+    console.print()
+    width = max(20, min(console.width, 100) - 14)
+    for line in curve(schedule, min(steps, describe.defined(schedule, steps)), width):
+        console.print(Text(line, style="green", no_wrap=True))
+    console.print()
+    console.print(_table(shown))
+    for name, text in shown.facts():
+        console.print(Text.assemble((f"{name:<7}", "dim"), text))
+    findings = schedule.check(steps, limit=arguments.limit, steps_per_epoch=arguments.steps_per_epoch)
+    console.print()
+    for finding in findings:
+        head = (f"{finding.severity} at step {finding.step:,}: ", LEVEL[finding.severity])
+        console.print(Text.assemble(head, f"{finding.sentence} {finding.remedy}"))
+    if not findings:
+        console.print(Text("nothing to remark", style="dim"))
+    return 0
+
+
+def _table(shown: describe.Description) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("steps", "first", "last"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("expression", overflow="fold")
+    for segment in shown.shown():
+        table.add_row(*describe.cells(segment))
+    return table
+
+
+def check(arguments: Any) -> int:
+    """Findings, one a line; status 1 if one is an error."""
+    schedule = _inputs.schedule(arguments.expression, arguments.key)
+    findings = schedule.check(
+        _steps(arguments, schedule), limit=arguments.limit, steps_per_epoch=arguments.steps_per_epoch
+    )
+    for finding in findings:
+        _say(str(finding))
+    if not findings:
+        _say("nothing to remark")
+    return int(any(finding.severity == "error" for finding in findings))
+
+
+def plot(arguments: Any) -> int:
+    """A picture of one or more schedules."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from lrsched.plotting import plot as draw
+
+    schedules = {text: _inputs.schedule(text, arguments.key) for text in arguments.expressions}
+    named = {describe.shortened(repr(s), 80): s for s in schedules.values()}
+    axes = draw(named, arguments.steps, log=arguments.log)
+    axes.figure.savefig(arguments.output)
+    return 0
+
+
+# ---- values and text
+
+
+def sample(arguments: Any) -> int:
+    """Steps and rates."""
+    schedule = _inputs.schedule(arguments.expression, arguments.key)
+    values = schedule.sample(_steps(arguments, schedule)).tolist()
+    if arguments.format == "json":
+        _say(json.dumps(values))
+        return 0
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["step", "value"])
+    writer.writerows(enumerate(values))
+    return 0
+
+
+def convert(arguments: Any) -> int:
+    """An expression as JSON, or JSON as an expression."""
+    found, form = _inputs.read(arguments.expression, arguments.key)
+    wanted = arguments.to or ("expression" if form == "json" else "json")
+    _say(found.to_json(indent=2) if wanted == "json" else repr(found))
+    return 0
+
+
+def source(arguments: Any) -> int:
+    """A function in Python or C that needs nothing of this library."""
+    _say(compiler.source(_inputs.expression(arguments.expression, arguments.key), arguments.language).rstrip())
+    return 0
+
+
+# ---- recipes and differences
+
+
+def recipes(arguments: Any) -> int:
+    """The recipes whose name or description has all the words."""
+    from lrsched import recipes as known
+
+    words = arguments.query.lower().split()
+    found = {}
+    for name in sorted(known.__all__):
+        text = inspect.getdoc(getattr(known, name)) or ""
+        if all(word in f"{name} {text}".lower() for word in words):
+            found[name] = text
+    if not found:
+        raise ScheduleError(f"no recipe speaks of {arguments.query!r}; lrsched recipes lists them all")
+    exact = arguments.query in found
+    for name, text in found.items():
+        if exact and name != arguments.query:
+            continue
+        _say(name + (_arguments_of(getattr(known, name)) if exact else ""))
+        body = text if exact else text.split("\n\n")[0]
+        _say("\n".join(f"    {line}".rstrip() for line in body.splitlines()))
+    return 0
+
+
+def _arguments_of(function: Any) -> str:
+    """The arguments of a function and their defaults, without types."""
+    signature = inspect.signature(function)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def diff(arguments: Any) -> int:
+    """Where two schedules differ; status 1 if they do."""
+    a, b = (_inputs.schedule(text, arguments.key) for text in arguments.expressions)
+    lengths = [s.duration for s in (a, b) if s.duration != float("inf")]
+    steps = arguments.steps or int(max(lengths, default=0)) or max(describe.horizon(a), describe.horizon(b))
+    first, second = a.sample(steps), b.sample(steps)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(first - second)
+        wide = ~(apart <= arguments.tolerance * np.maximum(np.abs(first), np.abs(second)))
+    wide &= ~((first == second) | (np.isnan(first) & np.isnan(second)))
+    places = np.flatnonzero(wide)
+    _say(f"A  {a!r}\nB  {b!r}")
+    if not places.size:
+        _say(f"the same value at all {steps:,} steps" + (" (the same expression)" if a == b else ""))
+        return 0
+    most = int(places[np.nanargmax(np.where(np.isnan(apart[places]), np.inf, apart[places]))])
+    _say(f"they differ at {places.size:,} of {steps:,} steps, in {_ranges(places)}")
+    for name, t in (("first", int(places[0])), ("most", most), ("last", int(places[-1]))):
+        _say(f"  {name:<6} step {t:>10,}   A {describe.number(first[t]):<12} B {describe.number(second[t])}")
+    return 1
+
+
+def _ranges(places: Any) -> str:
+    """Runs of steps, the first five."""
+    cuts = np.flatnonzero(np.diff(places) > 1)
+    starts, ends = np.r_[places[0], places[cuts + 1]], np.r_[places[cuts], places[-1]]
+    texts = [f"{a:,}" if a == b else f"{a:,}..{b:,}" for a, b in zip(starts[:5], ends[:5], strict=True)]
+    return ", ".join(texts) + (f" and {len(starts) - 5:,} more ranges" if len(starts) > 5 else "")
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+EXPRESSION = '"3e-4 * (warmup(500) >> cosine().over(9_500))"'
+TABLE: tuple[tuple[str, Callable[[Any], int], str, tuple[str, ...]], ...] = (
+    (
+        "show",
+        show,
+        "show the curve, the description and the findings",
+        (
+            f"  lrsched show {EXPRESSION}",
+            "  lrsched show config.yaml --key train.lr --steps 20000",
+            "  echo 'rex().over(1000)' | lrsched show",
+        ),
+    ),
+    (
+        "plot",
+        plot,
+        "draw one or more schedules into a file",
+        ('  lrsched plot "cosine().over(1000)" "rex().over(1000)" -o rates.png',),
+    ),
+    (
+        "sample",
+        sample,
+        "write the rate of every update",
+        (
+            f"  lrsched sample {EXPRESSION} --format json",
+            '  lrsched sample "inverse_sqrt(4000)" --steps 20000 > rates.csv',
+        ),
+    ),
+    (
+        "check",
+        check,
+        "find mistakes before the run; the exit status is 1 if one is an error",
+        (
+            f"  lrsched check {EXPRESSION} --steps 10000",
+            "  lrsched check config.toml --key lr --steps 10000 --limit 1e-3",
+        ),
+    ),
+    (
+        "convert",
+        convert,
+        "turn an expression into JSON, or JSON into an expression",
+        (
+            '  lrsched convert "cosine().over(1000)" > lr.json',
+            "  lrsched convert lr.json",
+        ),
+    ),
+    (
+        "source",
+        source,
+        "write a function in Python or C that needs nothing of this library",
+        (
+            '  lrsched source "0.1 * rex().over(1000)" > rate.py',
+            '  lrsched source "0.1 * rex().over(1000)" --language c > rate.c',
+        ),
+    ),
+    (
+        "recipes",
+        recipes,
+        "list the known recipes, or search them, or explain one",
+        (
+            "  lrsched recipes",
+            "  lrsched recipes restarts",
+            "  lrsched recipes one_cycle",
+        ),
+    ),
+    (
+        "diff",
+        diff,
+        "say where two schedules differ; the exit status is 1 if they do",
+        ('  lrsched diff "warmup(100) >> cosine().over(900)" "warmup(100) * cosine().over(1000)"',),
+    ),
+)
