@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -13,7 +14,7 @@ from lrsched import _fields
 from lrsched._clock import Clock
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._node import kind
+from lrsched._node import kind, set_field
 from lrsched._schedule import Schedule
 from lrsched._tree import Stack, column_structure, stack_into
 from lrsched.schedules import count_passed
@@ -44,6 +45,11 @@ class Sequence(Schedule):
     parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
 
     def validate(self) -> None:
+        if len(self.parts) < 2:
+            fail(">>", "parts", "at least two schedules", self.parts)
+        if any(isinstance(part, Sequence) for part in self.parts):
+            flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
+            set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
         for i, part in enumerate(self.parts[:-1]):
             if isinstance(part.duration, float):
                 fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)

@@ -16,7 +16,7 @@ from lrsched import _fields
 from lrsched._clock import Clock
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
-from lrsched._node import Node, children, kind
+from lrsched._node import Node, children, kind, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of
@@ -60,6 +60,15 @@ class _Operator(Schedule):
         return type(self)(tuple(rescale(part, ratio) for part in self.operands()))  # type: ignore[call-arg]
 
 
+def flatten_left(operator: Any) -> None:
+    """Take apart a first operand of the same kind: ``(a + b) + c`` is evaluated as ``a + b + c``."""
+    parts = operator.parts
+    if len(parts) < 2:
+        fail(operator.where(), "parts", "at least two", parts)
+    if isinstance(parts[0], type(operator)):
+        set_field(operator, "parts", (*parts[0].parts, *parts[1:]))
+
+
 def inner_edges(part: Schedule, stop: Any) -> list[int]:
     """The boundaries of a part inside its own duration."""
     end = min(stop, part.duration)
@@ -72,6 +81,9 @@ class Sum(_Operator):
 
     parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
 
+    def validate(self) -> None:
+        flatten_left(self)
+
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.add, self.values(clock))
 
@@ -81,6 +93,9 @@ class Product(_Operator):
     """The product of schedules, multiplied from left to right."""
 
     parts: tuple[Schedule, ...] = _fields.nodes("Schedule")
+
+    def validate(self) -> None:
+        flatten_left(self)
 
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.mul, self.values(clock))
@@ -254,6 +269,10 @@ class Negative(_Wrapper):
     """Minus a schedule."""
 
     schedule: Schedule = _fields.node("Schedule")
+
+    def validate(self) -> None:
+        if isinstance(self.schedule, Constant) and not is_jax(self.schedule.value):
+            fail("-", "the schedule", "no constant: negate its value", self.schedule)
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.neg(self.schedule.formula(clock))

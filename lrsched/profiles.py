@@ -587,6 +587,11 @@ class Sum(Profile):
     parts: tuple[Profile, ...] = _fields.nodes("Profile")
     first, last = None, None
 
+    def validate(self) -> None:
+        from lrsched.combinators import flatten_left
+
+        flatten_left(self)
+
     def formula(self, x: Progress) -> Pair:
         total = self.parts[0].formula(x)[0]
         for part in self.parts[1:]:
@@ -600,6 +605,11 @@ class Product(Profile):
 
     parts: tuple[Profile, ...] = _fields.nodes("Profile")
     first, last = None, None
+
+    def validate(self) -> None:
+        from lrsched.combinators import flatten_left
+
+        flatten_left(self)
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
@@ -641,6 +651,10 @@ class Negative(Profile):
 
     profile: Profile = _fields.node("Profile")
     first, last = None, None
+
+    def validate(self) -> None:
+        if isinstance(self.profile, Flat) and not _fields.is_jax(self.profile.level):
+            fail("-", "the profile", "no flat one: negate its level", self.profile)
 
     def formula(self, x: Progress) -> Pair:
         p, _ = self.profile.formula(x)
