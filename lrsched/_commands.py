@@ -22,8 +22,8 @@ __all__ = ["add", "check", "convert", "diff", "plot", "recipes", "sample", "show
 Commands = Any
 LEVEL = {"note": "cyan", "warning": "yellow", "error": "bold red"}
 
-SOURCES = """An expression is given as an argument, as "-" (standard input, the default), or as the name of a .json, .yaml,
-.toml or .txt file that holds one; --key says which entry of the file, as in train.lr."""
+SOURCES = """An expression is given as an argument, as "-" (standard input, the default), or as the name of a .json,
+.yaml, .toml or .txt file that holds one; --key says which entry of the file, as in train.lr."""
 
 
 def add(commands: Commands, count: Callable[[int], Callable[[str], int]], picture: Callable[[str], Path]) -> None:
@@ -45,9 +45,11 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
     if name == "recipes":
         parser.add_argument("query", nargs="?", default="", help="words that the name or the description must have")
         return
-    if name in ("diff", "plot"):
-        words: dict[str, Any] = {"nargs": "+"} if name == "plot" else {"nargs": 2, "metavar": ("A", "B")}
-        parser.add_argument("expressions", help="expressions or files", **words)
+    if name == "diff":
+        parser.add_argument("a", metavar="A", help="an expression or a file")
+        parser.add_argument("b", metavar="B", help="another")
+    elif name == "plot":
+        parser.add_argument("expressions", nargs="+", help="expressions or files")
     else:
         parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
     parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
@@ -214,7 +216,7 @@ def _arguments_of(function: Any) -> str:
 
 def diff(arguments: Any) -> int:
     """Where two schedules differ; status 1 if they do."""
-    a, b = (_inputs.schedule(text, arguments.key) for text in arguments.expressions)
+    a, b = (_inputs.schedule(text, arguments.key) for text in (arguments.a, arguments.b))
     lengths = [s.duration for s in (a, b) if s.duration != float("inf")]
     steps = arguments.steps or int(max(lengths, default=0)) or max(describe.horizon(a), describe.horizon(b))
     first, second = a.sample(steps), b.sample(steps)

@@ -131,7 +131,7 @@ def rises_in_decay(run: Run) -> Iterator[Finding]:
         if isinstance(node, MultiStep | StepDecay | ExponentialDecay) and node.gamma > 1:
             step = part.at(milestones(node)[0] if milestones(node) else getattr(node, "every", 1))
             if step < run.steps:
-                remedy = f"A gamma below 1 lowers the rate; did you mean {number(1 / node.gamma)}?"
+                remedy = f"A gamma below 1 lowers the rate, such as {number(1 / node.gamma)}."
                 yield _rise(step, f"{node!r} multiplies the rate by {number(node.gamma)}: it rises.", remedy)
         if isinstance(node, Over) and abs(node.end) < abs(node.start) and node.steps:
             where = _rise_of(node.profile)

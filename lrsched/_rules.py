@@ -148,7 +148,7 @@ def end_never_reached(run: Run) -> Iterator[Finding]:
     """An end that was asked for and is not where the schedule ends."""
     for part in run.parts:
         node = part.node
-        if isinstance(node, Lasting) and part.last and node.n < node.schedule.duration < math.inf:
+        if isinstance(node, Lasting) and part.last and 0 < node.n < node.schedule.duration < math.inf:
             reached, end = float(node(node.n)), float(node.schedule.after("hold")(int(node.schedule.duration)))
             if not alike(reached, end) and part.at(node.n) <= run.steps:
                 sentence = (
@@ -254,7 +254,7 @@ def _epochs(severity: str, step: int, sentence: str) -> Finding:
 def _counts_epochs(run: Run) -> bool:
     """Whether the whole schedule seems to be laid out in epochs."""
     n = run.schedule.duration
-    if n == math.inf or n < 2:
+    if n == math.inf or n < 2 or any(part.last and isinstance(part.node, After) for part in run.parts):
         return False
     if run.steps_per_epoch is not None and run.steps_per_epoch > 1:
         return abs(run.steps / run.steps_per_epoch - n) <= 1

@@ -176,7 +176,8 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
     buffer = np.empty(min(steps, CHUNK))
     for start in range(0, steps, CHUNK):
         values = schedule.sample(start, min(steps, start + CHUNK), out=buffer[: min(CHUNK, steps - start)])
-        sums.append(float(values.sum()))
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums.append(float(values.sum()))
         if np.isnan(values).all():
             continue
         top, bottom = int(np.nanargmax(values)), int(np.nanargmin(values))
@@ -184,8 +185,14 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
             high = (float(values[top]), start + top)
         if not low[0] <= values[bottom]:
             low = (float(values[bottom]), start + bottom)
-    finite = all(map(math.isfinite, sums))
-    return high, low, math.fsum(sums) if finite else float(np.sum(sums))
+    return high, low, math.fsum(sums) if all(map(math.isfinite, sums)) else _unbounded(sums)
+
+
+def _unbounded(sums: list[float]) -> float:
+    """The sum of numbers of which some are infinite or NaN."""
+    if any(x != x for x in sums) or {math.inf, -math.inf} <= set(sums):
+        return math.nan
+    return next(x for x in sums if math.isinf(x))
 
 
 # ---- segments

@@ -91,7 +91,7 @@ def _panel(axis: Any, panel: dict[str, Schedule], steps: int, log: bool) -> None
     if log:
         axis.set_yscale("log")
     else:
-        axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
+        axis.yaxis.set_major_formatter("{x:.4g}")
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
     if len(panel) == 1:

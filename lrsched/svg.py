@@ -16,6 +16,7 @@ __all__ = ["curve", "document", "table"]
 WIDTH, HEIGHT = 560, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 26
 COLUMNS = 480
+STAIRS = 120
 
 
 def curve(schedule: Any, steps: int | None = None) -> str:
@@ -37,6 +38,8 @@ def curve(schedule: Any, steps: int | None = None) -> str:
     body = [*_scale(bottom, top, shown.steps, y), *_marks(shown, x)]
     for stretch in _stretches(finite):
         points = [f"{x(i * known / len(low)):.1f},{y(value):.1f}" for i in stretch for value in _ends(low, high, i)]
+        if known <= STAIRS:
+            points = [f"{x(i + k):.1f},{y(low[i]):.1f}" for i in stretch for k in (0, 1)]
         last = f"{x((stretch[-1] + 1) * known / len(low)):.1f}"
         body.append(f'<polyline points="{" ".join(points)} {last},{points[-1].split(",")[1]}" {LINE}/>')
     text = html.escape(shown.expression if len(shown.expression) < 500 else shown.expression[:497] + "...")

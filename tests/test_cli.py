@@ -119,3 +119,226 @@ def test_demo_prints_the_table_and_writes_the_picture(tmp_path, capsys):
     pixels = imread(io.BytesIO(picture.read_bytes()))
     assert pixels.shape == (600, 1500, 4)
     assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
+
+
+# ---- the subcommands about expressions
+
+LR = "3e-4 * (warmup(500) >> cosine().over(9_500))"
+WRONG = "3e-4 * warmup(500) >> cosine().over(9_500)"
+
+
+def ran(capsys, *arguments, given=None, monkeypatch=None):
+    """Exit status, standard output and standard error of a command."""
+    if given is not None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    status = cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_show_has_curve_description_and_findings(capsys):
+    pytest.importorskip("rich")
+    status, out, err = ran(capsys, "show", LR)
+    assert (status, err) == (0, "")
+    for said in (
+        "0.0003 * (warmup(500) >> cosine().over(9500))",
+        "┤",
+        "500..9,999",
+        "peak   0.0003 at step 500",
+        "note at step 0",
+    ):
+        assert said in out
+    dots = [line for line in out.splitlines() if "┤" in line]
+    assert len(dots) == 12 and all(any(0x2800 < ord(c) < 0x2900 for c in line) for line in dots)
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_the_curve_goes_where_the_schedule_goes():
+    from lrsched import linear
+    from lrsched._terminal import curve
+
+    lines = [line.partition("┤")[2] for line in curve(linear().over(400), 400, width=20, height=5)[:5]]
+    ink = [[ord(c) != 0x2800 for c in line] for line in lines]
+    assert all(sum(column) in (1, 2) for column in zip(*ink, strict=True))
+    first = [next(i for i, row in enumerate(ink) if row[x]) for x in range(20)]
+    assert first == sorted(first) and first[0] == 0 and ink[4][19]
+
+
+@pytest.mark.parametrize(
+    ("expression", "more", "status", "said"),
+    [
+        (LR, [], 0, "note at step 0"),
+        (LR, ["--steps", "10000"], 0, "note at step 0"),
+        ("rex().over(100)", [], 0, "nothing to remark"),
+        (WRONG, [], 1, "error at step 500: The warm-up jumps at its joint"),
+        (LR, ["--steps", "400"], 1, "error at step 0: The warm-up lasts until step 500"),
+        (LR, ["--steps", "8000"], 0, "warning at step 7,999: The run ends after 8,000"),
+        (LR, ["--limit", "1e-4"], 1, "above the limit of 0.0001"),
+        (
+            "warmup(5) >> linear().over(85)",
+            ["--steps", "35190", "--steps-per-epoch", "391"],
+            1,
+            "seems to count epochs",
+        ),
+    ],
+)
+def test_check_fails_on_errors_alone(expression, more, status, said, capsys):
+    found, out, err = ran(capsys, "check", expression, *more)
+    assert (found, err) == (status, "") and said in out
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("3e-4 * cosin().over(9)", "unknown name 'cosin'; did you mean 'cosine'?", 7),
+        ("cosine().ovr(9)", "unknown name 'ovr'; did you mean 'over'?", 9),
+        ("warmup(-5)", "warmup: steps must be an integer >= 0, got -5", 0),
+        ("warmup(5", "the arguments of 'warmup' are never closed", 8),
+        ("0.1 +", "expected an expression, found the end of the text", 5),
+    ],
+)
+def test_a_mistake_is_one_line_with_a_caret_under_it(text, message, column, capsys):
+    status, out, err = ran(capsys, "check", text, "--steps", "10")
+    first, shown, caret = err.splitlines()
+    assert (status, out) == (2, "")
+    assert first.startswith(f"lrsched: {message}") and shown == f"  {text}" and caret == "  " + " " * column + "^"
+
+
+def test_a_mistake_far_into_a_long_text_is_shown_in_a_window(capsys):
+    text = "0.1 * (" + " >> ".join(["linear().over(100)"] * 50) + " >> linar().over(5))"
+    _, _, err = ran(capsys, "check", text)
+    _, shown, caret = err.splitlines()
+    assert len(shown) <= 102 and shown[caret.index("^") :].startswith("linar")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("a.txt", LR + "\n", None),
+        ("a.json", f'"{LR}"', None),
+        ("a.json", f'{{"train": {{"lr": "{LR}", "steps": 3}}}}', "train.lr"),
+        ("a.toml", f"[train]\nlr = '{LR}'\nsteps = 10\n", "train.lr"),
+        ("a.toml", f"lr = '{LR}'\n", None),
+        ("a.yaml", f"train:\n  lr: {LR}\n  steps: 3\n", "train.lr"),
+        ("a.yml", f"lr: {LR}\n", None),
+    ],
+)
+def test_expressions_are_read_from_files(name, text, key, tmp_path, capsys):
+    if name.endswith(("yaml", "yml")):
+        pytest.importorskip("yaml")
+    file = tmp_path / name
+    file.write_text(text)
+    more = ["--key", key] if key else []
+    assert ran(capsys, "convert", str(file), "--to", "expression", *more)[:2] == (
+        0,
+        "0.0003 * (warmup(500) >> cosine().over(9500))\n",
+    )
+
+
+def test_convert_goes_both_ways_through_files_and_standard_input(tmp_path, capsys, monkeypatch):
+    import lrsched as lrs
+
+    status, written, _ = ran(capsys, "convert", LR)
+    assert status == 0 and lrs.from_json(written) == lrs.parse(LR)
+    (tmp_path / "lr.json").write_text(written)
+    assert ran(capsys, "convert", str(tmp_path / "lr.json"))[1] == f"{lrs.parse(LR)!r}\n"
+    assert ran(capsys, "convert", given=written, monkeypatch=monkeypatch)[1] == f"{lrs.parse(LR)!r}\n"
+    assert ran(capsys, "convert", "-", given=LR, monkeypatch=monkeypatch)[1] == written
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "said"),
+    [
+        ("a.json", "{", None, "a.json: this is no JSON"),
+        ("a.toml", "x = ", None, "a.toml: this is no TOML"),
+        ("a.toml", "a = 1\nb = 2\n", None, "say which entry with --key; there are: a, b"),
+        ("a.toml", "a = 1\nb = 2\n", "c", "there is no entry 'c'; there are: a, b"),
+        ("a.toml", "a = 1\nb = 2\n", "a", "expected an expression or the data of one, got int"),
+        ("a.json", '{"kind": "warmap", "steps": 5}', None, "did you mean 'warmup'?"),
+    ],
+)
+def test_wrong_files_are_named(name, text, key, said, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    status, out, err = ran(capsys, "check", str(tmp_path / name), *(["--key", key] if key else []))
+    assert (status, out, err.count("\n")) == (2, "", 1) and said in err
+
+
+def test_a_missing_file_a_profile_and_an_endless_run_are_named(capsys):
+    assert ran(capsys, "check", "nowhere.json")[0] == 2
+    assert "rex() is a profile" in ran(capsys, "check", "rex()")[2]
+    assert "say how long the run is with --steps N" in ran(capsys, "check", "inverse_sqrt(10)")[2]
+
+
+def test_sample_writes_every_rate_exactly(capsys):
+    import json
+
+    import lrsched as lrs
+
+    values = lrs.parse(LR).sample(700).tolist()
+    _, out, _ = ran(capsys, "sample", LR, "--steps", "700")
+    assert out.splitlines()[0] == "step,value"
+    assert [float(line.split(",")[1]) for line in out.splitlines()[1:]] == values
+    assert json.loads(ran(capsys, "sample", LR, "--steps", "700", "--format", "json")[1]) == values
+
+
+def test_source_runs_alone(capsys):
+    import lrsched as lrs
+
+    _, out, _ = ran(capsys, "source", LR)
+    space = {}
+    exec(out, space)
+    assert "lrsched" not in out and [space["schedule"](t) for t in (0, 499, 5_000)] == [
+        lrs.parse(LR)(t) for t in (0, 499, 5_000)
+    ]
+    assert "double schedule(int64_t t)" in ran(capsys, "source", LR, "--language", "c")[1]
+
+
+def test_recipes_are_listed_searched_and_explained(capsys):
+    from lrsched import recipes
+
+    listed = [line for line in ran(capsys, "recipes")[1].splitlines() if not line.startswith(" ")]
+    assert listed == sorted(recipes.__all__)
+    assert (
+        "sgdr" in ran(capsys, "recipes", "Restarts warm")[1] and "one_cycle\n" not in ran(capsys, "recipes", "sgdr")[1]
+    )
+    assert ran(capsys, "recipes", "one_cycle")[1].startswith("one_cycle(peak, steps, rise=0.3,")
+    assert ran(capsys, "recipes", "zzz") == (
+        2,
+        "",
+        "lrsched: no recipe speaks of 'zzz'; lrsched recipes lists them all\n",
+    )
+
+
+def test_diff_says_where_two_schedules_differ(capsys):
+    status, out, _ = ran(
+        capsys, "diff", "hold(5) >> hold(5, 0.5)", "hold(5) >> hold(2, 0.5) >> hold(2) >> hold(1, 0.5)"
+    )
+    assert status == 1 and "they differ at 2 of 10 steps, in 7..8" in out and "A 0.5" in out
+    status, out, _ = ran(capsys, "diff", "rex(0.5).over(10)", "linear().bent(0.5).over(10)")
+    assert (status, out.splitlines()[-1]) == (0, "the same value at all 10 steps")
+    assert "(the same expression)" in ran(capsys, "diff", LR, LR)[1]
+
+
+def test_plot_writes_a_picture_of_several_schedules(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "rates.png"
+    assert ran(capsys, "plot", LR, "1e-4 * rex().over(10_000)", "-o", str(picture))[0] == 0
+    from matplotlib.image import imread
+
+    pixels = imread(io.BytesIO(picture.read_bytes()))
+    assert pixels.shape[2] == 4 and len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
+
+
+@pytest.mark.parametrize("command", ["show", "plot", "sample", "check", "convert", "source", "recipes", "diff", "demo"])
+def test_every_help_has_examples_that_parse(command, capsys):
+    import shlex
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    out = capsys.readouterr().out
+    examples = [line.strip() for line in out.partition("examples:")[2].splitlines() if line.strip()]
+    assert stopped.value.code == 0 and examples
+    for example in examples:
+        words = shlex.split(example.partition(" > ")[0].partition("| ")[2] or example.partition(" > ")[0])
+        assert words[0] == "lrsched"
+        cli._parser().parse_args([w for w in words[1:] if w != "demo.png"] if "--plot" not in words else words[1:])
