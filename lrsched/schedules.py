@@ -607,6 +607,11 @@ class ChebyshevSteps(Schedule):
         low, high = b.floats(self.smallest), b.floats(self.largest)
         return 1.0 / (low + (high - low) * square)
 
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        if self.fractal and steps & (steps - 1) or not steps:
+            return self.stretched(float(ratio))
+        return ChebyshevSteps(steps, self.smallest, self.largest, self.fractal)
+
 
 def fractal_order(n: int) -> Any:
     """The order 0, n-1, ... in which Chebyshev steps stay stable; n is a power of 2."""

@@ -30,9 +30,13 @@ class Unsure(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A floating type: bits of precision, range, and what a shape may be off by in units in the last place."""
+    """A floating type: bits of precision, range, and what a shape and a power may be off by in units in the last place.
+
+    In float32 a power is XLA's, which is no rounded one.
+    """
 
     shape: float
+    power: float
     bits: int
     tiny: float
     huge: float
@@ -54,8 +58,8 @@ class Format:
         return 0.0 if x / unit == mp.floor(x / unit) and abs(x) >= self.tiny else unit / 2
 
 
-FLOAT64 = Format(8, 53, 2.0**-1022, 1.7e308)
-FLOAT32 = Format(16, 24, 2.0**-126, 3.4e38)
+FLOAT64 = Format(8, 1, 53, 2.0**-1022, 1.7e308)
+FLOAT32 = Format(16, 8, 24, 2.0**-126, 3.4e38)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +215,7 @@ class Oracle:
         if a.x < 0 and not whole:
             return Value(mp.nan, 0.0)
         x = a.x ** (int(c) if whole else mpf(c))
-        return Value(x, float(abs(c * x / a.x)) * a.err + self.kind.ulp(x))
+        return Value(x, float(abs(c * x / a.x)) * a.err + self.kind.power * self.kind.ulp(x))
 
     def pick(self, choose: Callable[..., Any], values: list[Value]) -> Value:
         best = choose(values, key=lambda v: v.known().x)

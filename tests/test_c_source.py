@@ -58,7 +58,7 @@ def close(a, b):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_c_agrees_with_python_for_all_kinds(tmp_path):
-    expressions, texts, refused = {}, {}, 0
+    expressions, texts, refused = {}, {}, []
     seen = collections.Counter()
     for seed in range(SEEDS):
         base = "Schedule" if seed % 3 else "Profile"
@@ -68,14 +68,13 @@ def test_c_agrees_with_python_for_all_kinds(tmp_path):
         try:
             texts[f"f{seed}"] = _c.source(expression, f"f{seed}")
         except lrs.ScheduleError as error:
-            assert "C's integers" in str(error)
-            refused += 1
+            refused.append(str(error))
             continue
         expressions[f"f{seed}"] = expression
         seen.update(node.kind_name for node in _node.walk(expression))
     kinds = {name for name in _node.KINDS if name != "custom" and not name.startswith("test")}
     assert kinds <= set(seen), f"no expression has {kinds - set(seen)}"
-    assert refused < SEEDS // 20
+    assert len(refused) < SEEDS // 20 and all("C's integers" in message for message in refused)
     library = compiled(tmp_path, texts)
     for name, expression in expressions.items():
         profile = isinstance(expression, lrs.Profile)

@@ -193,7 +193,7 @@ def test_check_fails_on_errors_alone(expression, more, status, said, capsys):
         ("3e-4 * cosin().over(9)", "unknown name 'cosin'; did you mean 'cosine'?", 7),
         ("cosine().ovr(9)", "unknown name 'ovr'; did you mean 'over'?", 9),
         ("warmup(-5)", "warmup: steps must be an integer >= 0, got -5", 0),
-        ("warmup(5", "the arguments of 'warmup' are never closed", 8),
+        ("warmup(5", "expected ')', found the end of the text", 8),
         ("0.1 +", "expected an expression, found the end of the text", 5),
     ],
 )

@@ -1,0 +1,124 @@
+"""Values in jitted JAX, float32 here and float64 in a process of its own, against the same oracle as on the host."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lrsched as lrs
+import numpy as np
+import oracle
+import pytest
+import strategies
+from lrsched import _node, profiles
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+
+X64 = bool(jax.config.jax_enable_x64)
+FORMAT = oracle.FLOAT64 if X64 else oracle.FLOAT32
+STEP = np.int64 if X64 else np.int32
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") in ("ci", "thorough")
+SHAPES = sorted(k.kind_name for k in _node.KINDS.values() if issubclass(k, profiles.Profile))
+LENGTHS = (1, 3, 1000, 2**24 + 1, 10**9, 2**31 - 2)
+WIDTH = 24
+
+
+def padded(steps: list[int]) -> Any:
+    """Always as many steps, so that batches compile alike."""
+    return np.array((steps + [0] * WIDTH)[:WIDTH], dtype=STEP)
+
+
+def jitted(expressions: list[Any], steps: list[Any]) -> list[Any]:
+    """All expressions in one compiled program, each on its own steps."""
+    functions = [lrs.compile(e, "jax") for e in expressions]
+    program = jax.jit(lambda rows: [f(row) for f, row in zip(functions, rows, strict=True)])
+    return [np.asarray(v, dtype=np.float64) for v in program(steps)]
+
+
+def check(expressions: list[Any], steps: list[list[int]]) -> None:
+    rows = [padded(s) for s in steps]
+    for expression, row, values in zip(expressions, rows, jitted(expressions, rows), strict=True):
+        data = expression.to_dict()
+        for t, value in zip(row.tolist(), values.tolist(), strict=True):
+            complaint = oracle.complaint(data, t, value, FORMAT)
+            assert not complaint, f"{complaint}\n{expression!r}"
+
+
+@pytest.mark.parametrize("block", range(50 if THOROUGH else 8))
+def test_numbered_expressions_are_within_the_bound(block: int) -> None:
+    """1000 expressions up to 6 deep in the thorough profile: text, JSON and every target, against the oracle."""
+    seeds = range(20 * block, 20 * (block + 1))
+    expressions = [strategies.seeded(seed) for seed in seeds]
+    steps = [strategies.steps_of(e, random.Random(s), 10) for e, s in zip(expressions, seeds, strict=True)]
+    for expression in expressions:
+        assert lrs.parse(repr(expression)) == expression == lrs.from_json(expression.to_json())
+    check(expressions, steps)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_at_every_length(name: str) -> None:
+    schedules, steps = [], []
+    for seed, n in enumerate(LENGTHS):
+        shape = strategies.Maker(random.Random(seed)).one_of(_node.KINDS[name], 2)
+        places = {0, 1, 2, n // 3, n // 2, n // 2 + 1, n - 2, n - 1, n, n + 1, 2**24 - 1, 2**24, 2**24 + 1, 2**31 - 1}
+        for schedule in (shape.over(n), shape.over(n, start=1e-3, end=1e-5), lrs.warmup(n, profile=shape)):
+            schedules.append(schedule)
+            steps.append(sorted(t for t in places if 0 <= t < 2**31))
+    check(schedules, steps)
+
+
+@pytest.mark.parametrize("name", sorted(k for k in _node.KINDS if k not in SHAPES))
+def test_every_kind_of_schedule(name: str) -> None:
+    rnd = random.Random(name)
+    schedules = [strategies.Maker(rnd).one_of(_node.KINDS[name], 3) for _ in range(6)]
+    check(schedules, [strategies.steps_of(s, rnd, 12) for s in schedules])
+
+
+def test_the_main_example_everywhere() -> None:
+    schedule = 3e-4 * (lrs.warmup(500) >> lrs.cosine().over(9_500, end=0.1))
+    steps = np.arange(0, 10_100, 37, dtype=STEP)
+    on_vmap = jax.jit(jax.vmap(schedule))(steps)
+    for t, value, host in zip(steps.tolist(), np.asarray(on_vmap).tolist(), schedule(steps).tolist(), strict=True):
+        assert not oracle.complaint(schedule.to_dict(), t, value, FORMAT)
+        assert not oracle.complaint(schedule.to_dict(), t, host)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_scalar_batch_and_scan_give_the_same_bits(seed: int) -> None:
+    """A schedule that is a constant of the program."""
+    expressions = [strategies.seeded(10_000 + 10 * seed + i, depth=4) for i in range(4)]
+    steps = np.array(strategies.steps_of(expressions[0], random.Random(seed), 10), dtype=STEP)
+    for expression in expressions:
+        batch = np.asarray(jax.jit(expression)(steps))
+        scalar = jax.jit(expression)
+        alone = np.asarray([scalar(t) for t in steps])
+        _, scanned = jax.lax.scan(lambda c, t, s=expression: (c, s(t)), 0, jnp.asarray(steps))
+        mapped = np.asarray(jax.jit(jax.vmap(expression))(steps))
+        for other in (alone, np.asarray(scanned), mapped):
+            assert other.tobytes() == batch.tobytes(), repr(expression)
+
+
+def test_negative_traced_steps_count_as_zero() -> None:
+    for schedule in (lrs.warmup(5, start=0.5), lrs.cosine().over(7), lrs.exponential_decay(0.5).perturbed(0.1, 3)):
+        assert float(jax.jit(schedule)(jnp.asarray(-3))) == float(jax.jit(schedule)(jnp.asarray(0)))
+
+
+def test_dtype_asked_for() -> None:
+    half = lrs.compile(lrs.cosine().over(10), "jax", jnp.bfloat16)
+    assert half(jnp.arange(3)).dtype == jnp.bfloat16
+
+
+if not X64:
+
+    def test_in_float64() -> None:
+        """This file again, where JAX computes in float64."""
+        here = Path(__file__)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", str(here)]
+        environment = os.environ | {"JAX_ENABLE_X64": "1"}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=here.parent.parent)
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]

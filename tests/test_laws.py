@@ -1,0 +1,591 @@
+"""The laws of the algebra: what every schedule keeps to, as properties of any expression and as small examples."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import lrsched as lrs
+import numpy as np
+import oracle
+import pytest
+import strategies
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from lrsched import (
+    chebyshev_steps,
+    constant,
+    cosine,
+    exponential,
+    exponential_decay,
+    flat,
+    geometric,
+    hold,
+    linear,
+    multi_step,
+    one_minus_power,
+    phases,
+    piecewise,
+    plan,
+    polynomial,
+    rex,
+    silver_steps,
+    step_decay,
+    table,
+    warmup,
+)
+
+schedules = strategies.expressions(depth=3, big=False)
+profiles = strategies.expressions("Profile", depth=3)
+STEPS = [0, 1, 2, 3, 5, 8, 13, 40, 100, 10_000]
+
+
+def finite(schedule: Any, n: int = 12) -> Any:
+    return schedule if 0 < schedule.duration < math.inf else schedule.lasting(n)
+
+
+def values(schedule: Any, steps: Any = STEPS) -> list[float]:
+    found = []
+    for t in steps:
+        try:
+            found.append(schedule(t))
+        except lrs.ScheduleError as error:
+            if "policy" not in str(error):
+                raise
+            found.append(math.nan)
+    return found
+
+
+def same(a: Any, b: Any, steps: Any = STEPS) -> None:
+    """Equal values; where pieces were laid out otherwise, within rounding."""
+    np.testing.assert_allclose(values(a, steps), values(b, steps), rtol=1e-11, atol=1e-300)
+
+
+def identical(a: Any, b: Any, steps: Any = STEPS) -> None:
+    assert np.array(values(a, steps)).tobytes() == np.array(values(b, steps)).tobytes()
+
+
+def around(schedule: Any, extra: int = 5) -> list[int]:
+    n = int(min(schedule.duration, 60))
+    return sorted({*range(n + extra), int(min(schedule.duration, 2**31)) + 7})
+
+
+# ---- 1 and 2: pieces, terminal values, policies
+
+
+@given(schedules, schedules)
+def test_the_later_piece_owns_the_joint(a: Any, b: Any) -> None:
+    a = finite(a)
+    both = a >> b
+    assert both.duration == a.duration + b.duration
+    n = int(min(a.duration, 200))
+    identical(both, a, range(n))
+    if n == a.duration:
+        for t in range(n, n + 20):
+            assert values(both, [t]) == pytest.approx(values(b, [t - n]), rel=1e-12, nan_ok=True)
+
+
+def test_milestones_and_drops_take_effect_at_their_step() -> None:
+    assert values(multi_step([3, 5]), range(7)) == [1, 1, 1, 0.1, 0.1, 0.1**2, 0.1**2]
+    assert values(multi_step([3, 3], gamma=0.5), [2, 3]) == [1, 0.25]
+    assert values(piecewise([2], [1, 0.5]), [1, 2]) == [1, 0.5]
+    assert values(step_decay(4, gamma=0.5), [3, 4, 7, 8]) == [1, 0.5, 0.5, 0.25]
+
+
+TERMINAL = [
+    (linear().over(4), 0.0),
+    (cosine().over(4, start=0.3, end=0.1), 0.1),
+    (linear().over(4, endpoint=True), 0.0),
+    (warmup(4), 1.0),
+    (warmup(4, end=0.3, skip_zero=True), 0.3),
+    (hold(4, 0.7), 0.7),
+    (geometric(4, 1.0, 0.3), 0.3),
+    (table([3, 1, 2]), 2.0),
+    (linear().sampled(times=4).over(8), 0.0),
+    (linear().sampled(at=(0.25, 0.75)).over(8), 0.25),
+    (linear().over(4).restarted(times=3), 0.0),
+    (linear().over(4).restarted(times=3, gamma=0.5), 0.0),
+    (linear().over(4, end=0.2).restarted(times=2, t_mult=2, gamma=0.5), 0.1),
+    (linear().over(4).mirrored(), 1.0),
+    (linear().over(4).reversed(), 1.0),
+    (linear().over(8).lasting(2), 0.75),
+    (linear().over(4).restarted().lasting(8), 0.0),
+    (step_decay(4, gamma=0.5).lasting(4), 1.0),
+    (multi_step([4]).lasting(4), 1.0),
+    (linear().over(4).extended(2, 10), 0.0),
+    (linear().over(4).delayed(3), 0.0),
+    (linear().over(4).advanced(3), 0.0),
+    (linear().over(4).stretched(2.5), 0.0),
+    (cosine().over(4).per_epoch(10), 0.0),
+    (linear().over(0, end=0.25), 0.25),
+    (warmup(0, end=0.7), 0.7),
+    (linear().over(4) * 2 + 1, 1.0),
+    (phases((3, flat()), (1, linear())).over(8), 0.0),
+    (silver_steps(3), 1 + (1 + math.sqrt(2)) ** 1),
+    (plan(10, warmup(2), (None, cosine(), 0.5)), 0.5),
+]
+
+
+@pytest.mark.parametrize(("schedule", "expected"), TERMINAL, ids=lambda x: repr(x)[:60])
+def test_terminal_values(schedule: Any, expected: float) -> None:
+    n = schedule.duration
+    assert values(schedule, [n, n + 1, 10 * n + 1, 2**31 - 1]) == pytest.approx([expected] * 4, rel=1e-15, abs=1e-300)
+
+
+@given(schedules)
+def test_held_past_the_duration(schedule: Any) -> None:
+    schedule = finite(schedule).lasting(9)
+    assert len({np.float64(v).tobytes() for v in values(schedule, [9, 10, 11, 1000, 2**31 - 1])}) == 1
+
+
+def test_policies() -> None:
+    ramp = linear().over(4)
+    assert values(ramp.after("hold"), [3, 4, 9]) == [0.25, 0, 0]
+    assert values(ramp.after(0.125), [3, 4, 9]) == [0.25, 0.125, 0.125]
+    assert values(ramp.after("repeat"), [3, 4, 5, 9]) == [0.25, 1, 0.75, 0.75]
+    assert values(ramp.after("mirror"), [3, 4, 5, 7, 8, 9]) == [0.25, 0, 0.25, 0.75, 1, 0.75]
+    assert values(ramp.after("extrapolate"), [3, 4, 6]) == [0.25, 0, -0.5]
+    with pytest.raises(lrs.ScheduleError, match="past the end"):
+        ramp.after("error")(4)
+    assert ramp.after("error")(3) == 0.25
+    assert ramp.after("repeat").after(0.5) == ramp.after(0.5), "the last one set wins"
+    assert ramp.after("repeat").duration == 4
+    assert values(ramp.after("repeat") >> hold(2, 9.0), [4, 5]) == [9, 9], "nobody asks for a value past it"
+    assert values(hold(2) >> ramp.after("repeat"), [6, 7]) == [1, 0.75]
+    assert values(ramp.after("repeat") + hold(10, 1.0), [4, 5]) == [2, 1.75]
+    assert values(ramp.after("hold").perturbed(0.5, 1), [4, 5, 6]) == [0, 0, 0]
+
+
+# ---- 3: value by value
+
+
+@given(schedules, schedules)
+def test_addition_and_multiplication_commute_in_value(a: Any, b: Any) -> None:
+    identical(a * b, b * a)
+    identical(a + b, b + a)
+    assert (a * b).duration == max(a.duration, b.duration)
+
+
+@given(schedules, st.sampled_from([2.0, 0.5, -3.0, 0.0, 1e-3]))
+def test_numbers_are_lifted(s: Any, x: float) -> None:
+    for lifted, spelled in (
+        (x * s, constant(x) * s),
+        (s + x, s + constant(x)),
+        (s - x, s + -x),
+        (x / s, constant(x) / s),
+    ):
+        assert lifted == spelled or lifted.duration == spelled.duration
+        assert lifted.duration == s.duration
+        identical(lifted, spelled, STEPS[:5])
+
+
+@given(schedules, schedules)
+def test_values_are_combined_one_by_one(a: Any, b: Any) -> None:
+    at = [0, 1, 4, 11]
+    for x, y, total, least in zip(
+        values(a, at), values(b, at), values(a - b, at), values(lrs.minimum(a, b), at), strict=True
+    ):
+        assert np.float64(x - y).tobytes() == np.float64(total).tobytes() or total == x - y or math.isnan(x - y)
+        assert math.isnan(least) or least == min(x, y)
+    identical(-(-a), a, at)
+    assert values(lrs.maximum(a, b), at) == [
+        v if v == v else pytest.approx(v, nan_ok=True) for v in values(lrs.maximum(b, a), at)
+    ]
+
+
+def test_arithmetic_is_ieee_on_the_host() -> None:
+    zero, one = constant(0.0), hold(3)
+    for schedule, expected in (
+        (one / zero, math.inf),
+        (zero / zero, math.nan),
+        (-one / zero, -math.inf),
+        ((one - 2) ** 0.5, math.nan),
+        (zero**-1, math.inf),
+        (constant(1e300) * 1e300, math.inf),
+        (constant(10.0) ** 400, math.inf),
+        (zero**0, 1.0),
+    ):
+        for result in (schedule(1), schedule(np.array([1]))[0], schedule.sample(2)[1]):
+            assert np.array_equal(result, expected, equal_nan=True), schedule
+
+
+def test_two_kinds_of_warmup() -> None:
+    s = cosine().over(100)
+    after, overlapping = warmup(10) >> s, warmup(10) * s
+    assert after.duration == 110 and after(10) == 1.0 == s(0)
+    assert overlapping.duration == 100 and overlapping(10) == s(10) < 1.0
+    assert repr(3 * (warmup(2) >> s)) == "3.0 * (warmup(2) >> cosine().over(100))"
+
+
+# ---- 4: durations
+
+
+FINITE = [
+    (linear().over(7), 7), (warmup(7), 7), (hold(7), 7), (geometric(7, 1, 2), 7), (table([1, 2]), 2),
+    (silver_steps(7), 7), (chebyshev_steps(8, 0.1, 1), 8), (plan(9, linear()), 9),
+    (linear().over(7).restarted(times=3), 21), (linear().over(2).restarted(times=3, t_mult=2), 14),
+    (linear().over(3).restarted(times=3, t_mult=0.5), 3 + 2 + 1), (linear().over(7).mirrored(), 14),
+    (linear().over(7).stretched(0.5), 4), (linear().over(5).stretched(0.5), 2), (linear().over(7).extended(3, 11), 11),
+    (linear().over(7).per_epoch(3), 21), (linear().over(7).delayed(3), 10), (linear().over(7).advanced(3), 4),
+    (constant(1).lasting(4), 4), (constant(1) * hold(3), 3), (hold(3) + hold(8), 8), (-hold(3), 3), (hold(3) ** 2, 3),
+]  # fmt: skip
+INFINITE = [
+    constant(1), multi_step([5]), piecewise([5], [1, 2]), step_decay(5), exponential_decay(0.5), constant(1) * multi_step([1]),
+    lrs.inverse_time_decay(0.1), lrs.inverse_sqrt(3), lrs.power_decay(3, 1), linear().over(7).restarted(),
+    hold(3) + multi_step([1]), hold(3) >> constant(1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schedule", "n"), FINITE, ids=lambda x: repr(x)[:50])
+def test_finite_durations(schedule: Any, n: int) -> None:
+    assert schedule.duration == n and isinstance(schedule.duration, int)
+
+
+@pytest.mark.parametrize("schedule", INFINITE, ids=lambda x: repr(x)[:50])
+def test_infinite_durations(schedule: Any) -> None:
+    assert schedule.duration == math.inf
+    for refused in (
+        lambda: schedule >> hold(1), schedule.reversed, schedule.mirrored, schedule.restarted,
+        lambda: schedule.rescaled(5), lambda: schedule.after("repeat"),
+    ):  # fmt: skip
+        with pytest.raises(lrs.ScheduleError, match=r"finite|duration"):
+            refused()
+
+
+def test_what_must_be_positive() -> None:
+    for refused in (
+        hold(0).reversed,
+        hold(0).mirrored,
+        hold(0).restarted,
+        lambda: hold(0).rescaled(5),
+        lambda: hold(0).after(1.0),
+    ):
+        with pytest.raises(lrs.ScheduleError, match=r"positive|duration"):
+            refused()
+
+
+@given(schedules)
+def test_pieces_of_no_steps_own_no_step(s: Any) -> None:
+    identical(warmup(0) >> s, s)
+    identical(hold(0, 7.0) >> linear().over(0) >> s, s)
+
+
+# ---- 5: structure
+
+
+@given(schedules, schedules, schedules)
+def test_sequences_are_associative(a: Any, b: Any, c: Any) -> None:
+    a, b = finite(a), finite(b)
+    assert (a >> b) >> c == a >> (b >> c) == a.then(b, c) == a.then(b >> c)
+    assert hash((a >> b) >> c) == hash(a >> (b >> c))
+    assert ((a >> b) >> c).fingerprint() == (a >> (b >> c)).fingerprint()
+
+
+@given(schedules, schedules)
+def test_a_nested_sequence_gives_the_numbers_of_its_flat_form(a: Any, b: Any) -> None:
+    a, b = finite(a), finite(b)
+    n = int(min(a.duration + b.duration, 50))
+    flat_form = a >> b >> a >> b
+    same((a >> b).restarted(times=2), flat_form, range(2 * n))
+    same((a >> (b >> a)) * 0.5 >> b * 0.5, 0.5 * flat_form, range(2 * n))
+
+
+@given(strategies.expressions())
+def test_equality_is_structure(expression: Any) -> None:
+    again = lrs.from_dict(expression.to_dict())
+    assert again == expression and hash(again) == hash(expression) and again is not expression
+    assert expression != expression * 2
+    assert expression != "text" and expression != 1
+    assert copy.copy(expression) == expression == copy.deepcopy(expression)
+
+
+def test_numbers_are_normalised() -> None:
+    assert constant(1) == constant(1.0) == constant(np.float32(1)) and constant(-0.0) == constant(0)
+    assert warmup(np.int64(5)) == warmup(5) and hash(warmup(np.int64(5))) == hash(warmup(5))
+    assert table((1, 2)) == table([1.0, 2.0]) == table(np.array([1, 2]))
+    assert 2 * hold(3) != hold(3) * 2
+    assert math.copysign(1, constant(-0.0).value) == 1
+
+
+# ---- 6, 7: indices and shares
+
+
+@pytest.mark.parametrize("n", [3, 7, 10, 20, 100, 1000, 10**9])
+def test_samples_are_read_at_exact_steps(n: int) -> None:
+    """k equal intervals of n steps: the j-th begins at the first step t with t*k >= j*n."""
+    for k in (2, 3, 7, 20, 22, 999):
+        schedule = linear().sampled(times=k).over(n)
+        for j in {1, 2, k // 2, k - 1} - {0}:
+            first = -(-j * n // k)
+            if 0 < first < n and first * k // n == j:
+                assert schedule(first) == pytest.approx(1 - j / k, rel=1e-14, abs=1e-15)
+                assert schedule(first - 1) > schedule(first)
+
+
+def test_shares_are_whole_steps_ties_to_even() -> None:
+    for n, share, step in ((10, 0.25, 2), (10, 0.35, 3), (14, 0.25, 4), (5, 0.5, 2), (7, 0.5, 4), (1000, 0.1, 100)):
+        assert round(Fraction(share) * n) == step
+        assert plan(n, (share, flat()), (None, linear())).parts[0].duration == step
+        held = linear().delayed(share).over(n)
+        assert held(step) == 1.0 and held(step + 1) < 1.0
+        sampled = linear().sampled(at=(share,)).over(n)
+        assert (sampled(step - 1), sampled(step)) == (1.0, pytest.approx(1 - step / n, rel=1e-15))
+    two = phases((1, flat(0.75)), (3, flat(0.25)))
+    assert values(two.over(10), [1, 2]) == [0.75, 0.25]
+
+
+# ---- 8, 9: state and real steps
+
+
+@given(schedules, st.randoms(use_true_random=False))
+def test_no_call_order_changes_a_result(schedule: Any, rnd: random.Random) -> None:
+    first = values(schedule)
+    shuffled = rnd.sample(STEPS, len(STEPS))
+    assert (
+        np.array(values(schedule, shuffled)).tobytes() == np.array([first[STEPS.index(t)] for t in shuffled]).tobytes()
+    )
+
+
+def test_real_steps() -> None:
+    assert linear().over(4)(1.5) == 0.625 and warmup(4)(0.5) == 0.125
+    assert table([1, 2, 3])(1.75) == 2.0 and table([1, 2, 3], interpolate=True)(1.75) == 2.75
+    assert linear().sampled(times=2).over(4)(1.75) == 1.0
+    assert linear().over(4).restarted()(5.5) == 0.625
+    assert constant(1).perturbed(0.5, 3)(7.9) == constant(1).perturbed(0.5, 3)(7)
+
+
+# ---- endpoints, signs, monotony
+
+
+SHAPES = [cosine(), linear(), polynomial(0.9), polynomial(3), rex(), rex(0.9), one_minus_power(), one_minus_power(2),
+          cosine().warped(1.5), linear().bent(0.7), (cosine() * linear()), exponential().normalised()]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=repr)
+@pytest.mark.parametrize(
+    ("start", "end"), [(1.0, 0.0), (3e-4, 3e-5), (0.1, 0.3), (0.7, 0.7), (1e-8, 1e3), (-0.5, 0.25)]
+)
+def test_ends_are_exact_and_nothing_passes_them(shape: Any, start: float, end: float) -> None:
+    for n in (1, 2, 3, 11, 101, 997):
+        schedule = shape.over(n, start=start, end=end)
+        assert schedule(0) == start and schedule(n) == end == schedule(n + 1)
+        for result in (np.array(values(schedule, range(n + 1))), schedule.sample(n + 1), schedule(np.arange(n + 1))):
+            assert result[0] == start and result[n] == end
+            assert np.all(result >= min(start, end)) and np.all(result <= max(start, end))
+            rises = np.diff(result) * math.copysign(1, start - end)
+            slack = np.spacing(np.abs(result[:-1])) * 2
+            assert np.all(rises <= slack)
+
+
+@pytest.mark.parametrize("n", [1000, 10**6, 2**24 + 3, 10**9, 2**31 - 2])
+def test_zero_only_at_the_end(n: int) -> None:
+    for shape in (cosine(), linear(), polynomial(0.9), polynomial(2), rex(), one_minus_power()):
+        schedule = shape.over(n)
+        last = (
+            values(schedule, range(n - 20, n))
+            + schedule(np.arange(n - 20, n)).tolist()
+            + schedule.sample(n - 20, n).tolist()
+        )
+        assert all(0 < v < 1 for v in last) and schedule(n) == 0.0
+
+
+# ---- methods in time
+
+
+@given(schedules, st.integers(0, 20))
+def test_advanced_delayed_lasting(s: Any, k: int) -> None:
+    same(s.delayed(k).advanced(k), s)
+    assert values(s.delayed(k), [0, k // 2, k]) == pytest.approx(values(s, [0, 0, 0]), nan_ok=True)
+    assert s.lasting(k).duration == k
+    identical(s.lasting(k), s, range(k))
+    if s.duration >= k:
+        assert values(s.advanced(k), [0, 1]) == pytest.approx(values(s, [k, k + 1]), rel=1e-12, nan_ok=True)
+
+
+@given(schedules)
+def test_there_and_back(s: Any) -> None:
+    s = finite(s)
+    n = s.duration
+    assume(n < 500)
+    forward, back, both = (
+        values(s, range(n + 1)),
+        values(s.reversed(), range(n + 1)),
+        values(s.mirrored(), range(2 * n + 1)),
+    )
+    np.testing.assert_allclose(back[1:], forward[n - 1 :: -1], rtol=1e-12)
+    assert both[:n] == pytest.approx(forward[:n], nan_ok=True) and both[n + 1 :] == pytest.approx(
+        back[1:], rel=1e-12, nan_ok=True
+    )
+
+
+@given(schedules, st.sampled_from([0.5, 2, 3, 0.3, 1.7]))
+def test_stretching_divides_time(s: Any, k: float) -> None:
+    stretched = finite(s).stretched(k)
+    assert stretched.duration == round(finite(s).duration * Fraction(k))
+    assert stretched.stretched(1) != stretched and values(stretched.stretched(1), [0, 3]) == pytest.approx(
+        values(stretched, [0, 3]), nan_ok=True
+    )
+    if k in (2, 3):
+        same(stretched, finite(s), [0])
+        assert values(stretched, [k * 4]) == pytest.approx(values(finite(s), [4]), rel=1e-12, nan_ok=True)
+
+
+def test_rescaled_moves_every_boundary() -> None:
+    run = warmup(100) >> hold(200) >> cosine().over(700, end=0.1)
+    assert run.rescaled(1000) == run
+    longer = run.rescaled(5000)
+    assert longer == warmup(500) >> hold(1000) >> cosine().over(3500, end=0.1)
+    assert longer.duration == 5000 and run.rescaled(7).duration == 7
+    assert (multi_step([30, 60]).lasting(90)).rescaled(900).boundaries() == (300, 600)
+    decay = exponential_decay(0.5).lasting(10).rescaled(20)
+    assert decay(2) == pytest.approx(0.5, rel=1e-14)
+    product = (warmup(10) * cosine().over(100)).rescaled(200)
+    assert product == warmup(20) * cosine().over(200)
+    shorter = (hold(10) + linear().over(40)).rescaled(20)
+    assert shorter == hold(5) + linear().over(20)
+
+
+@given(schedules, st.integers(1, 400))
+def test_rescaled_lasts_as_long_as_asked(s: Any, total: int) -> None:
+    s = finite(s)
+    assert s.rescaled(total).duration == total
+    assert s.rescaled(s.duration) == s
+
+
+@given(schedules, st.data())
+def test_extended_keeps_the_past(s: Any, data: Any) -> None:
+    s = finite(s)
+    at = data.draw(st.integers(0, min(s.duration, 100) - 1))
+    total = data.draw(st.integers(at + 1, at + 300))
+    longer = s.extended(at, total)
+    assert longer.duration == total
+    identical(longer, s, range(at))
+    assert values(longer, [at]) == pytest.approx(values(s, [at]), rel=1e-9, nan_ok=True), "continuous in value"
+
+
+def test_extended_ends_where_the_schedule_did() -> None:
+    run = warmup(10) >> cosine().over(90, end=0.1)
+    for total in (11, 60, 100, 101, 5000):
+        assert run.extended(10, total)(total) == 0.1
+
+
+@given(schedules, st.integers(0, 30), st.integers(1, 20))
+def test_cooldown_starts_from_the_value_there(s: Any, at: int, steps: int) -> None:
+    assume(at < s.duration and all(map(math.isfinite, values(s, [at]))) and abs(values(s, [at])[0]) < 1e300)
+    down = s.cooldown(at, steps, one_minus_power())
+    assert down.duration == at + steps
+    assert down(at) == s(at) and down(at + steps) == 0.0
+    identical(down, s, range(at))
+
+
+def test_restart_lengths_are_rounded_exactly() -> None:
+    for first, ratio in ((10, 3.0), (10, 9.0), (7, 1.5), (100, 1.1), (5, 0.7)):
+        times = 9
+        lengths = [max(1, round(first * Fraction(ratio) ** i)) for i in range(times)]
+        schedule = linear().over(first).restarted(times=times, t_mult=ratio)
+        assert schedule.duration == sum(lengths)
+        start = 0
+        for length in lengths:
+            assert schedule(start) == 1.0
+            assert schedule(start + length - 1) == pytest.approx(1 / length, rel=1e-12)
+            start += length
+        assert schedule.cycle_ends(10**9) == tuple(int(x) - 1 for x in np.cumsum(lengths))
+
+
+def test_warmup_method_rises_to_the_first_value() -> None:
+    s = 0.3 * cosine().over(10)
+    assert s.warmup(5) == warmup(5, end=0.3) >> s
+    assert s.warmup(5, 0.1, cosine(), True)(4) == pytest.approx(0.3)
+
+
+def test_the_plan() -> None:
+    assert plan(10_000, warmup(500), (None, cosine(), 0.1)) == warmup(500) >> cosine().over(9_500, end=0.1)
+    assert plan(100, (0.1, linear()), (0.2, flat()), cosine()).boundaries() == (10, 30)
+    for bad in (lambda: plan(100, warmup(500)), lambda: plan(100, warmup(10)), lambda: plan(100, linear(), cosine()),
+                lambda: plan(100, constant(1)), lambda: plan(100, (1.5, linear())), lambda: plan(0, linear()), lambda: plan(10)):  # fmt: skip
+        with pytest.raises(lrs.ScheduleError):
+            bad()
+
+
+# ---- profiles
+
+
+@given(profiles, st.sampled_from([4, 8, 64, 1024]))
+def test_over_reads_the_profile(p: Any, n: int) -> None:
+    """At steps whose progress is a float, a profile without shares gives over() its own values."""
+    assume("sampled(at" not in repr(p) and "phases" not in repr(p) and "delayed" not in repr(p))
+    schedule = p.over(n)
+    for t in (0, n // 4, n // 2, n):
+        assert schedule(t) == pytest.approx(p(t / n), rel=1e-9, abs=1e-9, nan_ok=True)
+        assert p.reversed()(t / n) == pytest.approx(p(1 - t / n), rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+def test_profile_methods() -> None:
+    us = np.linspace(0, 1, 33)
+    np.testing.assert_allclose(linear().bent(0.7)(us), rex(0.7)(us), rtol=1e-14, atol=1e-16)
+    np.testing.assert_allclose(cosine().warped(2)(us), cosine()(us**2), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        cosine().mirrored()(us), cosine()(np.minimum(2 * us, 2 - 2 * us)), rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_allclose(
+        (cosine() * linear() + 1 - rex() ** 2)(us), cosine()(us) * linear()(us) + 1 - rex()(us) ** 2, rtol=1e-12
+    )
+    shape = exponential(4).normalised()
+    assert shape(0) == 1 and shape(1) == 0
+    assert linear().sampled(times=4)(np.array([0, 0.24, 0.25, 0.99, 1])).tolist() == [1, 1, 0.75, 0.25, 0]
+    assert np.linspace(1, 0, 7) == pytest.approx(linear().over(7, endpoint=True).sample(7))
+
+
+# ---- readings
+
+
+@given(schedules)
+def test_boundaries_increase_inside_the_duration(s: Any) -> None:
+    found = s.boundaries(200)
+    assert list(found) == sorted(set(found))
+    assert all(0 < b < min(200, s.duration) for b in found)
+
+
+def test_boundaries_and_cycles() -> None:
+    run = warmup(5) >> hold(3) >> cosine().over(10).restarted(times=3)
+    assert run.boundaries() == (5, 8, 18, 28)
+    assert run.boundaries(10) == (5, 8)
+    assert run.cycle_ends(100) == (17, 27, 37)
+    assert cosine().over(10).restarted(t_mult=2).boundaries(100) == (10, 30, 70)
+    assert cosine().over(10).restarted().cycle_ends(35) == (9, 19, 29)
+    assert linear().over(10).cycle_ends(100) == (9,)
+    assert linear().over(10).cycle_ends(5) == ()
+    assert (0.5 * cosine().over(10).restarted(times=2)).cycle_ends(99) == (9, 19)
+    assert multi_step([3, 6]).boundaries() == (3, 6)
+    for endless in (step_decay(5), linear().over(5).restarted()):
+        with pytest.raises(lrs.ScheduleError, match="stop"):
+            endless.boundaries()
+
+
+@given(schedules, st.integers(0, 60))
+def test_sum_and_first_below(s: Any, n: int) -> None:
+    found = values(s, range(n))
+    assume(all(map(math.isfinite, found)))
+    assert s.sum(n) == pytest.approx(math.fsum(found), rel=1e-9, abs=1e-9)
+    level = (found or [0.0])[-1]
+    expected = next((t for t, v in enumerate(s.sample(n)) if v < level), None)
+    assert s.first_below(level, n) == expected
+
+
+def test_increasing_warmup() -> None:
+    for a, b in pairwise(values(warmup(97, profile=cosine()), range(100))):
+        assert a <= b
+
+
+def test_noise_is_the_same_everywhere_and_bounded() -> None:
+    noisy = constant(1.0).perturbed(0.5, 12345678901)
+    sampled = noisy.sample(2000)
+    assert np.all(sampled >= 0.5) and np.all(sampled < 1.5) and abs(sampled.mean() - 1) < 0.03
+    assert sampled.tolist() == values(noisy, range(2000)) == noisy(np.arange(2000)).tolist()
+    assert sampled.tolist() == [1 + 0.5 * float(oracle.noise(12345678901, t)) for t in range(2000)]
+    assert noisy(2**31 - 1) != noisy(2**31 - 2)
+    assert not np.array_equal(sampled, constant(1.0).perturbed(0.5, 12345678902).sample(2000))
