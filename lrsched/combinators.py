@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "rescaled_fields", "sequence", "sum"]
 
 
+MOST_CYCLES = 100_000
+
 # ---- arithmetic
 
 
@@ -427,15 +429,21 @@ class Restarted(_Wrapper):
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
     """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
+    if (times or 0) > MOST_CYCLES or (times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES):
+        fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
     ratio, power, total = Fraction(t_mult), Fraction(first), 0
     lengths: list[int] = []
     while (times is None or len(lengths) < times) and total < stop:
         lengths.append(max(1, round(power)))
         total += lengths[-1]
         power = _shortened(power * ratio)
-        if len(lengths) > 1_000_000:
-            fail("restarted", "t_mult", "so large that a million cycles fill the clock", t_mult)
     return lengths
+
+
+def _cycles_within(first: int, t_mult: float, stop: Any) -> float:
+    """About how many growing cycles ``stop`` steps hold."""
+    growth = math.log(t_mult)
+    return math.log1p(stop / first * math.expm1(growth)) / growth if growth > 0 else math.inf
 
 
 def _shortened(x: Fraction) -> Fraction:

@@ -590,6 +590,8 @@ class ChebyshevSteps(Schedule):
     fractal: bool = _fields.static("flag", default=True, choices=(False, True))
 
     def validate(self) -> None:
+        if self.steps > 2**24:
+            fail(self.where(), "steps", f"at most {2**24}: the sizes are tabulated", self.steps)
         if self.fractal and self.steps & (self.steps - 1):
             fail(self.where(), "steps", "a power of 2 in the fractal order", self.steps)
         if not is_jax(self.smallest) and not is_jax(self.largest) and self.smallest > self.largest:

@@ -194,7 +194,10 @@ def parse(text: str) -> Any:
         fail("parse", "text", "a string", text, kind=True)
     if len(text) > LONGEST:
         raise ScheduleError(f"parse: the text must have at most {LONGEST} characters, got {len(text)}")
-    value = _Parser(text).whole()
+    try:
+        value = _Parser(text).whole()
+    except RecursionError:
+        raise ParseError("the text is nested too deep", text, 0) from None
     if isinstance(value, Node):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -394,7 +397,7 @@ class _Parser:
         """What ``build`` returns, its errors placed in the text."""
         try:
             if function is not None:
-                inspect.signature(function).bind(*arguments[0], **arguments[1])
+                self.bound(inspect.signature(function), *arguments)
             return build()
         except ParseError:
             raise
@@ -402,6 +405,16 @@ class _Parser:
             raise self.error(str(error), position) from None
         except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
             raise self.error(f"these arguments have no meaning: {error}", position) from None
+
+    def bound(self, signature: inspect.Signature, positional: list[Any], keywords: dict[str, Any]) -> None:
+        """Whether the arguments fit; a name that is no parameter is named, with the nearest one."""
+        kinds = {p.kind for p in signature.parameters.values()}
+        for name in keywords:
+            if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
+                near = difflib.get_close_matches(name[:100], list(signature.parameters), 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(f"there is no argument {name[:100]!r}{hint}")
+        signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
         if isinstance(a, Node) or isinstance(b, Node):
