@@ -1,1 +1,25 @@
-"""Schedules of lrsched in Optax."""
+"""Schedules of lrsched in Optax, and in JAX programs at large.
+
+A schedule is an Optax schedule as it is: ``optax.adamw(schedule)``. This package adds a fixed dtype
+(:func:`as_schedule`), schedules for any hyperparameter with the values in sight (:func:`inject`, :func:`current`,
+:func:`at`), sweeps in one compiled program (:func:`stack`, :func:`tabulate`), and rules that need what training
+reports (:func:`reduce_on_plateau`, :func:`range_test`, :func:`lars_warmup`).
+"""
+
+from lrsched_optax._inject import inject
+from lrsched_optax._plateau import reduce_on_plateau
+from lrsched_optax._schedules import as_schedule
+from lrsched_optax._state import InjectState, ReduceState, at, current
+from lrsched_optax._sweeps import stack, tabulate
+
+__all__ = [
+    "InjectState",
+    "ReduceState",
+    "as_schedule",
+    "at",
+    "current",
+    "inject",
+    "reduce_on_plateau",
+    "stack",
+    "tabulate",
+]

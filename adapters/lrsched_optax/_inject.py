@@ -1,0 +1,183 @@
+"""Schedules for any hyperparameter of any Optax factory, for all parameters or by group."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import lrsched as lrs
+from lrsched._errors import fail
+from lrsched._fields import is_jax
+from lrsched._node import holds_arrays
+from lrsched_optax._groups import Groups
+from lrsched_optax._state import InjectState, add_steps
+
+__all__ = ["inject"]
+
+
+def inject(
+    factory: Callable[..., Any], /, *, labels: Any = None, **hyperparameters: Any
+) -> optax.GradientTransformationExtraArgs:
+    """An optimizer of Optax whose hyperparameters follow schedules, with a state that shows the values in use.
+
+    At update t every schedule s gives s(t), and the optimizer is ``factory`` with these values in place of numbers:
+
+        tx = inject(optax.adamw, learning_rate=lr, b1=beta, weight_decay=1e-4)
+
+    A hyperparameter may also be a dictionary of schedules or numbers by group. The keys are patterns for the paths of
+    the parameters (``"head/*"``, the first that matches counts), or the labels of a tree given as ``labels``, as for
+    ``optax.multi_transform``. Each group then has an optimizer of its own:
+
+        tx = inject(optax.adamw, learning_rate={"head/*": lr, "*": 0.1 * lr}, weight_decay={"*bias": 0.0, "*": wd})
+
+    Values are computed in JAX's float type, whatever the parameters' dtype; updates have the dtype of gradient and
+    parameter, and the inner state keeps the dtypes that it started with. Constant numbers reach the factory as they
+    are.
+
+    Where schedules count samples or tokens, say in each update how many were seen:
+    ``tx.update(gradients, state, params, count=batch_size)``. The count may be traced.
+
+    Args:
+        factory: what makes the transformation: ``optax.adamw``, ``optax.sgd``, a function of one's own.
+        labels: None, or a tree of labels (a prefix of the parameters' tree), or a function from parameters to it.
+        hyperparameters: by the factory's names for them; what is no schedule is handed on as it is.
+
+    Returns:
+        A gradient transformation with extra arguments, whose state is an :class:`InjectState`; read it with
+        :func:`current` and :func:`at` out of any nesting.
+
+    Raises:
+        ScheduleError: an argument that the factory does not have, a group that no parameter belongs to, a parameter
+            that belongs to none, or a schedule over samples that is too long for the counter.
+
+    Example:
+        >>> import jax.numpy as jnp, lrsched as lrs, optax
+        >>> tx = inject(optax.sgd, learning_rate={"head": lrs.constant(1.0), "*": 0.5 * lrs.warmup(2)})
+        >>> params = {"body": jnp.zeros(()), "head": jnp.zeros(())}
+        >>> state = tx.init(params)
+        >>> for _ in range(2):
+        ...     updates, state = tx.update({"body": jnp.ones(()), "head": jnp.ones(())}, state, params)
+        >>> float(updates["body"]), float(updates["head"]), int(state.step)
+        (-0.25, -1.0, 2)
+    """
+    _check_names(factory, hyperparameters)
+    groups = Groups(labels, {k: v for k, v in hyperparameters.items() if is_grouped(v)})
+    shared = {k: v for k, v in hyperparameters.items() if k not in groups.values}
+    return _Injected(factory, shared, groups).transformation()
+
+
+def is_grouped(value: Any) -> bool:
+    """Whether a hyperparameter is a dictionary of values by group."""
+    return isinstance(value, Mapping) and bool(value) and all(is_value(x) for x in value.values())
+
+
+def is_value(value: Any) -> bool:
+    """Whether the value is a schedule or a number, so that the state shows it."""
+    if is_jax(value):
+        return jnp.ndim(value) == 0
+    return isinstance(value, lrs.Schedule) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+
+
+def _check_names(factory: Callable[..., Any], hyperparameters: Mapping[str, Any]) -> None:
+    if not callable(factory):
+        fail("inject", "factory", "a function that makes an optimizer, such as optax.adamw", factory, kind=True)
+    known = inspect.signature(factory).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
+        return
+    for name, value in hyperparameters.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            fail("inject", "a hyperparameter", f"one of {', '.join(known)}", name + hint, kind=True)
+        if isinstance(value, lrs.Profile):
+            fail("inject", name, "a schedule or a number (profile.over(steps) makes a schedule)", value, kind=True)
+
+
+class _Injected:
+    def __init__(self, factory: Callable[..., Any], shared: dict[str, Any], groups: Groups) -> None:
+        self.factory, self.shared, self.groups = factory, shared, groups
+        self.shown = {k: v for k, v in shared.items() if is_value(v)} | groups.values
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        return optax.GradientTransformationExtraArgs(self.init, self.update)
+
+    def values(self, step: Any) -> dict[str, Any]:
+        """What each hyperparameter is at a step, as the state shows it."""
+        kind = jnp.result_type(float)
+
+        def at_step(value: Any) -> Any:
+            return jnp.asarray(value(step) if isinstance(value, lrs.Schedule) else value, kind)
+
+        return {k: {g: at_step(x) for g, x in v.items()} if k in self.groups.values else at_step(v)
+                for k, v in self.shown.items()}  # fmt: skip
+
+    def inner(self, values: dict[str, Any], params: Any) -> optax.GradientTransformationExtraArgs:
+        """The optimizer that has these values."""
+
+        def chosen(name: str, value: Any, now: Any) -> Any:
+            return now if isinstance(value, lrs.Schedule) else value
+
+        shared = {k: chosen(k, v, values.get(k)) for k, v in self.shared.items()}
+        if not self.groups.values:
+            return optax.with_extra_args_support(self.factory(**shared))
+        labels, members = self.groups.of(params)
+        transforms = {
+            label: self.factory(
+                **shared, **{k: chosen(k, self.groups.values[k][key], values[k][key]) for k, key in keys.items()}
+            )
+            for label, keys in members.items()
+        }
+        return optax.partition(transforms, labels)
+
+    def init(self, params: Any) -> InjectState:
+        step = jnp.zeros((), jnp.result_type(int))
+        values = self.values(step)
+        return InjectState(step, values, self.inner(values, params).init(params))
+
+    def update(
+        self, updates: Any, state: InjectState, params: Any = None, *, count: Any = None, **extra: Any
+    ) -> tuple[Any, InjectState]:
+        if count is not None:
+            self.check_horizon(state.step.dtype)
+            extra["count"] = count
+        values = self.values(state.step)
+        found, inner = self.inner(values, updates).update(updates, state.inner, params, **extra)
+        step = add_steps(state.step, 1 if count is None else count)
+        return _like_inputs(found, updates, params), InjectState(step, values, _like(inner, state.inner))
+
+    def check_horizon(self, dtype: Any) -> None:
+        """Refuse a schedule over samples that ends where the counter cannot go."""
+        followed = [(k, v) for k, v in self.shared.items()]
+        followed += [(f"{k}[{g!r}]", v) for k, by_group in self.groups.values.items() for g, v in by_group.items()]
+        for name, schedule in followed:
+            if isinstance(schedule, lrs.Schedule) and not holds_arrays(schedule):
+                try:
+                    jax.tree.leaves(schedule)
+                except lrs.ScheduleError as error:
+                    allowed = f"a schedule within the {dtype} counter of samples (enable x64, or count in larger units)"
+                    raise lrs.ScheduleError(f"inject: {name} must be {allowed}, got {schedule!r}") from error
+
+
+def _like(new: Any, old: Any) -> Any:
+    """The state with the dtypes that it had."""
+
+    def cast(x: Any, y: Any) -> Any:
+        return x.astype(y.dtype) if hasattr(x, "dtype") and hasattr(y, "dtype") and x.dtype != y.dtype else x
+
+    return jax.tree.map(cast, new, old)
+
+
+def _like_inputs(found: Any, updates: Any, params: Any) -> Any:
+    """The updates in the dtype that gradient and parameter have together."""
+    if params is None:
+        return _like(found, updates)
+    both = jax.tree.map(lambda g, p: np.empty((), jnp.promote_types(g.dtype, p.dtype)), updates, params)
+    return _like(found, both)

@@ -1,0 +1,65 @@
+"""Rates that follow a metric, as a gradient transformation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+import lrsched as lrs
+from lrsched._errors import fail
+from lrsched_optax._state import ReduceState
+
+__all__ = ["reduce_on_plateau"]
+
+MISSING = object()
+
+
+def reduce_on_plateau(plateau: lrs.Plateau | lrs.Greedy) -> optax.GradientTransformationExtraArgs:
+    """Scale updates by what a plateau rule makes of the metric that each update reports.
+
+    ``update(gradients, state, params, value=metric)``: the rule sees the metric first, then the updates are multiplied
+    by its scale. Put it last in a chain; the rate is schedule(t) * scale. With ``value=None`` an update reports
+    nothing and the scale stays. The state holds nine numbers at most, so a run restored from it goes on as if it had
+    never stopped; ``current`` shows the multiplier as ``plateau_scale``.
+
+    Args:
+        plateau: a ``lrs.Plateau`` or ``lrs.Greedy``; its dialect ``"optax"`` decides as
+            ``optax.contrib.reduce_on_plateau`` does. To judge the mean of k values, give the rule ``average=k``.
+
+    Returns:
+        A gradient transformation with the extra argument ``value``, a real scalar, traced or not. Updates keep their
+        dtypes.
+
+    Raises:
+        ScheduleError: ``plateau`` is no such rule, or an update does not say its ``value``.
+
+    Example:
+        >>> import jax.numpy as jnp, lrsched as lrs, optax
+        >>> tx = optax.chain(optax.sgd(1.0), reduce_on_plateau(lrs.Plateau(factor=0.5, patience=1)))
+        >>> state = tx.init(jnp.zeros(()))
+        >>> for loss in [1.0, 0.9, 0.9, 0.9]:
+        ...     updates, state = tx.update(jnp.ones(()), state, value=loss)
+        >>> float(updates)
+        -0.5
+    """
+    if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
+        fail("reduce_on_plateau", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+    rule: Any = plateau
+
+    def init(params: Any) -> ReduceState:
+        del params
+        return ReduceState(rule.init("float32"))
+
+    def update(
+        updates: Any, state: ReduceState, params: Any = None, *, value: Any = MISSING, **extra: Any
+    ) -> tuple[Any, ReduceState]:
+        del params, extra
+        if value is MISSING:
+            fail("reduce_on_plateau", "update", "given value=metric (or value=None for none)", "no value", kind=True)
+        known = state.plateau if value is None else rule.update(state.plateau, value)
+        scale = rule.scale(known)
+        return jax.tree.map(lambda g: (g * scale).astype(g.dtype), updates), ReduceState(known)
+
+    return optax.GradientTransformationExtraArgs(init, update)

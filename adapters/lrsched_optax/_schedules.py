@@ -1,0 +1,64 @@
+"""A schedule as the plain function that Optax calls, with a fixed dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import lrsched as lrs
+from lrsched._errors import fail
+from lrsched._node import holds_arrays
+
+__all__ = ["as_schedule", "lifted"]
+
+
+def lifted(where: str, argument: str, value: Any) -> lrs.Schedule:
+    """``value`` as a schedule; numbers, and JAX scalars, are constants."""
+    if isinstance(value, lrs.Schedule):
+        return value
+    if isinstance(value, lrs.Profile):
+        fail(where, argument, "a schedule or a number (profile.over(steps) makes a schedule)", value, kind=True)
+    try:
+        return lrs.constant(value)
+    except lrs.ScheduleError:
+        fail(where, argument, "a schedule or a finite number", value, kind=True)
+
+
+def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
+    """The schedule as an Optax schedule whose values have one fixed dtype.
+
+    A schedule object is an Optax schedule already; its values are float32, or float64 under x64. Here the dtype is
+    float32 under x64 too, or the one asked for. The value is computed in JAX's float type and rounded once.
+
+    Args:
+        s: a schedule, or a number for a constant one.
+        dtype: a floating dtype of JAX; None is float32.
+
+    Returns:
+        A function of the count: an int, a NumPy or JAX integer of any type, or a tracer; negative counts are 0.
+
+    Raises:
+        ScheduleError: ``s`` is no schedule, or ``dtype`` is no floating dtype (or float64 while x64 is disabled).
+
+    Example:
+        >>> import jax.numpy as jnp, lrsched as lrs
+        >>> rate = as_schedule(0.1 * lrs.warmup(4), dtype=jnp.bfloat16)
+        >>> rate(2).dtype, float(as_schedule(0.5)(10))
+        (dtype(bfloat16), 0.5)
+    """
+    schedule = lifted("as_schedule", "s", s)
+    try:
+        asked = jnp.dtype(jnp.float32 if dtype is None else dtype)
+    except TypeError:
+        fail("as_schedule", "dtype", "a floating dtype", dtype, kind=True)
+    traced = lrs.compile(schedule, "jax", asked)
+    outside = traced if holds_arrays(schedule) else jax.jit(traced)
+
+    def rate(count: Any) -> jax.Array:
+        value: jax.Array = (traced if isinstance(count, jax.core.Tracer) else outside)(count)
+        return value
+
+    return rate

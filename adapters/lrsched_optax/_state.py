@@ -1,0 +1,151 @@
+"""The state that shows the hyperparameters in use, and reading it out of any nesting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lrsched._errors import fail
+from lrsched.feedback import PlateauState
+from lrsched.greedy import GreedyState
+
+__all__ = ["InjectState", "ReduceState", "add_steps", "at", "current"]
+
+STEP_OF_OPTAX = {"InjectStatefulHyperparamsState", "InjectHyperparamsState", "ScaleByScheduleState"}
+
+
+class InjectState(NamedTuple):
+    """The state of :func:`inject`.
+
+    ``step`` is the number of updates made (or samples seen), ``values`` what the last update used, by name: a scalar,
+    or a dictionary of them by group. Before the first update they are what that one will use.
+    """
+
+    step: jax.Array
+    values: dict[str, Any]
+    inner: Any
+
+
+class ReduceState(NamedTuple):
+    """The state of :func:`reduce_on_plateau`: the reducer's own."""
+
+    plateau: PlateauState | GreedyState
+
+
+def add_steps(step: jax.Array, count: Any = 1) -> jax.Array:
+    """``step + count`` that stops at the largest integer of its type instead of wrapping."""
+    largest = np.iinfo(step.dtype).max
+    more = jnp.asarray(count).astype(step.dtype)
+    return jnp.where(step > largest - more, largest, step + more)
+
+
+def _is_known(node: Any) -> bool:
+    return isinstance(node, InjectState | ReduceState) or type(node).__name__ in STEP_OF_OPTAX
+
+
+def _found(state: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The states that hold hyperparameters, outer ones first, each with the keys and indices that lead to it."""
+    for keys, node in jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_known)[0]:
+        if _is_known(node):
+            here = path + tuple(_word(key) for key in keys if not isinstance(key, jax.tree_util.GetAttrKey))
+            yield here, node
+            for field in ("inner", "inner_state"):
+                if hasattr(node, field):
+                    yield from _found(getattr(node, field), here)
+
+
+def _word(key: Any) -> str:
+    return str(getattr(key, "key", getattr(key, "idx", key)))
+
+
+def _state_of(where: str, opt_state: Any) -> list[tuple[tuple[str, ...], Any]]:
+    found = list(_found(getattr(opt_state, "opt_state", opt_state)))
+    if not found:
+        kind = type(opt_state).__name__
+        fail(where, "opt_state", "the state of an optimizer that holds inject(...) somewhere", kind, kind=True)
+    return found
+
+
+def _values(node: Any) -> dict[str, Any]:
+    if isinstance(node, InjectState):
+        return node.values
+    if isinstance(node, ReduceState):
+        return {"plateau_scale": node.plateau.scale}
+    return dict(getattr(node, "hyperparams", {}))
+
+
+def current(opt_state: Any) -> dict[str, Any]:
+    """The hyperparameters that the last update used, by name.
+
+    They are found wherever the state lies: inside ``optax.chain``, ``multi_transform``, ``MultiSteps``, ``masked``,
+    ``apply_if_finite`` or another ``inject``. States of ``optax.inject_hyperparams`` are read too, and
+    :func:`reduce_on_plateau` shows its multiplier as ``plateau_scale``. A name that occurs at several places is
+    preceded by the keys and indices that lead there: ``"body/learning_rate"``.
+
+    Args:
+        opt_state: the state of an optimizer, or an object with an ``opt_state``.
+
+    Returns:
+        A dictionary of scalars; of dictionaries by group where :func:`inject` was given groups. Before the first
+        update, the values that the first one will use.
+
+    Raises:
+        ScheduleError: there is no such state in it.
+
+    Example:
+        >>> import jax.numpy as jnp, lrsched as lrs, optax
+        >>> from lrsched_optax import inject
+        >>> tx = optax.chain(optax.clip(1.0), inject(optax.sgd, learning_rate=lrs.warmup(4), momentum=0.9))
+        >>> state = tx.init(jnp.zeros(2))
+        >>> for _ in range(3):
+        ...     _, state = tx.update(jnp.ones(2), state)
+        >>> {name: round(float(value), 6) for name, value in current(state).items()}, int(at(state))
+        ({'learning_rate': 0.5, 'momentum': 0.9}, 3)
+    """
+    rows = [
+        (path, name, value) for path, node in _state_of("current", opt_state) for name, value in _values(node).items()
+    ]
+    names = [name for _, name, _ in rows]
+    once = {name for name in names if names.count(name) == 1}
+    values: dict[str, Any] = {}
+    for path, name, value in rows:
+        key = name if name in once else "/".join((*path, name))
+        while key in values:
+            key += "'"
+        values[key] = value
+    return values
+
+
+def at(opt_state: Any) -> Any:
+    """The number of updates that the optimizer has made: the step that the next one will use.
+
+    Of several states in one optimizer the outermost, first one counts; ``optax.inject_hyperparams`` and
+    ``optax.scale_by_schedule`` are read too. Where :func:`inject` counts samples, it is the number of samples.
+
+    Args:
+        opt_state: the state of an optimizer, or an object with an ``opt_state``.
+
+    Returns:
+        An integer scalar of JAX.
+
+    Raises:
+        ScheduleError: nothing in the state counts steps.
+
+    Example:
+        >>> import jax.numpy as jnp, lrsched as lrs, optax
+        >>> from lrsched_optax import inject
+        >>> tx = optax.MultiSteps(inject(optax.adam, learning_rate=lrs.warmup(4)), every_k_schedule=2)
+        >>> state = tx.init(jnp.zeros(2))
+        >>> for _ in range(6):
+        ...     _, state = tx.update(jnp.ones(2), state)
+        >>> int(at(state))
+        3
+    """
+    counting = [node for _, node in _state_of("at", opt_state) if not isinstance(node, ReduceState)]
+    if not counting:
+        fail("at", "opt_state", "a state that counts steps", type(opt_state).__name__, kind=True)
+    return counting[0].step if isinstance(counting[0], InjectState) else counting[0].count
