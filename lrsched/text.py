@@ -13,7 +13,7 @@ from typing import Any
 
 from lrsched._errors import ScheduleError, fail
 from lrsched._fields import field_of
-from lrsched._node import MAX_DEPTH, Node, names_of
+from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
 from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
 
@@ -452,9 +452,13 @@ def _kind_of(value: Any) -> str:
     return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
 
 
-@functools.cache
 def functions() -> dict[str, Callable[..., Any]]:
-    """The names that an expression may call."""
+    """The names that an expression may call: the library's, and every registered kind that is made by its name."""
+    return _functions(len(KINDS))
+
+
+@functools.cache
+def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
     from lrsched import plan, profiles, recipes, schedules
     from lrsched.combinators import maximum, minimum
 
@@ -463,6 +467,9 @@ def functions() -> dict[str, Callable[..., Any]]:
         for name in module.__all__:
             if name not in ("Profile", "register"):
                 found[name] = getattr(module, name)
+    for name, kind in KINDS.items():
+        if name.isidentifier() and not kind.method and name not in _OPERATORS:
+            found.setdefault(name, kind)
     return found
 
 
