@@ -13,9 +13,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hypothesis import strategies as st
+
 import lrsched as lrs
 import oracle
-from hypothesis import strategies as st
 from lrsched import _fields, _node, schedules
 
 BIG = (2**24 - 1, 2**24, 2**24 + 1, 10**6, 10**9, 2**31 - 3, 2**31 - 2)
@@ -168,7 +169,7 @@ def build(kind: type[_node.Node], values: dict[str, Any]) -> Any:
     child = next((v for v in values.values() if isinstance(v, lrs.Schedule)), None)
     if any(callable(v) and not isinstance(v, _node.Node) for v in values.values()) and child is None:
         return None
-    if child is not None and not 0 < _length(child):
+    if child is not None and not _length(child) > 0:
         return None
     filled = {k: v(child) if callable(v) and not isinstance(v, _node.Node) else v for k, v in values.items()}
     try:

@@ -9,13 +9,14 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-import lrsched as lrs
 import numpy as np
-import oracle
 import pytest
-import strategies
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+import lrsched as lrs
+import oracle
+import strategies
 from lrsched import (
     chebyshev_steps,
     constant,

@@ -11,10 +11,11 @@ import math
 import time
 from typing import Any
 
-import lrsched as lrs
 import numpy as np
-import oracle
 import pytest
+
+import lrsched as lrs
+import oracle
 from lrsched import cosine, exponential_decay, linear, polynomial, step_decay, warmup
 
 

@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import lrsched as lrs
 import numpy as np
-import oracle
 import pytest
+
+import lrsched as lrs
+import oracle
 import strategies
 from lrsched import _fields, _node, _term, targets
 

@@ -17,11 +17,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import lrsched as lrs
 import numpy as np
 import pytest
-import strategies
 from hypothesis import given
+
+import lrsched as lrs
+import strategies
 from lrsched import _fields, _node, cosine, warmup
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))

@@ -7,13 +7,14 @@ import random
 from fractions import Fraction
 from typing import Any
 
-import lrsched as lrs
 import numpy as np
-import oracle
 import pytest
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
+
+import lrsched as lrs
+import oracle
+import strategies
 from lrsched import _node, profiles
 
 LONGEST = 2**31 - 2

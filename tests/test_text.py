@@ -6,11 +6,12 @@ import time
 import tracemalloc
 from typing import Any
 
-import lrsched as lrs
 import pytest
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
+
+import lrsched as lrs
+import strategies
 from lrsched import cosine, linear, warmup
 
 

@@ -16,7 +16,8 @@ HELPERS = {
     "step": '''
 def step(t):
     """A step that is no plain int, as a float; raises for what is no step."""
-    if isinstance(t, bool) or not (hasattr(t, "__float__") or hasattr(t, "__index__")):
+    real = hasattr(t, "__float__") or hasattr(t, "__index__")
+    if not real or type(t).__name__.startswith(("bool", "complex")):
         raise TypeError(f"step must be a number >= 0, got {t!r}")
     number = float(t)
     if not 0.0 <= number < inf:
