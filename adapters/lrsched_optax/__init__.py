@@ -7,18 +7,23 @@ reports (:func:`reduce_on_plateau`, :func:`range_test`, :func:`lars_warmup`).
 """
 
 from lrsched_optax._inject import inject
+from lrsched_optax._lars import lars_warmup
 from lrsched_optax._plateau import reduce_on_plateau
+from lrsched_optax._range_test import RangeTest, range_test
 from lrsched_optax._schedules import as_schedule
 from lrsched_optax._state import InjectState, ReduceState, at, current
 from lrsched_optax._sweeps import stack, tabulate
 
 __all__ = [
     "InjectState",
+    "RangeTest",
     "ReduceState",
     "as_schedule",
     "at",
     "current",
     "inject",
+    "lars_warmup",
+    "range_test",
     "reduce_on_plateau",
     "stack",
     "tabulate",
