@@ -8,6 +8,7 @@ from lrsched.combinators import sum as sum
 from lrsched.compiler import compile as compile
 from lrsched.discovery import diverged, smooth, suggest, trust_ratio
 from lrsched.feedback import Greedy, Plateau
+from lrsched.identify import identify
 from lrsched.plan import plan
 from lrsched.plotting import plot
 from lrsched.profiles import (
@@ -68,6 +69,7 @@ __all__ = [
     "from_json",
     "geometric",
     "hold",
+    "identify",
     "inverse_sqrt",
     "inverse_time",
     "inverse_time_decay",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,13 @@ def _toml(text: str) -> Any:
         raise ScheduleError(f"this is no TOML: {error}") from None
 
 
-READERS = {".json": _json, ".yaml": _yaml, ".yml": _yaml, ".toml": _toml, ".txt": str.strip}
+READERS: dict[str, Callable[[str], Any]] = {
+    ".json": _json,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+    ".toml": _toml,
+    ".txt": str.strip,
+}
 
 
 def expression(argument: str | None, key: str | None = None) -> Any:
