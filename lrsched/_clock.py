@@ -72,6 +72,8 @@ class Clock:
             return dataclasses.replace(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
         whole = self.b.floor(start)
+        if whole.is_const and self.at.hi - whole.lo > self.b.limit:
+            whole = self.b.lift(0)  # so far back that the step would leave the integers: the offset keeps it
         return dataclasses.replace(
             self,
             own=self.b.sub(self.own, whole),
@@ -108,7 +110,10 @@ class Clock:
             count = _by_columns(b, total, times, scale)
         else:
             count = b.floor(b.div(b.floats(total) - b.floats(root), b.floats(scale)) * b.floats(times))
-        count = b.sub(count, b.mul(self.past, times))
+        past = b.mul(self.past, times)
+        if past.is_const and count.hi - past.lo > b.limit:
+            count = b.minimum(count, b.limit + past)
+        count = b.sub(count, past)
         return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
 
     def split(self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term]) -> Term:
@@ -218,21 +223,17 @@ def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
 
 
 def minus(b: Builder, t: Term, amount: Any) -> Term:
-    """t - amount as a real number, rounded once or twice: whole steps are taken off in integers."""
+    """t - amount as a real number: the nearest whole number is taken off in integers, so nothing cancels."""
     amount = b.lift(amount)
+    if amount.is_const and t.hi - amount.lo > b.limit:
+        return b.sub(b.floats(t), b.floats(amount))
     if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit:
         return b.floats(b.sub(t, amount))
     if not amount.is_const or amount.kind == "f" or t.kind == "f":
         return b.sub(b.floats(t), b.floats(amount))
-    whole = b.floor(amount)
-    part = amount - whole
-    if max(abs(whole.lo), abs(whole.hi)) > b.limit:
-        kept = b.maximum(b.minimum(whole, b.limit), -b.limit)
-        return b.sub(b.floats(b.sub(t, kept)), b.floats(whole - kept + part))
-    if part.op == "const":
-        first = Fraction(round(part.args[0] * 2**20), 2**20)
-        return b.sub(b.sub(b.floats(b.sub(t, whole)), float(first)), float(part.args[0] - first))
-    return b.sub(b.floats(b.sub(t, whole)), b.floats(part))
+    whole = b.floor(amount + Fraction(1, 2))
+    kept = b.maximum(b.minimum(whole, b.limit), -b.limit)
+    return b.sub(b.floats(b.sub(t, kept)), b.floats(amount - kept))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock
+from lrsched._clock import Clock, _number
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
@@ -683,10 +683,9 @@ class Advanced(_Wrapper):
 
     def _later(self, clock: Clock) -> Term:
         b = clock.b
-        ahead = b.neg(b.floor(b.neg(b.lift(clock.scale) * self.k)))
-        if ahead.is_const and clock.own.hi + ahead.hi + 1 > b.limit:
-            most = b.limit - 1 - ahead
-            clock = dataclasses.replace(clock, own=b.minimum(clock.own, most), at=b.minimum(clock.at, most))
+        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit:
+            back = _number(b.neg(self.k))
+            return self.schedule.formula(dataclasses.replace(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
 
     def edges(self, stop: Any) -> Iterable[int]:

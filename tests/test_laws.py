@@ -85,7 +85,7 @@ def test_the_later_piece_owns_the_joint(a: Any, b: Any) -> None:
     assert both.duration == a.duration + b.duration
     n = int(min(a.duration, 200))
     identical(both, a, range(n))
-    if n == a.duration:
+    if n == a.duration and b.duration > 0:
         for t in range(n, n + 20):
             assert values(both, [t]) == pytest.approx(values(b, [t - n]), rel=1e-12, nan_ok=True)
 

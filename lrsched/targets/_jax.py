@@ -66,7 +66,8 @@ def _fitting(table: Any) -> Any:
         if table.dtype.kind in "iuO":
             info = np.iinfo(int_type())
             return np.clip(table, info.min, info.max).astype(int_type())
-        return table.astype(real_type())
+        with np.errstate(over="ignore"):
+            return table.astype(real_type())
     return table
 
 
