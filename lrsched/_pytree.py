@@ -100,14 +100,14 @@ def _encode(node: Node, fixed: bool) -> tuple[Any, list[Any], list[str]]:
     names: list[str] = []
     for name in names_of(type(node)):
         spec, value = field_of(type(node), name), getattr(node, name)
-        part, found, labels = _encode_field(spec, value, fixed)
+        part, found, labels = _encode_field(spec, value, fixed, isinstance(node, Sequence))
         parts.append(part)
         leaves.extend(found)
         names.extend(f"{node.where()}.{spec.label or name}{label}" for label in labels)
     return (node.kind_name, *parts), leaves, names
 
 
-def _encode_field(spec: Field, value: Any, fixed: bool) -> tuple[Any, list[Any], list[str]]:
+def _encode_field(spec: Field, value: Any, fixed: bool, pieces: bool) -> tuple[Any, list[Any], list[str]]:
     if spec.form in ("real", "count") and not (fixed and spec.form == "count"):
         return "leaf", [value], [""]
     if spec.form in ("reals", "counts") and not (fixed and spec.form == "counts"):
@@ -118,12 +118,12 @@ def _encode_field(spec: Field, value: Any, fixed: bool) -> tuple[Any, list[Any],
         body, leaves, names = _encode(value, fixed)
         return body, leaves, [f".{n}" for n in names]
     if spec.form == "nodes":
-        return _encode_nodes(value, fixed)
+        return _encode_nodes(value, fixed, pieces)
     return ("static", type(value).__name__, value), [], []
 
 
-def _encode_nodes(value: Any, fixed: bool) -> tuple[Any, list[Any], list[str]]:
-    """The parts of an n-ary node, the equal ones stacked."""
+def _encode_nodes(value: Any, fixed: bool, pieces: bool) -> tuple[Any, list[Any], list[str]]:
+    """The parts of an n-ary node; the equal pieces of a sequence stacked."""
     if isinstance(value, Stack):
         encoded = [(_encode(node, fixed), places) for node, places in value.entries]
     else:
@@ -131,7 +131,7 @@ def _encode_nodes(value: Any, fixed: bool) -> tuple[Any, list[Any], list[str]]:
         every = [_encode(node, fixed) for node in value]
         for i, (body, leaves, _) in enumerate(every):
             shapes = tuple(np.shape(leaf) for leaf in leaves)
-            groups.setdefault((body, shapes), []).append(i)
+            groups.setdefault((body, shapes) if pieces else i, []).append(i)
         encoded = [(_merged([every[i] for i in places]), tuple(places)) for places in groups.values()]
     leaves = [leaf for (_, found, _), _ in encoded for leaf in found]
     names = [f"[{places[0]}].{n}" for (_, _, found), places in encoded for n in found]
