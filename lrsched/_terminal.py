@@ -67,7 +67,7 @@ def _framed(lines: list[str], steps: int, bottom: float, top: float, width: int)
     middle = len(lines) // 2
     marks = {
         0: number(top),
-        middle: number(top - (top - bottom) * middle / (len(lines) - 1)),
+        middle: f"{top - (top - bottom) * middle / (len(lines) - 1):.2g}",
         len(lines) - 1: number(bottom),
     }
     margin = max(map(len, marks.values()))

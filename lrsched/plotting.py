@@ -117,8 +117,10 @@ def _line(axis: Any, schedule: Schedule, steps: int, name: str, color: str) -> N
 
 def _jumps(values: Any, t: int) -> bool:
     """Whether the value jumps at a boundary, so that the line goes straight up or down there."""
-    size = float(np.nanmax(np.abs(values)))
-    return 0 < t < len(values) and abs(values[t] - values[t - 1]) > 0.05 * size
+    around = np.abs(np.diff(values[max(0, t - 2) : t + 2]))
+    here = abs(values[t] - values[t - 1])
+    beside = around.sum() - here
+    return bool(here > 0.01 * np.nanmax(np.abs(values)) and here > 4 * beside)
 
 
 def _phases(axis: Any, shown: Description) -> None:

@@ -109,5 +109,5 @@ def document(schedule: Any) -> str:
     """What a notebook shows of a schedule: curve, description and expression."""
     shown = describe(schedule)
     if not math.isfinite(shown.peak):
-        return f"<pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p>"
+        return f"<div><pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p></div>"
     return f"<div>{curve(schedule)}{table(shown)}<pre>{html.escape(shown.expression)}</pre></div>"
