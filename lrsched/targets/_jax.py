@@ -131,6 +131,7 @@ def _noise(seed: Any, t: Any) -> Any:
 
 def _words(x: Any) -> tuple[Any, Any]:
     x = jnp.asarray(x)
+    x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype(int_type())
     if x.dtype.itemsize == 8:
         return (x & 0xFFFFFFFF).astype(jnp.uint32), (x >> 32).astype(jnp.uint32)
     return x.astype(jnp.uint32), jnp.uint32(0)
