@@ -127,11 +127,16 @@ def _phases(axis: Any, shown: Description) -> None:
     """Every other phase shaded, each labelled where there is room for it."""
     if not shown.complete or len(shown.segments) < 2:
         return
+    cycle = ""
     for i, segment in enumerate(shown.segments):
         if i % 2:
             axis.axvspan(segment.start, segment.stop, color="black", alpha=0.05, linewidth=0)
-        if len(shown.segments) <= LABELLED:
+        head, of, _ = segment.expression.partition(" of ")
+        if of and head != cycle and len(shown.segments) <= LABELLED:
+            _label(axis, head, segment, shown.steps, 0)
+        elif not of and len(shown.segments) <= LABELLED // 2:
             _label(axis, shortened(segment.expression, 40), segment, shown.steps, i)
+        cycle = head if of else ""
 
 
 def _label(axis: Any, text: str, segment: Any, steps: int, row: int) -> None:

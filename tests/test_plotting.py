@@ -37,6 +37,11 @@ def test_phases_are_shaded_and_labelled(mpl):
     assert shaded.get_x() == 10 and shaded.get_width() == 40
 
 
+def test_cycles_are_numbered_once(mpl):
+    axes = recipes.triangular(0.1, 0.3, 50).plot(300)
+    assert [text.get_text() for text in axes.texts] == ["cycle 1", "cycle 2", "cycle 3"]
+
+
 def test_jumps_go_straight_down(mpl):
     (line,) = multi_step([5]).plot(10).lines
     x, y = line.get_data()
