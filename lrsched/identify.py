@@ -76,19 +76,17 @@ def identify(values: Any, *, tolerance: float = 1e-6) -> Identification:
     if size == 0 or np.ptp(rates) <= tolerance * size:
         level = float(rates[0])
         return Identification(Constant(level), _error(Constant(level), steps, rates), 1.0)
-    found = _shortest(steps, rates / size, tolerance)
-    candidates = [c for c in (_levels(found), _folded(found), found) if c is not None]
-    whole: list[tuple[float, float, Schedule]] = []
-    for pieces in candidates:
-        if isinstance(pieces, list):
-            share = sum(p.stop - p.start for p in pieces if p.recognised) / (pieces[-1].stop - pieces[0].start)
-            pieces, known = sequence(*(p.schedule for p in pieces)), share
-        else:
-            known = 1.0
-        schedule = _scaled(pieces, size)
-        whole.append((_error(schedule, steps, rates), known, schedule))
-    error, known, schedule = next((c for c in whole if c[0] <= 2 * tolerance), min(whole, key=lambda c: c[0]))
-    return Identification(schedule, error, known)
+    pieces = _shortest(steps, rates / size, tolerance)
+    named = sum(p.stop - p.start for p in pieces if p.recognised) / (pieces[-1].stop - pieces[0].start)
+    plain = sequence(*(p.schedule for p in pieces))
+    options = [(_levels(pieces), 1.0), (_folded(pieces), named), (plain, named)]
+    found = [_measured(s, known, size, steps, rates) for s, known in options if s is not None]
+    return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
+
+
+def _measured(schedule: Schedule, known: float, size: float, steps: Any, rates: Any) -> Identification:
+    schedule = _scaled(schedule, size)
+    return Identification(schedule, _error(schedule, steps, rates), known)
 
 
 def _scaled(schedule: Schedule, size: float) -> Schedule:
