@@ -114,7 +114,7 @@ def main() -> None:
     """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--budgets", type=int, nargs="+", default=[25, 100, 400], help="updates of each budget")
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=8)
     chosen = parser.parse_args()
     begun = time.perf_counter()
     errors = study(chosen.budgets, chosen.seeds)
