@@ -233,7 +233,7 @@ class _Wrapper(Schedule):
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         others = {f: getattr(self, f) for f in self.__match_args__ if f != "schedule"}  # type: ignore[attr-defined]
-        return type(self)(rescale(self.inner, ratio), **others)  # type: ignore[call-arg]
+        return type(self)(rescale(self.inner, ratio, least=1), **others)  # type: ignore[call-arg]
 
 
 def goes_on(schedule: Schedule) -> bool:
@@ -659,8 +659,9 @@ class Extended(_Wrapper):
         return [e if e < self.at else self.at + math.ceil((e + 1 - self.at) * ratio) - 1 for e in ends]
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        at = round(self.at * ratio)
-        return Extended(rescale(self.schedule, ratio), at, max(steps or 1, at + 1))
+        inner = rescale(self.schedule, ratio, least=1)
+        at = min(round(self.at * ratio), inner.duration - 1)
+        return Extended(inner, at, max(steps or 1, at + 1))
 
 
 @kind("advanced", method="advanced")
@@ -924,6 +925,10 @@ def rescale(schedule: Schedule, ratio: Fraction, least: int = 0) -> Schedule:
     if schedule.duration == math.inf:
         return schedule._rescaled(ratio, None)
     steps = max(least, round(schedule.duration * ratio))
+    if schedule.duration == 0:
+        return schedule
+    if steps == 0:
+        return Advanced(schedule, schedule.duration)
     result = schedule._rescaled(ratio, steps)
     return result if result.duration == steps else Lasting(result, steps)
 

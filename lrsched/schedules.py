@@ -134,7 +134,8 @@ class Over(Schedule):
     def _blend(self, clock: Clock) -> Term:
         b = clock.b
         if self.endpoint:
-            x = clock.within(False).progress(_plain(b.maximum(b.lift(self.steps) - 1, 1)))
+            last = b.minimum(b.maximum(b.lift(self.steps) - 1, 1), self.steps)
+            x = clock.within(False).progress(_plain(last))
         else:
             x = clock.progress(self.steps)
         return blend(x, self.profile, self.start, self.end)
@@ -372,7 +373,8 @@ class Piecewise(_Endless):
         return [int(m) for m in self.starts]
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return Piecewise(tuple(round(m * ratio) for m in self.starts), self.values)
+        later = {round(m * ratio): value for m, value in zip(self.starts, self.values[1:], strict=True)}
+        return Piecewise(tuple(later), (self.values[0], *later.values()))
 
 
 def read(b: Builder, values: Any, index: Term) -> Term:

@@ -597,7 +597,7 @@ def held(d: Data, t: Time) -> Time:
 @schedule("over")
 def _over(o: Oracle, d: Data, t: Time) -> Value:
     t = t.ended(d["steps"])
-    total = Fraction(max(d["steps"] - 1, 1) if d["endpoint"] else d["steps"])
+    total = Fraction(min(max(d["steps"] - 1, 1), d["steps"]) if d["endpoint"] else d["steps"])
     return o.blend(d["profile"], laid(t.at, total), d["start"], d["end"])
 
 

@@ -109,6 +109,29 @@ def test_negative_traced_steps_count_as_zero() -> None:
         assert float(jax.jit(schedule)(jnp.asarray(-3))) == float(jax.jit(schedule)(jnp.asarray(0)))
 
 
+def test_there_and_back_again() -> None:
+    """The parity of a cycle, in integers."""
+    schedule = jax.jit(lrs.linear().over(4).after("mirror"))
+    assert [float(schedule(t)) for t in (3, 4, 5, 7, 8, 9, 12, 13)] == [0.25, 0, 0.25, 0.75, 1, 0.75, 0, 0.25]
+
+
+def test_real_steps() -> None:
+    steps = jnp.asarray([0.0, 0.5, 1.75, 2.0])
+    assert jax.jit(lrs.table([1, 2, 3]))(steps).tolist() == [1, 1, 2, 3]
+    assert jax.jit(lrs.linear().sampled(times=2).over(4))(steps).tolist() == [1, 1, 1, 0.5]
+    assert jax.jit(lrs.linear().over(4))(steps).tolist() == [1, 0.875, 0.5625, 0.5]
+
+
+def test_shares_of_a_schedule_that_is_an_argument() -> None:
+    """Whole steps, as for a constant of the program."""
+    run = jax.jit(lambda schedule, t: schedule(t))
+    for n, share in ((14, 0.25), (10, 0.25), (1000, 0.125)):
+        for schedule in (lrs.linear().delayed(share).over(n), lrs.linear().sampled(at=(share,)).over(n)):
+            step = round(share * n)
+            for t in (step - 1, step, step + 1, n):
+                np.testing.assert_allclose(float(run(schedule, t)), schedule(t), rtol=1e-6)
+
+
 def test_dtype_asked_for() -> None:
     half = lrs.compile(lrs.cosine().over(10), "jax", jnp.bfloat16)
     assert half(jnp.arange(3)).dtype == jnp.bfloat16
