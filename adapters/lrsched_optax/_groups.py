@@ -35,7 +35,8 @@ class Groups:
 
     def _labelled(self, params: Any) -> tuple[Any, dict[str, dict[str, str]]]:
         tree = self.labels(params) if callable(self.labels) else self.labels
-        present = list(dict.fromkeys(jax.tree.leaves(tree)))
+        leaves: list[Any] = jax.tree.leaves(tree)
+        present = list(dict.fromkeys(leaves))
         for name, by_group in self.values.items():
             for label in present:
                 if label not in by_group:
@@ -43,7 +44,7 @@ class Groups:
             for key in by_group:
                 if key not in present:
                     fail("inject", name, f"a dictionary by the labels {', '.join(map(repr, present))}", key)
-        return tree, {label: dict.fromkeys(self.values, label) for label in present}
+        return tree, {label: {name: label for name in self.values} for label in present}  # noqa: C420
 
     def _matched(self, params: Any) -> tuple[Any, dict[str, dict[str, str]]]:
         names = paths(params)

@@ -129,7 +129,7 @@ class _Injected:
         if not self.groups.values:
             return optax.with_extra_args_support(self.factory(**shared))
         labels, members = self.groups.of(params)
-        transforms = {
+        transforms: dict[Any, Any] = {
             label: self.factory(
                 **shared, **{k: chosen(k, self.groups.values[k][key], values[k][key]) for k, key in keys.items()}
             )
@@ -143,7 +143,7 @@ class _Injected:
         return InjectState(step, values, self.inner(values, params).init(params))
 
     def update(
-        self, updates: Any, state: InjectState, params: Any = None, *, count: Any = None, **extra: Any
+        self, updates: Any, state: Any, params: Any = None, *, count: Any = None, **extra: Any
     ) -> tuple[Any, InjectState]:
         if count is not None:
             self.check_horizon(state.step.dtype)

@@ -68,7 +68,7 @@ def lars_warmup(
         step = jnp.zeros((), jnp.result_type(int))
         return InjectState(step, {"learning_rate": rate_at(step)}, ())
 
-    def update(updates: Any, state: InjectState, params: Any = None, **extra: Any) -> tuple[Any, InjectState]:
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, InjectState]:
         del extra
         if params is None:
             raise lrs.ScheduleError("lars_warmup: update needs the parameters: update(gradients, state, params)")

@@ -53,7 +53,7 @@ def reduce_on_plateau(plateau: lrs.Plateau | lrs.Greedy) -> optax.GradientTransf
         return ReduceState(rule.init("float32"))
 
     def update(
-        updates: Any, state: ReduceState, params: Any = None, *, value: Any = MISSING, **extra: Any
+        updates: Any, state: Any, params: Any = None, *, value: Any = MISSING, **extra: Any
     ) -> tuple[Any, ReduceState]:
         del params, extra
         if value is MISSING:

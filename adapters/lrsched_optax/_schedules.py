@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 import lrsched as lrs
 from lrsched._errors import fail
@@ -58,7 +59,7 @@ def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
     outside = traced if holds_arrays(schedule) else jax.jit(traced)
 
     def rate(count: Any) -> jax.Array:
-        value: jax.Array = (traced if isinstance(count, jax.core.Tracer) else outside)(count)
+        value: jax.Array = (traced if isinstance(count, Tracer) else outside)(count)
         return value
 
     return rate
