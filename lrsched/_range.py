@@ -26,7 +26,7 @@ BLOCK = 16_384
 TABLE = 1_024
 
 
-class Split(Exception):
+class Split(Exception):  # noqa: N818 - a message between two functions, not an error
     """The range has to end at step ``at`` for the schedule to be one formula on it."""
 
     def __init__(self, at: int) -> None:
@@ -298,7 +298,7 @@ class Runner:
     def __init__(self) -> None:
         self.ramp = np.arange(BLOCK, dtype=np.float64)
         self.free: list[Any] = []
-        self.waves: dict[float, Any] = {}
+        self.waves: dict[tuple[float, float], Any] = {}
 
     def fill(self, value: Value, lo: int, hi: int, out: Any) -> None:
         """Write the value on the steps lo .. hi - 1 into ``out``."""
@@ -325,7 +325,8 @@ class Runner:
 
     def wave(self, value: Value, lo: int, hi: int, out: Any) -> bool:
         """Fill a multiple of a squared sine, plus a number, by angle addition; False if the value is none."""
-        factor, base, shift = (value.factor, value.base, value.shift) if isinstance(value, Linear) else (1.0, value, 0.0)
+        linear = value if isinstance(value, Linear) else Linear(1.0, value, 0.0)
+        factor, base, shift = linear.factor, linear.base, linear.shift
         if isinstance(base, Node) and base.operation == "patch":
             inner, place, single = base.operands
             if factor != 1.0 or shift != 0.0 or not self.wave(inner, lo, hi, out):

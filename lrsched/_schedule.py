@@ -424,13 +424,19 @@ def lift(value: Any) -> Schedule | None:
 
 
 def longest(durations: Iterable[Any]) -> Any:
-    """The largest duration, of numbers and JAX values."""
+    """The largest duration, of numbers, JAX values and columns of numbers."""
+    from lrsched._term import Term
+
     found: Any = 0
     for duration in durations:
         if isinstance(found, int | float) and isinstance(duration, int | float):
             found = max(found, duration)
         elif math.inf in (found if isinstance(found, float) else 0, duration if isinstance(duration, float) else 0):
             found = math.inf
+        elif isinstance(found, Term) or isinstance(duration, Term):
+            term: Any = found if isinstance(found, Term) else duration
+            b = term.b
+            found = b.maximum(found, duration)
         else:
             import jax.numpy as jnp
 

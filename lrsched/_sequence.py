@@ -195,7 +195,7 @@ def _array(values: list[Any]) -> Any:
     return np.array(values, dtype=np.float64)
 
 
-def _stacked_pieces(stack: Stack) -> Any:
+def _stacked_pieces(stack: Any) -> Any:
     from lrsched._stacked import StackedPieces
 
     return StackedPieces(stack)

@@ -103,7 +103,9 @@ class RunningSums:
         """The index of the piece that step t lies in."""
         import jax.numpy as jnp
 
-        row, before, inside = 0, 0, self.square[0]
+        row: Any = 0
+        before: Any = 0
+        inside = self.square[0]
         if len(self.square) > 1:
             sums = self.square.sum(1)
             row = jnp.minimum(_passed(sums, t, 0), len(sums) - 1)

@@ -150,7 +150,8 @@ def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:
 
 def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
-    first, second = lift(a), lift(b)
+    first: Any = lift(a)
+    second = lift(b)
     if first is None or second is None:
         return NotImplemented
     parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
@@ -352,10 +353,17 @@ class Restarted(_Wrapper):
         return not float(self.t_mult).is_integer()
 
     @property
+    def _first(self) -> Any:
+        """The length of the first cycle: a plain number where it is the same in every column."""
+        n = self.schedule.duration
+        same = getattr(n, "op", "") == "column" and not is_jax(n.args[0]) and n.lo == n.hi
+        return n.lo if same else n
+
+    @property
     def duration(self) -> Any:
         if self.times is None:
             return math.inf
-        first = self.schedule.duration
+        first = self._first
         if self.t_mult == 1.0:
             return first * self.times
         if is_jax(first):
@@ -382,7 +390,7 @@ class Restarted(_Wrapper):
         return b.mul(value, b.ipow(gamma, index))
 
     def _growing(self, clock: Clock) -> tuple[Term, Clock]:
-        b, first = clock.b, self.schedule.duration
+        b, first = clock.b, self._first
         if b.lift(first).op == "bound":
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], index_of(clock))
@@ -511,7 +519,9 @@ def backwards(clock: Clock, length: Any) -> Clock:
     own = b.minimum(b.floor(at), last)
     part = whole - end
     offset = part.args[0] if part.op == "const" else part
-    return dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None, gone=0, past=0, root=offset)
+    return dataclasses.replace(
+        clock, own=own, at=at, offset=offset, inside=True, most=None, gone=0, past=0, root=offset
+    )
 
 
 @kind("reversed", method="reversed")
@@ -586,10 +596,11 @@ class Stretched(_Wrapper):
             import jax.numpy as jnp
 
             return jnp.round(n * self.k).astype(int)
-        return round(n * Fraction(self.k))
+        column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
+        return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
 
     def formula(self, clock: Clock) -> Term:
-        k = Fraction(self.k) if isinstance(self.k, int | float) else self.k
+        k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
         if isinstance(self.duration, int) and self.duration == 0:
             return self.schedule.formula(Clock(clock.b, clock.b.lift(0), clock.b.lift(0)))
         return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
@@ -602,6 +613,14 @@ class Stretched(_Wrapper):
         k = Fraction(self.k)
         ends = self.schedule.cycles(math.ceil(_over(stop, k)))
         return None if ends is None else [math.ceil((end + 1) * k) - 1 for end in ends]
+
+
+def _exact(k: Any) -> Any:
+    """A column of real numbers as the fractions that they are; anything else unchanged."""
+    if getattr(k, "op", "") != "column" or is_jax(k.args[0]):
+        return k
+    values, index = k.args
+    return k.b.column(np.array([Fraction(v) for v in values.tolist()], dtype=object), index)
 
 
 def _over(stop: Any, k: Fraction) -> Any:
@@ -677,7 +696,8 @@ class Advanced(_Wrapper):
 
     @property
     def duration(self) -> Any:
-        return self.schedule.duration - self.k
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n - self.k
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._later)
@@ -709,7 +729,8 @@ class Delayed(_Wrapper):
 
     @property
     def duration(self) -> Any:
-        return self.schedule.duration + self.k
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n + self.k
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b
@@ -880,7 +901,8 @@ class PerEpoch(_Wrapper):
 
     @property
     def duration(self) -> Any:
-        return self.schedule.duration * self.steps_per_epoch
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n * self.steps_per_epoch
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b

@@ -139,7 +139,8 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
     space: dict[str, Any] = {"numpy": np, "ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
     space |= objects
-    text = text.replace("raise ValueError(", "raise ScheduleError(").replace("raise TypeError(", "raise ScheduleTypeError(")
+    text = text.replace("raise ValueError(", "raise ScheduleError(")
+    text = text.replace("raise TypeError(", "raise ScheduleTypeError(")
     exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
     loaded: Callable[[Any], Any] = space[name]
     return loaded
@@ -298,10 +299,11 @@ class _Caller:
     def on_jax(self, t: Any) -> Any:
         """A JAX array goes through a jitted function; a tracer is traced through."""
         import jax
+        from jax.core import Tracer
 
         if not isinstance(t, jax.Array):
             t = self.number(t) if not isinstance(t, np.ndarray) else t
-        traced = isinstance(t, jax.core.Tracer) or holds_arrays(self.node)
+        traced = isinstance(t, Tracer) or holds_arrays(self.node)
         name = "jax" if traced else f"jitted {jax.numpy.result_type(float)}"
         if name not in self.known:
             self.known[name] = compile(self.node, "jax") if traced else jax.jit(compile(self.node, "jax"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -392,12 +393,13 @@ class _Shaped(Profile):
 
 def _place(x: Progress, share: Any) -> Any:
     """The exact (not rounded) amount done at a share."""
-    from fractions import Fraction
-
-    total = x.total.value
-    if isinstance(total, int | float | Fraction) and isinstance(share, int | float):
-        return Fraction(total) * Fraction(share)
-    return x.b.mul(x.b.floats(x.total), share)
+    b, total = x.b, x.total
+    if isinstance(share, int | float) and total.is_const and total.kind in "iq" and not _fields.is_jax(total.args[0]):
+        place = b.mul(total, Fraction(share))
+        return place.args[0] if place.op == "const" else place
+    if isinstance(total.value, float) and isinstance(share, int | float):
+        return Fraction(total.value) * Fraction(share)
+    return b.mul(b.floats(total), share)
 
 
 def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
@@ -560,8 +562,6 @@ class Phases(Profile):
 
     def shares(self, b: Builder) -> list[Any]:
         """The share of the whole at which each profile but the first begins, exactly."""
-        from fractions import Fraction
-
         weights = [self.weights[i] for i in range(len(self.profiles))]
         if all(isinstance(w, int | float) for w in weights):
             total = sum(map(Fraction, weights))

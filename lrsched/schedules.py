@@ -612,7 +612,7 @@ class ChebyshevSteps(Schedule):
         return 1.0 / (low + (high - low) * square)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        if self.fractal and steps & (steps - 1) or not steps:
+        if (self.fractal and steps & (steps - 1)) or not steps:
             return self.stretched(float(ratio))
         return ChebyshevSteps(steps, self.smallest, self.largest, self.fractal)
 

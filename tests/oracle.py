@@ -12,6 +12,7 @@ formulas see and may equal the duration; updates happen at ``zero + k * gap``.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -24,7 +25,7 @@ INF = math.inf
 Data = dict[str, Any]
 
 
-class Unsure(Exception):
+class Unsure(Exception):  # noqa: N818 - an answer, not an error
     """The value hangs on a rounding that the promise leaves open (a jump, a pole), so there is nothing to compare."""
 
 
@@ -354,7 +355,7 @@ def place_of(x: Progress, share: float) -> Any:
     return Fraction(share) * x.total if isinstance(x.total, Fraction) else mpf(share) * x.total
 
 
-@profile("knots")
+@profile("knots", plain=False)
 def _knots(o: Oracle, d: Data, x: Progress) -> Value:
     xs, ys = d["xs"], d["ys"]
     i = part_of(x, [place_of(x, share) for share in xs[1:-1]])
@@ -386,7 +387,7 @@ def _pchip(o: Oracle, d: Data, x: Progress) -> Value:
 
 def monotone_slopes(xs: list[Fraction], ys: list[Fraction]) -> list[Fraction]:
     """Fritsch and Carlson's slopes: harmonic means inside, one-sided three-point formulas at the ends."""
-    h = [b - a for a, b in zip(xs, xs[1:], strict=False)]
+    h = [b - a for a, b in itertools.pairwise(xs)]
     d = [(b - a) / w for a, b, w in zip(ys, ys[1:], h, strict=False)]
     if len(d) == 1:
         return [d[0], d[0]]

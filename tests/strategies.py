@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ oracle.CUSTOM["tests_brief"] = (lambda t, **numbers: 2 - t / 40, 40)
 class Maker:
     """Builds expressions from a source of random numbers."""
 
-    accepted: dict[str, list[tuple[Variant, ...]]] = {}
+    accepted: ClassVar[dict[str, list[tuple[Variant, ...]]]] = {}
 
     def __init__(self, random: random.Random, *, big: bool = True) -> None:
         self.random, self.big = random, big
@@ -154,10 +154,18 @@ class Maker:
         return [child]
 
     def nodes(self, spec: _fields.Field, depth: int) -> list[Any]:
-        parts = tuple(self.expression(spec.base, max(1, depth - 1)) for _ in range(self.random.choice((2, 2, 3))))
-        if isinstance(parts[0], lrs.Schedule):
-            return [parts, (*(p.lasting(self.random.choice((0, 1, 5, 12))) for p in parts[:-1]), parts[-1])]
-        return [parts[:size] for size in (len(parts), 2, 1, 3) if size <= len(parts)]
+        size = self.random.choice((2, 2, 3))
+        parts = tuple(self.expression(spec.base, max(1, depth - 1)) for _ in range(size))
+        if not isinstance(parts[0], lrs.Schedule):
+            return [parts[:size] for size in (len(parts), 2, 1, 3) if size <= len(parts)]
+        if self.random.random() < 0.2:
+            parts = self.many_alike(parts)
+        return [parts, (*(p.lasting(self.random.choice((0, 1, 5, 12))) for p in parts[:-1]), parts[-1])]
+
+    def many_alike(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Pieces that differ in their numbers alone, enough of them to be compiled together."""
+        count = self.random.choice((6, 9))
+        return tuple((self.random.choice((0.5, 2.0, 3.0)) * parts[i % 2]).stretched(1.0 + i % 3) for i in range(count))
 
     def numbers(self, spec: _fields.Field, depth: int) -> list[Any]:
         names = self.random.sample(("a", "b", "gain"), self.random.choice((0, 1, 2)))

@@ -155,7 +155,7 @@ def instructions(program: Any) -> int:
 
 def test_instructions_in_jax_are_few_and_do_not_grow() -> None:
     jax = pytest.importorskip("jax")
-    import jax.extend
+    import jax.extend  # noqa: F811
 
     def count(schedule: Any) -> int:
         return instructions(jax.make_jaxpr(schedule)(3).jaxpr)

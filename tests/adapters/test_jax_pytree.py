@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 
-import lrsched as lrs
 import numpy as np
 import pytest
+
+import lrsched as lrs
 import strategies
 from lrsched import _fields, _node
 
