@@ -114,7 +114,7 @@ class Greedy(Reducer[GreedyState]):
             recent = (*state.recent[1:], metric)
             filled = on.minimum(state.filled + 1, self.window)
             seen = state._replace(recent=recent, filled=filled)
-            judged = self._decided(on, seen, add_up(recent) / filled)
+            judged = self._decided(on, seen, add_up(recent) / filled)  # pyright: ignore[reportCallIssue] - a field, not a method
         else:
             judged = self._decided(on, seen, metric)
         cooling, warming = state.cooldown > 0, (state.cooldown <= 0) & (state.warmup > 0)
