@@ -123,6 +123,7 @@ class Clock:
         if condition.op == "const":
             return before(self.within(True)) if condition.args[0] else after(self)
         same = self.own is self.at
+        edge = self._within_integers(edge)
         below = b.narrow(self.own, hi=edge - 1)
         above = b.narrow(self.own, lo=edge)
         early = below if same else b.narrow(self.at, hi=edge)
@@ -150,10 +151,15 @@ class Clock:
 
     def clamped(self, steps: Any) -> Clock:
         """The clock that stops at the end of ``steps`` steps."""
-        b, last = self.b, self.b.lift(self.edge(steps))
+        b, last = self.b, self._within_integers(self.edge(steps))
         own = b.minimum(self.own, last - 1)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
         return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
+
+    def _within_integers(self, edge: Any) -> Term:
+        """An edge, or the last step there is where it lies beyond."""
+        edge = self.b.lift(edge)
+        return self.b.minimum(edge, self.b.limit) if edge.is_const and edge.kind == "i" and edge.hi > self.b.limit else edge
 
     def _least(self, steps: Any) -> Any:
         """Where the clock stops, if it also stops after ``steps`` local steps."""
@@ -174,7 +180,7 @@ class Clock:
         place = b.lift(self.most) * self.scale
         raw = x.raw
         if raw is not None:
-            raw = dataclasses.replace(raw, at=b.minimum(raw.at, self.edge(self.most)))
+            raw = dataclasses.replace(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
         return dataclasses.replace(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
     def _through(self, length: Term) -> Progress:
