@@ -162,6 +162,47 @@ def _log1p(a: Any) -> Any:
     return jnp.where(near, a, jnp.where(one_plus <= 0, jnp.log(one_plus), value))
 
 
+def _mul(a: Any, b: Any) -> Any:
+    """a * b; the barriers keep XLA from regrouping products, which it does for scalars and not for batches."""
+    return _kept(a) * _kept(b)
+
+
+def _kept(x: Any) -> Any:
+    return lax.optimization_barrier(x) if hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating) else x
+
+
+def _pow(a: Any, c: Any) -> Any:
+    """a**c; in float32 by its mantissa and its power of two, since XLA's own loses a bit for each halving."""
+    if real_type() == jnp.float64:
+        return jnp.power(a, c)
+    rest = jnp.float32(c - float(np.float32(c)) if isinstance(c, float) else 0.0)
+    a, c = jnp.broadcast_arrays(jnp.asarray(a, jnp.float32), jnp.asarray(c, jnp.float32))
+    usual = (a > 1e-37) & (a < 3e38) & (jnp.abs(c) < 4096)
+    return jnp.where(usual, _split_power(jnp.where(usual, a, 1.0), c, rest), jnp.power(jnp.where(usual, 1.0, a), c))
+
+
+@jax.custom_jvp
+def _split_power(a: Any, c: Any, rest: Any) -> Any:
+    """a**(c + rest): the mantissa's power, and 2 to a product that is exact before it is rounded."""
+    bits = lax.bitcast_convert_type(a, jnp.int32)
+    power = (bits - 0x3F3504F3) >> 23
+    mantissa = lax.bitcast_convert_type(bits - (power << 23), jnp.float32)
+    first = lax.reduce_precision(c, 8, 11)
+    e = _real(power)
+    whole = jnp.round(first * e)
+    fraction = (first * e - whole) + (c - first) * e + rest * jnp.log2(a)
+    shift = jnp.clip(whole, -300.0, 300.0).astype(jnp.int32)
+    half = shift >> 1
+    return jnp.power(mantissa, c) * jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
+
+
+@_split_power.defjvp
+def _split_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    a, c, rest = primals
+    value = _split_power(a, c, rest)
+    return value, tangents[0] * (c * (value / a)) + tangents[1] * (value * jnp.log(a))
+
+
 def _ipow(base: Any, exponent: Any) -> Any:
     """base**n for integers n, as exact as float32 can say it at any n."""
     if real_type() == jnp.float64:
@@ -277,7 +318,7 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
+    "mul": _mul,
     "neg": lambda a: -a,
     "minimum": jnp.minimum,
     "maximum": jnp.maximum,
@@ -293,7 +334,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "log": jnp.log,
     "log1p": _log1p,
     "sin": _sin,
-    "pow": jnp.power,
+    "pow": lambda a, c: _pow(a, c),
     "ipow": _ipow,
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
