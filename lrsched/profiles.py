@@ -52,7 +52,7 @@ class Profile(Node):
 
     Example:
         >>> from lrsched import cosine, linear
-        >>> (cosine() * linear())(0.5)
+        >>> round((cosine() * linear())(0.5), 6)
         0.25
     """
 
@@ -428,7 +428,7 @@ class Knots(_Shaped):
 
     Example:
         >>> from lrsched import knots
-        >>> knots((0, 0.5, 1), (1, 0.2, 0))(0.25)
+        >>> round(knots((0, 0.5, 1), (1, 0.2, 0))(0.25), 6)
         0.6
     """
 

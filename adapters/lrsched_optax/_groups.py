@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from lrsched._errors import fail
+from lrsched.adapting import fail
 
 __all__ = ["Groups", "paths"]
 

@@ -14,9 +14,7 @@ import numpy as np
 import optax
 
 import lrsched as lrs
-from lrsched._errors import fail
-from lrsched._fields import is_jax
-from lrsched._node import holds_arrays
+from lrsched.adapting import fail, holds_arrays, is_jax
 from lrsched_optax._groups import Groups
 from lrsched_optax._state import InjectState, add_steps
 

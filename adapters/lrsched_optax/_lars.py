@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 import lrsched as lrs
-from lrsched._errors import check_count
+from lrsched.adapting import check_count
 from lrsched_optax._schedules import lifted
 from lrsched_optax._state import InjectState, add_steps
 

@@ -8,7 +8,7 @@ import jax
 import optax
 
 import lrsched as lrs
-from lrsched._errors import fail
+from lrsched.adapting import fail
 from lrsched_optax._state import ReduceState
 
 __all__ = ["reduce_on_plateau"]

@@ -14,7 +14,7 @@ import optax
 from numpy.typing import NDArray
 
 import lrsched as lrs
-from lrsched._errors import fail
+from lrsched.adapting import fail
 from lrsched.discovery import Suggestions
 from lrsched_optax._inject import inject
 

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 import lrsched as lrs
-from lrsched._errors import fail
-from lrsched._node import holds_arrays
+from lrsched.adapting import fail, holds_arrays
 
 __all__ = ["as_schedule", "lifted"]
 

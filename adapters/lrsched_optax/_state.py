@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrsched._errors import fail
+from lrsched.adapting import fail
 from lrsched.feedback import PlateauState
 from lrsched.greedy import GreedyState
 

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrsched as lrs
-from lrsched._errors import check_count, fail
-from lrsched._fields import field_of
-from lrsched._node import Node, holds_arrays, names_of
+from lrsched.adapting import Node, check_count, fail, field_of, holds_arrays, names_of
 
 __all__ = ["stack", "tabulate"]
 
