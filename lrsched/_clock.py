@@ -159,7 +159,8 @@ class Clock:
     def _within_integers(self, edge: Any) -> Term:
         """An edge, or the last step there is where it lies beyond."""
         edge = self.b.lift(edge)
-        return self.b.minimum(edge, self.b.limit) if edge.is_const and edge.kind == "i" and edge.hi > self.b.limit else edge
+        beyond = edge.is_const and edge.kind == "i" and edge.hi > self.b.limit
+        return self.b.minimum(edge, self.b.limit) if beyond else edge
 
     def _least(self, steps: Any) -> Any:
         """Where the clock stops, if it also stops after ``steps`` local steps."""
@@ -194,6 +195,8 @@ class Clock:
             return self._progress(elapsed, length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
+        left = b.minimum(left, b.floats(length))
+        left = b.minimum(left, b.floats(length))
         total = length if self.exact else b.floats(length)
         raw = self if self.exact and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.exact, raw=raw)

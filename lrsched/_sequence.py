@@ -59,7 +59,7 @@ class Sequence(Schedule):
         memo = self._memo
         if "duration" not in memo:
             stacked = isinstance(self.parts, Stack)
-            memo["duration"] = _stacked_pieces(self.parts).total if stacked else sum(p.duration for p in self.parts)
+            memo["duration"] = _stacked_pieces(self.parts).total if stacked else _total(self.parts)
         return memo["duration"]
 
     def formula(self, clock: Clock) -> Term:
@@ -105,6 +105,11 @@ class Sequence(Schedule):
         return Sequence(tuple(parts))
 
 
+def _total(parts: tuple[Schedule, ...]) -> Any:
+    lengths = [part.duration for part in parts]
+    return math.inf if any(isinstance(n, float) for n in lengths) else sum(lengths)
+
+
 class Pieces:
     """Parts laid end to end, lowered as a chain, a tree of halves, or one formula over columns."""
 
@@ -117,7 +122,7 @@ class Pieces:
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
         count = len(self.parts)
-        if count <= CHAIN or any(map(is_jax, self.starts)):
+        if count <= CHAIN or not all(isinstance(start, int) for start in self.starts):
             return self._chain(clock, 0, count)
         last = self.parts[-1]
         if self._joins(last):

@@ -151,7 +151,10 @@ class Progress:
         if not isinstance(self.done, Fraction):
             start, stop = real(start), real(stop)
         done = min(max(self.done - start, 0 * start), stop - start)
-        return dataclasses.replace(self, done=done, total=stop - start)
+        slack = 0.0 if self.stepped else 2.0**-52 * float(self.total)
+        return dataclasses.replace(
+            self, done=done, total=stop - start, err=self.err + slack, rest_err=self.rest_err + slack
+        )
 
 
 def real(x: Any) -> Any:
