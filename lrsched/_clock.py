@@ -89,9 +89,7 @@ class Clock:
         """The clock that runs ``scale`` times slower."""
         most = None if self.most is None else _number(self.b.div(self.most, scale))
         scale = _number(self.b.lift(self.scale) * scale)
-        return dataclasses.replace(
-            self, scale=scale, inside=False, most=most, gone=0, past=0, root=self.offset
-        )
+        return dataclasses.replace(self, scale=scale, inside=False, most=most, gone=0, past=0, root=self.offset)
 
     @property
     def exact(self) -> bool:

@@ -36,8 +36,9 @@ def narrowed(values: Any) -> np.ndarray:
     if values.dtype.kind == "O":
         if all(isinstance(v, float) for v in values):
             return values.astype(np.float64)
-        values = np.array([v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values],
-                          dtype=object)
+        values = np.array(
+            [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values], dtype=object
+        )
         if all(isinstance(v, int) and abs(v) < 2**62 for v in values):
             return values.astype(np.int64)
         return to_floats(values) if any(isinstance(v, float) for v in values) else values

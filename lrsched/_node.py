@@ -177,7 +177,7 @@ def names_of(kind: type[Node]) -> tuple[str, ...]:
 
 
 def base_name(node: Node) -> str:
-    """"schedule" or "profile"."""
+    """The word "schedule" or "profile"."""
     return next(name for name, base in BASES.items() if isinstance(node, base)).lower()
 
 

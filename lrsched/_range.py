@@ -240,8 +240,10 @@ class _Resolver:
         """a - c."""
         if isinstance(c, int | float):
             return self.add(a, -c)
-        return self.add(a, self.negated(c)) if isinstance(a, int | float | Affine) and not isinstance(c, Node) else (
-            self.add(a, self.negated(c)) if isinstance(a, int | float) else None
+        return (
+            self.add(a, self.negated(c))
+            if isinstance(a, int | float | Affine) and not isinstance(c, Node)
+            else (self.add(a, self.negated(c)) if isinstance(a, int | float) else None)
         )
 
     def mul(self, a: Value, c: Value) -> Value:

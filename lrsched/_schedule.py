@@ -78,9 +78,7 @@ class Schedule(Node):
 
         return sequence(self, *schedules)
 
-    def warmup(
-        self, steps: Any, start: Any = 0.0, profile: Profile | None = None, skip_zero: bool = False
-    ) -> Schedule:
+    def warmup(self, steps: Any, start: Any = 0.0, profile: Profile | None = None, skip_zero: bool = False) -> Schedule:
         """A rise from ``start`` to this schedule's own first value, then this schedule.
 
         ``warmup(steps, start, s(0), profile, skip_zero) >> s``
@@ -289,9 +287,7 @@ class Schedule(Node):
 
     # -- reading
 
-    def sample(
-        self, start: Any, stop: Any = None, *, out: Any = None, dtype: Any = None
-    ) -> Any:
+    def sample(self, start: Any, stop: Any = None, *, out: Any = None, dtype: Any = None) -> Any:
         """The values of a range of steps as a float64 vector: ``sample(n)`` or ``sample(start, stop)``.
 
         Args:

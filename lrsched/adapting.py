@@ -1,7 +1,7 @@
 """What adapters to frameworks build on, besides the algebra itself: checks of arguments and walks over fields."""
 
 from lrsched._errors import ScheduleTypeError, check_choice, check_count, check_real, fail
-from lrsched._fields import field_of
+from lrsched._fields import field_of, is_jax
 from lrsched._node import Node, children, holds_arrays, names_of, walk
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "fail",
     "field_of",
     "holds_arrays",
+    "is_jax",
     "names_of",
     "walk",
 ]

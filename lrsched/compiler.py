@@ -308,4 +308,3 @@ class _Caller:
         if name not in self.known:
             self.known[name] = compile(self.node, "jax") if traced else jax.jit(compile(self.node, "jax"))
         return self.known[name](t)
-

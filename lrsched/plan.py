@@ -67,4 +67,3 @@ def _part(total: int, i: int, part: Any) -> tuple[int | None, Any]:
             fail("plan", f"the share of part {i}", allowed, share)
         steps = share_of(share, total)
     return steps, lambda n: profile.over(n, end=end[0]) if end else profile.over(n)
-

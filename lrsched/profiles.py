@@ -487,8 +487,11 @@ def _slopes(b: Builder, xs: Any, ys: Any) -> list[Any]:
     if n == 2:
         return [rises[0], rises[0]]
     inner = [_harmonic(b, widths[i - 1], widths[i], rises[i - 1], rises[i]) for i in range(1, n - 1)]
-    return [_edge(b, widths[0], widths[1], rises[0], rises[1]), *inner,
-            _edge(b, widths[-1], widths[-2], rises[-1], rises[-2])]
+    return [
+        _edge(b, widths[0], widths[1], rises[0], rises[1]),
+        *inner,
+        _edge(b, widths[-1], widths[-2], rises[-1], rises[-2]),
+    ]
 
 
 def _harmonic(b: Builder, h0: Any, h1: Any, d0: Any, d1: Any) -> Any:

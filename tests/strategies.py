@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -42,10 +42,9 @@ oracle.CUSTOM["tests_brief"] = (lambda t, **numbers: 2 - t / 40, 40)
 class Maker:
     """Builds expressions from a source of random numbers."""
 
-    accepted: ClassVar[dict[str, list[tuple[Variant, ...]]]] = {}
-
     def __init__(self, random: random.Random, *, big: bool = True) -> None:
         self.random, self.big = random, big
+        self.accepted: dict[str, list[tuple[Variant, ...]]] = {}
 
     def expression(self, base: str, depth: int) -> Any:
         """An expression of a base ("Schedule" or "Profile") that nests at most ``depth`` deep."""

@@ -144,5 +144,7 @@ if not X64:
         here = Path(__file__)
         command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", str(here)]
         environment = os.environ | {"JAX_ENABLE_X64": "1"}
-        result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=here.parent.parent, check=False)
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, cwd=here.parent.parent, check=False
+        )
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]

@@ -168,7 +168,7 @@ def _mul(a: Any, b: Any) -> Any:
 
 
 def _kept(x: Any) -> Any:
-    return lax.optimization_barrier(x) if hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating) else x
+    return lax.optimization_barrier(x) if hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating) else x  # type: ignore[no-untyped-call]
 
 
 def _pow(a: Any, c: Any) -> Any:

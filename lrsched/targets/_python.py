@@ -24,13 +24,13 @@ def step(t):
         raise ValueError(f"step must be a finite number >= 0, got {t!r}")
     return int(t) if number == int(number) else number
 ''',
-    "divide": '''
+    "divide": """
 def divide(a, b):
     if b != 0:
         return a / b
     return nan if a == 0 or a != a else copysign(inf, a) * copysign(1.0, b)
-''',
-    "power": '''
+""",
+    "power": """
 def power(a, b):
     try:
         return pow(a, b)
@@ -38,56 +38,56 @@ def power(a, b):
         return -inf if a < 0 and b % 2 == 1 else inf
     except ValueError:
         return inf if a == 0 else nan
-''',
-    "exponential": '''
+""",
+    "exponential": """
 def exponential(a):
     return exp(a) if a < 709.0 else (inf if a > 709.782712893384 else exp(a)) if a == a else a
-''',
-    "exponential_rest": '''
+""",
+    "exponential_rest": """
 def exponential_rest(a):
     return expm1(a) if a < 709.0 else (inf if a > 709.782712893384 else expm1(a)) if a == a else a
-''',
-    "logarithm": '''
+""",
+    "logarithm": """
 def logarithm(a):
     return log(a) if a > 0 else -inf if a == 0 else nan
-''',
-    "logarithm_rest": '''
+""",
+    "logarithm_rest": """
 def logarithm_rest(a):
     return log1p(a) if a > -1 else -inf if a == -1 else nan
-''',
-    "root": '''
+""",
+    "root": """
 def root(a):
     return sqrt(a) if a >= 0 else nan
-''',
-    "sine": '''
+""",
+    "sine": """
 def sine(a):
     return sin(a) if -inf < a < inf else nan
-''',
-    "smaller": '''
+""",
+    "smaller": """
 def smaller(a, b):
     return a if a < b or a != a else b
-''',
-    "larger": '''
+""",
+    "larger": """
 def larger(a, b):
     return a if a > b or a != a else b
-''',
-    "mix": '''
+""",
+    "mix": """
 def mix(x):
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
     return x ^ (x >> 16)
-''',
-    "noise": '''
+""",
+    "noise": """
 def noise(seed, t):
     x = mix(mix(mix(mix(t & 0xFFFFFFFF) ^ (t >> 32)) ^ (seed & 0xFFFFFFFF)) ^ (seed >> 32) ^ 0x9E3779B9)
     return (x >> 8) * 1.1920928955078125e-07 - 1.0
-''',
-    "checked": '''
+""",
+    "checked": """
 def checked(wrong, value):
     if wrong:
         raise ValueError("the step is past the end of the schedule, which is an error by its policy")
     return value
-''',
+""",
 }
 NEEDS = {"noise": ("mix",)}
 MATH = ("copysign", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
@@ -191,7 +191,7 @@ def _tuple(values: Any) -> str:
 
 def _guarded(lines: list[str]) -> list[str]:
     """The check for negative steps, inside the first branch where every negative step goes there."""
-    check = "if t < 0: raise ValueError(f\"step must be >= 0, got {t}\")"
+    check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
     if re.fullmatch(r"    if t < \d+:", lines[0]):
         return [lines[0], "        " + check, *lines[1:]]
     return ["    " + check, *lines]

@@ -66,4 +66,3 @@ def test_a_training_step_computes_the_rate_once(schedule):
     scheduled = instructions(lambda p, t: train(p, t, schedule), params, jnp.int32(STEP))
     alone = instructions(schedule, jnp.int32(STEP))
     assert scheduled - constant <= alone + 70
-
