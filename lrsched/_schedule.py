@@ -280,6 +280,12 @@ class Schedule(Node):
 
         return NotImplemented if isinstance(power, Node) else Power(self, power)
 
+    def __rpow__(self, base: Any) -> Schedule:
+        from lrsched.combinators import Raised
+
+        lifted = lift(base)
+        return NotImplemented if lifted is None else Raised(base, self)
+
     def __neg__(self) -> Schedule:
         from lrsched.combinators import negated
 

@@ -267,6 +267,18 @@ class Power(_Wrapper):
         return raised(clock.b, clock.b.floats(clock.b.settled(self.schedule.formula(clock))), self.power)
 
 
+@kind("raised")
+class Raised(_Wrapper):
+    """A positive number raised to a schedule, ``base ** s``: what is linear in s becomes geometric."""
+
+    base: float = _fields.positive()
+    schedule: Schedule = _fields.node("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        return b.pow(b.floats(self.base), b.floats(b.settled(self.schedule.formula(clock))))
+
+
 @kind("negative")
 class Negative(_Wrapper):
     """Minus a schedule."""

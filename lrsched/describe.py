@@ -15,7 +15,7 @@ from lrsched._errors import check_count
 from lrsched._node import walk
 from lrsched._schedule import Schedule
 from lrsched._sequence import Sequence
-from lrsched.combinators import After, Clipped, Lasting, Negative, Power, Quotient, Restarted, _Operator
+from lrsched.combinators import After, Clipped, Lasting, Negative, Power, Quotient, Raised, Restarted, _Operator
 from lrsched.schedules import Constant
 
 __all__ = ["Description", "Segment", "cells", "defined", "describe", "horizon", "number", "shortened", "statistics"]
@@ -248,7 +248,7 @@ def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
         if len(varying) == 1:
             at = varying[0]
             return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))  # type: ignore[call-arg]
-    if isinstance(s, Clipped | Power | Negative):
+    if isinstance(s, Clipped | Power | Raised | Negative):
         return s.schedule, lambda x: dataclasses.replace(s, schedule=x)
     return None, lambda x: x
 

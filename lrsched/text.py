@@ -85,6 +85,10 @@ def _power(node: Any) -> tuple[str, int]:
     return f"{spell(_only(node)[0], ATOM)} ** {node.power!r}", POWER
 
 
+def _raised(node: Any) -> tuple[str, int]:
+    return f"{node.base!r} ** {spell(node.schedule, UNARY)}", POWER
+
+
 def _negative(node: Any) -> tuple[str, int]:
     return "-" + spell(_only(node)[0], UNARY), UNARY
 
@@ -108,6 +112,7 @@ _OPERATORS: dict[str, Callable[[Any], tuple[str, int]]] = {
     "product": _product,
     "quotient": _quotient,
     "power": _power,
+    "raised": _raised,
     "negative": _negative,
     "phases": _phases,
     "minimum": _extreme,

@@ -764,6 +764,18 @@ def _power(o: Oracle, d: Data, t: Time) -> Value:
     return o.pow(o.schedule(d["schedule"], t), d["power"])
 
 
+@schedule("raised")
+def _raised(o: Oracle, d: Data, t: Time) -> Value:
+    base, v = real(d["base"]), o.schedule(d["schedule"], t).known()
+    if v.is_zero or base == 1:
+        return Value(mpf(1), 0.0)
+    slope = abs(mp.log(base))
+    if float(slope) * v.err > 1e-3 or abs(v.x) * slope > 80:
+        raise Unsure("a power that is not known well, or beyond the range")
+    x = base**v.x
+    return Value(x, float(abs(x) * slope) * v.err + o.kind.power * o.kind.ulp(x))
+
+
 @schedule("negative")
 def _negative(o: Oracle, d: Data, t: Time) -> Value:
     v = o.schedule(d["schedule"], t)
