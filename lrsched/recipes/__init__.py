@@ -1,8 +1,17 @@
-"""Schedules known by name, each a plain function whose body is one expression of the algebra."""
+"""Schedules known by name, each a plain function whose body is one expression of the algebra.
+
+Peak and number of steps come first; lengths are updates; ``start`` and ``end`` are shares of the peak.
+"""
 
 from __future__ import annotations
 
-from lrsched.recipes import _old
-from lrsched.recipes._old import *  # noqa: F403
+from lrsched.recipes import companions, cycles, decays, llm, warmups
+from lrsched.recipes.companions import *  # noqa: F403
+from lrsched.recipes.cycles import *  # noqa: F403
+from lrsched.recipes.decays import *  # noqa: F403
+from lrsched.recipes.llm import *  # noqa: F403
+from lrsched.recipes.warmups import *  # noqa: F403
 
-__all__ = [*_old.__all__]
+FILES = (warmups, decays, cycles, llm, companions)
+
+__all__ = [name for file in FILES for name in file.__all__ if name[0].islower()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,7 @@ from lrsched.profiles import (
     Rex,
     Tanh,
 )
-from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, rest
+from lrsched.recipes._parts import COSINE, LINEAR, cut, positive
 from lrsched.schedules import (
     Constant,
     ExponentialDecay,
@@ -257,7 +258,7 @@ def geometric_decay(peak: Any, steps: int, end: Any) -> Schedule:
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.geometric_decay(1.0, steps=2, end=0.01)(1)
+        >>> round(recipes.geometric_decay(1.0, steps=2, end=0.01)(1), 12)
         0.1
     """
     return peak * Geometric(steps, 1.0, end)
@@ -389,7 +390,7 @@ def power_ramp(start: Any, end: Any, steps: int, power: Any = 2.0) -> Schedule:
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.power_ramp(1.0, 0.0, steps=4).sample(5).tolist()
+        >>> recipes.power_ramp(1.0, 0.0, steps=4).sample(5).round(12).tolist()
         [1.0, 0.9375, 0.75, 0.4375, 0.0]
     """
     return OneMinusPower(power).over(steps, start, end)
@@ -478,7 +479,7 @@ def cosine_power(peak: Any, steps: int, power: Any, end: Any = 0.0) -> Schedule:
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.cosine_power(1.0, steps=4, power=2.0)(2)
+        >>> round(recipes.cosine_power(1.0, steps=4, power=2.0)(2), 12)
         0.25
     """
     return peak * (COSINE**power).over(steps, end=end)
@@ -520,7 +521,7 @@ def cosine_linear(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.cosine_linear(1.0, steps=4)(2)
+        >>> round(recipes.cosine_linear(1.0, steps=4)(2), 12)
         0.25
     """
     return peak * (COSINE * LINEAR).over(steps, end=end)
@@ -857,7 +858,7 @@ def piecewise_cosine(points: Any) -> Schedule:
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.piecewise_cosine([(0, 0.0), (2, 1.0), (6, 0.0)])(4)
+        >>> round(recipes.piecewise_cosine([(0, 0.0), (2, 1.0), (6, 0.0)])(4), 12)
         0.5
     """
     return _through("piecewise_cosine", points, COSINE)
@@ -867,13 +868,12 @@ def _through(where: str, points: Iterable[Any], profile: Profile) -> Schedule:
     pairs = [tuple(point) for point in points]
     if len(pairs) < 2 or any(len(pair) != 2 for pair in pairs):
         raise ScheduleError(f"{where}: points must be at least two (update, rate) pairs, got {pairs!r}")
-    steps = [check_count(where, "points", step) for step, _ in pairs]
-    if any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+    pairs = [(check_count(where, "points", step), rate) for step, rate in pairs]
+    if any(a[0] >= b[0] for a, b in itertools.pairwise(pairs)):
         fail(where, "points", "at increasing updates", pairs)
-    head = [Hold(steps[0], pairs[0][1])] if steps[0] else []
-    lines = [profile.over(b - a, v, w) for a, b, (_, v), (_, w) in zip(steps, steps[1:], pairs, pairs[1:], strict=False)]
-    first, *others = [*head, *lines]
-    return first.then(*others)
+    parts: list[Schedule] = [Hold(*pairs[0])] if pairs[0][0] else []
+    parts += [profile.over(b - a, v, w) for (a, v), (b, w) in itertools.pairwise(pairs)]
+    return parts[0].then(*parts[1:])
 
 
 def exp_hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any) -> Schedule:
@@ -896,7 +896,6 @@ def exp_hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any) -> Schedul
         0.01
     """
     positive("exp_hyperbolic_decay", end=end)
-    return peak * (1 / end) ** (_hyperbola("exp_hyperbolic_decay", steps, bound) + _hyperbolic_floor(steps, bound, 0.0) - 1)
-
-
-_ = rest
+    return peak * (1 / end) ** (
+        _hyperbola("exp_hyperbolic_decay", steps, bound) + _hyperbolic_floor(steps, bound, 0.0) - 1
+    )

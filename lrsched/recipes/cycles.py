@@ -1,0 +1,486 @@
+"""Schedules that come back: cycles, restarts, and the one cycle."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lrsched._errors import check_count, check_real, fail
+from lrsched._schedule import Schedule
+from lrsched.profiles import Profile
+from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, rest
+from lrsched.schedules import ExponentialDecay, Geometric, Hold, InverseTimeDecay, Warmup
+
+__all__ = [
+    "abs_sine",
+    "cyclic",
+    "exp_range",
+    "growth_decay",
+    "multi_period_cosine",
+    "one_cycle",
+    "one_cycle_decay",
+    "one_cycle_momentum",
+    "one_cycle_three_phase",
+    "polynomial_cycles",
+    "sawtooth",
+    "sgdr",
+    "sgdr_warmup",
+    "slanted_triangular",
+    "snapshot",
+    "tri_stage",
+    "triangular",
+    "triangular2",
+]
+
+
+# ---- triangles
+
+
+def triangular(low: Any, high: Any, half_period: int) -> Schedule:
+    """The cyclical rate of constant height.
+
+    ``linear().over(half_period, low, high).mirrored().restarted()``
+
+    Formula: low + (high - low) * max(0, 1 - |t / s - 2 * floor(1 + t / (2 * s)) + 1|), s = half_period
+
+    Args:
+        low: the rate at t = 0, 2 s, 4 s...
+        high: the rate at s, 3 s...
+        half_period: s, in updates.
+
+    Elsewhere: torch CyclicLR(mode="triangular"); ignite LinearCyclicalScheduler; PJ Triangle.
+    Source: Smith (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.triangular(0.1, 0.3, half_period=2).sample(5).tolist()
+        [0.1, 0.2, 0.3, 0.2, 0.1]
+    """
+    return LINEAR.over(half_period, low, high).mirrored().restarted()
+
+
+def triangular2(low: Any, high: Any, half_period: int, gamma: Any = 0.5) -> Schedule:
+    """The cyclical rate whose height halves with every cycle.
+
+    Formula: low + (high - low) * x * gamma**cycle, x the triangle between 0 and 1
+
+    Args:
+        low: the rate at t = 0, 2 s, 4 s...
+        high: the highest rate, at t = s.
+        half_period: s, in updates.
+        gamma: factor on the height per cycle.
+
+    Elsewhere: torch CyclicLR(mode="triangular2"); PJ TriangleDecay2.
+    Source: Smith (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.triangular2(0.0, 1.0, half_period=1).sample(6).tolist()
+        [0.0, 1.0, 0.0, 0.5, 0.0, 0.25]
+    """
+    return low + (high - low) * LINEAR.over(half_period, 0.0, 1.0).mirrored().restarted(gamma=gamma)
+
+
+def exp_range(low: Any, high: Any, half_period: int, gamma: Any) -> Schedule:
+    """The cyclical rate whose height falls in every update.
+
+    Formula: low + (high - low) * x * gamma**t, t counted from the start of training
+
+    Args:
+        low: the rate at t = 0, 2 s, 4 s...
+        high: the rate that the first cycle would reach without gamma.
+        half_period: s, in updates.
+        gamma: factor on the height per update, 0.9999 or so.
+
+    Elsewhere: torch CyclicLR(mode="exp_range"), whose documentation counts from the start of the cycle; PJ TriangleExp.
+    Source: Smith (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.exp_range(0.0, 1.0, half_period=2, gamma=0.5).sample(4).tolist()
+        [0.0, 0.25, 0.25, 0.0625]
+    """
+    return low + (high - low) * LINEAR.over(half_period, 0.0, 1.0).mirrored().restarted() * ExponentialDecay(gamma)
+
+
+def cyclic(low: Any, high: Any, up: int, down: int, gamma: Any = 1.0) -> Schedule:
+    """The cyclical rate with sides of different length.
+
+    Formula: low + (high - low) * gamma**cycle * (t / up while rising, 1 - (t - up) / down while falling)
+
+    Args:
+        low: the rate at the ends of a cycle.
+        high: the rate at its top.
+        up, down: updates of the two sides.
+        gamma: factor on the height per cycle.
+
+    Elsewhere: torch CyclicLR(step_size_up, step_size_down); thinc cyclic_triangular.
+    Source: Smith (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.cyclic(0.0, 1.0, up=1, down=2).sample(5).tolist()
+        [0.0, 1.0, 0.5, 0.0, 1.0]
+    """
+    return low + (high - low) * (Warmup(up) >> LINEAR.over(down)).restarted(gamma=gamma)
+
+
+def abs_sine(low: Any, high: Any, period: int, gamma: Any = 1.0) -> Schedule:
+    """The size of a sine wave.
+
+    Formula: low + (high - low) * |sin(pi * t / period)| * gamma**floor(t / period)
+
+    Args:
+        low: the rate at multiples of the period.
+        high: the rate in between.
+        period: updates of one bow.
+        gamma: factor on the height per bow; 0.5 is SinDecay2.
+
+    Elsewhere: ParameterSchedulers.jl Sin, SinDecay2; its SinExp is this times ``exponential_decay``.
+    Source: Smith (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> round(recipes.abs_sine(0.0, 1.0, period=6)(1), 12)
+        0.5
+    """
+    return low + (high - low) * (COSINE.reversed().mirrored() ** 0.5).over(period).restarted(gamma=gamma)
+
+
+def growth_decay(
+    low: Any, high: Any, half_period: int, growth: Profile = LINEAR, decay: Profile = LINEAR, gamma: Any = 1.0
+) -> Schedule:
+    """Any profile up, any profile down, in turn.
+
+    Formula: high - (high - low) * growth(u) in even half-periods, low + (high - low) * decay(u) in odd ones
+
+    Args:
+        low: the rate at the ends of a cycle, but for profiles that stop short.
+        high: the rate at its top.
+        half_period: updates of a half.
+        growth: profile of the rise, turned upside down.
+        decay: profile of the fall: linear, cosine, exponential, REX...
+        gamma: factor on the rates per cycle.
+
+    Elsewhere: LRSchedules cyclical_examples.
+    Source: Chen, Wolfe and Kyrillidis (2022), its companion code.
+
+    Example:
+        >>> from lrsched import cosine, recipes, rex
+        >>> recipes.growth_decay(0.0, 1.0, 2, cosine(), rex()).sample(5).round(6).tolist()
+        [0.0, 0.5, 1.0, 0.666667, 0.0]
+    """
+    return (growth.over(half_period, low, high) >> decay.over(half_period, high, low)).restarted(gamma=gamma)
+
+
+# ---- restarts
+
+
+def sgdr(
+    peak: Any, first: int, t_mult: Any = 2, gamma: Any = 1.0, end: Any = 0.0, times: int | None = None
+) -> Schedule:
+    """Cosine with warm restarts.
+
+    ``peak * cosine().over(first, end=end).restarted(t_mult=t_mult, gamma=gamma)``
+
+    Formula: peak * gamma**i * (end + (1 - end) * (1 + cos(pi * c / T)) / 2), T = first * t_mult**i, c steps into cycle
+
+    Args:
+        peak: the rate at the first restart.
+        first: updates of the first cycle.
+        t_mult: growth of the cycles.
+        gamma: factor on the rates per cycle.
+        end: share of the cycle's peak at its end; at a restart the new peak is given.
+        times: number of cycles (the cycle limit), after which the end is held; None for ever.
+
+    Elsewhere: torch CosineAnnealingWarmRestarts; Keras CosineDecayRestarts; timm cycle_mul, cycle_decay, cycle_limit;
+        optax sgdr_schedule; composer CosineAnnealingWithWarmRestarts.
+    Source: Loshchilov and Hutter (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.sgdr(0.1, first=10)(30)
+        0.1
+    """
+    return peak * COSINE.over(first, end=end).restarted(times, t_mult=t_mult, gamma=gamma)
+
+
+def sgdr_warmup(
+    peak: Any, first: int, warmup: int, cycles: int, t_mult: Any = 1, gamma: Any = 1.0, end: Any = 0.0
+) -> Schedule:
+    """Warm restarts whose every cycle begins with a linear warm-up of the same length.
+
+    Formula: in cycle i: a line from end to 1 in w updates, then a cosine back to end; times peak * gamma**i
+
+    Args:
+        peak: the largest rate.
+        first: updates of the first cycle, its warm-up included.
+        warmup: w, updates of every warm-up.
+        cycles: number of cycles, at least 1.
+        t_mult: growth of the cycles: cycle i lasts round(first * t_mult**i) updates.
+        gamma: factor on the rates per cycle.
+        end: share of the cycle's peak at both its ends.
+
+    Elsewhere: pytorch-scheduler and pytorch_optimizer CosineAnnealingWarmupRestarts; optax sgdr_schedule.
+    Source: Loshchilov and Hutter (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.sgdr_warmup(1.0, first=4, warmup=2, cycles=2).sample(8).round(3).tolist()
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.5, 1.0, 0.5]
+    """
+    lengths = [round(first * t_mult**i) for i in range(check_count("sgdr_warmup", "cycles", cycles, 1))]
+    falls = [rest("sgdr_warmup", n, warmup=warmup) for n in lengths]
+    whole = [gamma**i * (Warmup(warmup, end) >> COSINE.over(n, end=end)) for i, n in enumerate(falls)]
+    return peak * whole[0].then(*whole[1:])
+
+
+def snapshot(peak: Any, steps: int, cycles: int) -> Schedule:
+    """Snapshot ensembles: cosine cycles of equal length; save a model at each of ``cycle_ends(steps)``.
+
+    Formula: peak / 2 * (cos(pi * (t mod c) / c) + 1), c = ceil(steps / cycles)
+
+    Args:
+        peak: the rate at every restart, 0.1 or 0.2 in the paper.
+        steps: length of the run, in updates.
+        cycles: number of snapshots. When they do not divide ``steps``, the last cycle is cut short.
+
+    Elsewhere: cyclic cosine annealing; SnapshotCallback of the Keras adapter saves.
+    Source: Huang et al. (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.snapshot(0.1, steps=300, cycles=3).cycle_ends(300)
+        (99, 199, 299)
+    """
+    steps, cycles = check_count("snapshot", "steps", steps, 1), check_count("snapshot", "cycles", cycles, 1)
+    return peak * COSINE.over(math.ceil(steps / cycles)).restarted().lasting(steps)
+
+
+def sawtooth(high: Any, low: Any, period: int) -> Schedule:
+    """A line down in every cycle, as stochastic weight averaging uses it.
+
+    Formula: high - (high - low) * (t mod period) / period
+
+    Args:
+        high: the rate at the beginning of a cycle.
+        low: the rate that it falls to; average the weights at ``cycle_ends``.
+        period: updates of a cycle.
+
+    Elsewhere: cyclical rate of SWA; fast geometric ensembles; ignite with one side.
+    Source: Izmailov et al. (2018).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.sawtooth(1.0, 0.0, period=4).sample(5).tolist()
+        [1.0, 0.75, 0.5, 0.25, 1.0]
+    """
+    return LINEAR.over(period, high, low).restarted()
+
+
+def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
+    """Several whole waves of a cosine in one run: no jumps, it rises again after each fall.
+
+    Formula: peak * (1 + cos(2 * pi * cycles * t / steps)) / 2
+
+    Args:
+        peak: the first rate.
+        steps: length of the run, in updates; the wave goes on after.
+        cycles: waves in the run, positive; 0.5 is one fall to 0.
+
+    Elsewhere: transformers cosine(num_cycles); torch CosineAnnealingLR beyond T_max.
+    Source: the transformers documentation.
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.multi_period_cosine(1.0, steps=8, cycles=1).sample(9).round(6).tolist()
+        [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.146447, 0.5, 0.853553, 1.0]
+    """
+    positive("multi_period_cosine", cycles=cycles)
+    return peak * COSINE.over(steps).mirrored().restarted().stretched(1 / (2 * cycles))
+
+
+def polynomial_cycles(peak: Any, steps: int, end: Any = 0.0, power: Any = 1.0) -> Schedule:
+    """Polynomial decay that begins again whenever it has ended, lower and slower each time.
+
+    Formula: peak * (end + (1 - end) * (1 - t / T)**power), T = steps * max(1, ceil(t / steps))
+
+    Args:
+        peak: the first rate.
+        steps: updates of a cycle; the end is given at its multiples, a new cycle begins one update later.
+        end: share of the peak at the end of each cycle.
+        power: exponent, positive.
+
+    Elsewhere: Keras PolynomialDecay(cycle=True); Paddle and NeMo polynomial with cycle.
+    Source: the TensorFlow documentation (2016).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.polynomial_cycles(1.0, steps=4, end=0.5).sample(7).tolist()
+        [1.0, 0.875, 0.75, 0.625, 0.5, 0.6875, 0.625]
+    """
+    steps = check_count("polynomial_cycles", "steps", steps, 1)
+    cycle = LINEAR.over(steps, 1 - 1 / steps, endpoint=True).restarted() * InverseTimeDecay(1.0).per_epoch(steps)
+    return peak * (end + (1 - end) * (Hold(1) >> cycle) ** power)
+
+
+# ---- one cycle
+
+
+def one_cycle(
+    peak: Any,
+    steps: int,
+    rise: Any = 0.3,
+    start: Any = 1 / 25,
+    end: Any = 1 / 25e4,
+    profile: Profile = COSINE,
+) -> Schedule:
+    """Up to the peak in a share of the run, then far down.
+
+    ``peak * (warmup(r, start, profile=profile) >> profile.over(steps - r, end=end))``, ``r = round(rise * steps)``
+
+    Formula: peak * (start -> 1 in r updates, then 1 -> end in steps - r), r = round(rise * steps)
+
+    Args:
+        peak: the largest rate, met at t = r.
+        steps: length of the run, in updates.
+        rise: share of the run spent rising.
+        start, end: shares of the peak at both ends. fastai: rise 0.25, end 1e-5.
+        profile: shape of both sides: ``cosine()`` or ``linear()``.
+
+    Elsewhere: torch OneCycleLR (one update earlier); optax cosine_onecycle_schedule; fastai fit_one_cycle.
+    Source: Smith and Topin (2018).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.one_cycle(0.1, steps=100)(30)
+        0.1
+    """
+    up = cut("one_cycle", "rise", rise, steps)
+    return peak * (Warmup(up, start, profile=profile) >> profile.over(steps - up, end=end))
+
+
+def one_cycle_momentum(steps: int, rise: Any = 0.3, high: Any = 0.95, low: Any = 0.85) -> Schedule:
+    """The momentum that goes with ``one_cycle``: down while the rate rises, up again while it falls.
+
+    Formula: high -> low in r updates, then low -> high in steps - r, along half waves, r = round(rise * steps)
+
+    Args:
+        steps: length of the run, in updates.
+        rise: share of the run in which the rate rises.
+        high, low: momentum at the ends, and at the peak of the rate.
+
+    Elsewhere: torch OneCycleLR(cycle_momentum=True); fastai moms=(0.95, 0.85, 0.95).
+    Source: Smith (2018).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.one_cycle_momentum(steps=100)(30)
+        0.85
+    """
+    down = cut("one_cycle_momentum", "rise", rise, steps)
+    return COSINE.over(down, high, low) >> COSINE.over(steps - down, low, high)
+
+
+def one_cycle_three_phase(
+    peak: Any,
+    steps: int,
+    rise: Any = 0.3,
+    start: Any = 1 / 25,
+    end: Any = 1 / 25e4,
+    profile: Profile = COSINE,
+) -> Schedule:
+    """One cycle as first published: up, down the same way, then annihilation.
+
+    Formula: peak * (start -> 1 in r, 1 -> start in r, then start -> end in steps - 2 r), r = round(rise * steps)
+
+    Args:
+        peak: the largest rate.
+        steps: length of the run, in updates.
+        rise: share of the run spent rising, at most 0.5.
+        start, end: shares of the peak at the ends of the triangle, and of the run.
+        profile: shape of each phase.
+
+    Elsewhere: torch OneCycleLR(three_phase=True); optax linear_onecycle_schedule.
+    Source: Smith and Topin (2018).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.one_cycle_three_phase(0.1, steps=100)(60)
+        0.004
+    """
+    up = cut("one_cycle_three_phase", "rise", rise, steps)
+    last = rest("one_cycle_three_phase", steps, rise=up, fall=up)
+    triangle = Warmup(up, start, profile=profile) >> profile.over(up, end=start)
+    return peak * (triangle >> profile.over(last, start=start, end=end))
+
+
+def one_cycle_decay(low: Any, high: Any, up: int, down: int, rate: Any = 0.0) -> Schedule:
+    """One triangle, then inverse time decay from its foot.
+
+    Formula: low -> high in up, high -> low in down, then low / (1 + rate * (t - up - down))
+
+    Args:
+        low: the rate at the feet of the triangle.
+        high: the rate at its top.
+        up, down: updates of its sides.
+        rate: decay per update after it.
+
+    Elsewhere: DeepSpeed OneCycle (which counts t + 1 in the triangle).
+    Source: Smith (2018).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.one_cycle_decay(1.0, 2.0, up=2, down=2, rate=1.0).sample(6).tolist()
+        [1.0, 1.5, 2.0, 1.5, 1.0, 0.5]
+    """
+    return LINEAR.over(up, low, high) >> LINEAR.over(down, high, low) >> low * InverseTimeDecay(rate)
+
+
+def slanted_triangular(peak: Any, steps: int, rise: Any = 0.1, ratio: Any = 32) -> Schedule:
+    """Slanted triangular: a short steep rise, a long slow fall.
+
+    Formula: peak * (1 + p * (ratio - 1)) / ratio, p = t / c, then 1 - (t - c) / (steps - c), c = floor(rise * steps)
+
+    Args:
+        peak: the largest rate.
+        steps: length of the run, in updates.
+        rise: share of the run spent rising, in [0, 1].
+        ratio: peak over the smallest rate.
+
+    Elsewhere: AllenNLP slanted_triangular; thinc slanted_triangular (at t + 1, never clamped).
+    Source: Howard and Ruder (2018), ULMFiT.
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.slanted_triangular(1.0, steps=20, ratio=10).sample(3).tolist()
+        [0.1, 0.55, 1.0]
+    """
+    steps = check_count("slanted_triangular", "steps", steps)
+    share = check_real("slanted_triangular", "rise", rise, "a share in [0, 1]")
+    if not 0 <= share <= 1:
+        fail("slanted_triangular", "rise", "a share in [0, 1]", rise)
+    up = math.floor(share * steps)
+    return peak * (Warmup(up, 1 / ratio) >> LINEAR.over(steps - up, end=1 / ratio))
+
+
+def tri_stage(peak: Any, warmup: int, hold: int, decay: int, start: Any = 0.01, end: Any = 0.01) -> Schedule:
+    """Three stages: a line up, a hold, a geometric fall.
+
+    Formula: peak * (start -> 1 in w, 1 for h, then end**((t - w - h) / d))
+
+    Args:
+        peak: the largest rate.
+        warmup, hold, decay: w, h and d, in updates.
+        start: share of the peak at t = 0.
+        end: share of the peak at the end, positive, held after.
+
+    Elsewhere: fairseq tri_stage.
+    Source: Park et al. (2019), SpecAugment.
+
+    Example:
+        >>> from lrsched import recipes
+        >>> round(recipes.tri_stage(1.0, warmup=2, hold=3, decay=10)(10), 12)
+        0.1
+    """
+    return peak * (Warmup(warmup, start) >> Hold(hold) >> Geometric(decay, 1.0, end))
