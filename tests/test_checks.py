@@ -79,6 +79,9 @@ SOUND = [
     (linear().over(10).after("repeat"), 1_000),
     (lrs.geometric(100, 1e-6, 1.0), 100),
     (lrs.silver_steps(63), 63),
+    (lrs.minimum(0.001 * lrs.exponential_decay(1.01), 0.1), 1_000),
+    (hold(300) >> linear().over(100) >> hold(200) >> linear().over(100), 700),
+    (cosine().over(200).mirrored().restarted(), 1_000),
 ]
 
 
@@ -126,6 +129,17 @@ def test_every_recipe_has_an_example():
 @pytest.mark.parametrize(("schedule", "steps"), RUNS)
 def test_every_recipe_run_for_its_own_length_gives_no_warning(schedule, steps):
     assert serious(schedule.check(steps)) == []
+
+
+def test_a_run_that_counts_tokens_is_described_and_checked_without_visiting_each():
+    billion = 10**9
+    lr = warmup(25 * billion) >> hold(9_975 * billion) >> linear().over(4_300 * billion) >> hold(500 * billion, -0.1)
+    found = lr.describe()
+    exact = 12.5 * billion + 9_975 * billion + 2_150 * billion - 50 * billion
+    assert found.total == pytest.approx(exact, rel=1e-6) and found.mean == pytest.approx(exact / lr.duration, rel=1e-6)
+    assert (found.peak, found.peak_step) == (1.0, 25 * billion)
+    assert (found.floor, found.floor_step) == (-0.1, 14_300 * billion)
+    assert [f.step for f in lr.check(14_800 * billion) if f.name == "negative"] == [14_300 * billion]
 
 
 def test_findings_come_most_severe_first_and_read_as_sentences():
