@@ -1,16 +1,17 @@
 """An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX."""
 
-from lrsched import _pytree, recipes
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lrsched import _pytree
 from lrsched._errors import ScheduleError
 from lrsched._schedule import Schedule
 from lrsched.combinators import maximum, minimum
 from lrsched.combinators import sum as sum
 from lrsched.compiler import compile as compile
-from lrsched.discovery import diverged, smooth, suggest, trust_ratio
-from lrsched.feedback import Greedy, Plateau
-from lrsched.identify import identify
 from lrsched.plan import plan
-from lrsched.plotting import plot
 from lrsched.profiles import (
     Profile,
     cosine,
@@ -46,9 +47,38 @@ from lrsched.schedules import (
     table,
     warmup,
 )
-from lrsched.serial import from_dict, from_json
 from lrsched.targets import register_target
-from lrsched.text import ParseError, parse
+
+if TYPE_CHECKING:
+    from lrsched import grouping, recipes
+    from lrsched.discovery import diverged, smooth, suggest, trust_ratio
+    from lrsched.feedback import Greedy, Plateau
+    from lrsched.fitting import identify
+    from lrsched.layers import discriminative, layerwise, unfreezing
+    from lrsched.plotting import plot
+    from lrsched.serial import from_dict, from_json
+    from lrsched.text import ParseError, parse
+
+# where the names are that few programs need: loaded when first used
+LATER = {
+    "grouping": "grouping",
+    "recipes": "recipes",
+    "discriminative": "layers",
+    "layerwise": "layers",
+    "unfreezing": "layers",
+    "diverged": "discovery",
+    "smooth": "discovery",
+    "suggest": "discovery",
+    "trust_ratio": "discovery",
+    "Greedy": "feedback",
+    "Plateau": "feedback",
+    "identify": "fitting",
+    "plot": "plotting",
+    "from_dict": "serial",
+    "from_json": "serial",
+    "ParseError": "text",
+    "parse": "text",
+}
 
 __all__ = [
     "Greedy",
@@ -61,6 +91,7 @@ __all__ = [
     "constant",
     "cosine",
     "custom",
+    "discriminative",
     "diverged",
     "exponential",
     "exponential_decay",
@@ -68,12 +99,14 @@ __all__ = [
     "from_dict",
     "from_json",
     "geometric",
+    "grouping",
     "hold",
     "identify",
     "inverse_sqrt",
     "inverse_time",
     "inverse_time_decay",
     "knots",
+    "layerwise",
     "linear",
     "maximum",
     "minimum",
@@ -100,9 +133,22 @@ __all__ = [
     "table",
     "tanh",
     "trust_ratio",
+    "unfreezing",
     "warmup",
 ]
 
 __version__ = "0.1.0"
 
 _pytree.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LATER:
+        raise AttributeError(f"module 'lrsched' has no attribute {name!r}")
+    module = importlib.import_module(f"lrsched.{LATER[name]}")
+    found = globals()[name] = module if LATER[name] == name else getattr(module, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})

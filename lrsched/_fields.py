@@ -19,9 +19,9 @@ from lrsched._errors import check_choice, check_count, check_real, fail
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["Field", "field_of", "is_jax", "is_opaque"]
+__all__ = ["REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
 
-SPEC = "lrsched"
+REQUIRED: Any = object()
 POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
 
 
@@ -45,6 +45,7 @@ class Field:
     """
 
     form: str
+    default: Any = REQUIRED
     allowed: str = ""
     low: float = -math.inf
     high: float = math.inf
@@ -173,62 +174,54 @@ _CHECKS = {
 }
 
 
-def declare(spec: Field, default: Any = dataclasses.MISSING) -> Any:
-    """A dataclass field that carries its specification."""
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata={SPEC: spec})
-    return dataclasses.field(default=default, metadata={SPEC: spec})
-
-
-def real(*, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+def real(*, default: Any = REQUIRED, **limits: Any) -> Any:
     """A real number: a float, and a float leaf under JAX."""
-    return declare(Field("real", **limits), default)
+    return Field("real", default, **limits)
 
 
-def positive(*, default: Any = dataclasses.MISSING) -> Any:
+def positive(*, default: Any = REQUIRED) -> Any:
     """A real number above 0."""
     return real(default=default, low=0.0, open_low=True)
 
 
-def count(*, default: Any = dataclasses.MISSING, low: int = 0) -> Any:
+def count(*, default: Any = REQUIRED, low: int = 0) -> Any:
     """A whole number of steps: an int, and an integer leaf under JAX."""
-    return declare(Field("count", low=low), default)
+    return Field("count", default, low=low)
 
 
 def reals(**limits: Any) -> Any:
     """A tuple of real numbers: one float leaf under JAX."""
-    return declare(Field("reals", **limits))
+    return Field("reals", **limits)
 
 
 def counts(**limits: Any) -> Any:
     """A tuple of whole numbers: one integer leaf under JAX."""
-    return declare(Field("counts", **limits))
+    return Field("counts", **limits)
 
 
-def static(base: str, *, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+def static(base: str, *, default: Any = REQUIRED, **limits: Any) -> Any:
     """A plain value that JAX never traces: "count", "real", "str", or one of ``choices``."""
-    return declare(Field("static", base=base, **limits), default)
+    return Field("static", default, base=base, **limits)
 
 
-def node(base: str, *, default: Any = dataclasses.MISSING) -> Any:
+def node(base: str, *, default: Any = REQUIRED) -> Any:
     """A child expression: "Schedule" or "Profile"."""
-    return declare(Field("node", base=base), default)
+    return Field("node", default, base=base)
 
 
 def nodes(base: str) -> Any:
     """A tuple of child expressions."""
-    return declare(Field("nodes", base=base))
+    return Field("nodes", base=base)
 
 
 def numbers() -> Any:
     """Named real numbers, as sorted pairs."""
-    return declare(Field("numbers"))
+    return Field("numbers")
 
 
 def field_of(kind: type[Node], name: str) -> Field:
     """The specification of one field of a kind."""
-    spec: Field = kind.__dataclass_fields__[name].metadata[SPEC]  # type: ignore[attr-defined]
-    return spec
+    return kind._declared[name]
 
 
 def share_of(share: float, steps: int) -> int:

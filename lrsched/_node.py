@@ -7,15 +7,16 @@ catalogue and the generated test data.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import Field, field_of, is_opaque
+from lrsched._fields import REQUIRED, Field, field_of, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
@@ -39,11 +40,19 @@ class Node:
 
     kind_name: ClassVar[str]
     method: ClassVar[str]
+    _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None
     _depth: int
     _memo: dict[Any, Any]
 
-    def __post_init__(self) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot delete {name!r}")
+
+    def _settle(self) -> None:
+        """Check the fields that were given, and make ready to be called."""
         where = type(self).where()
         depth = 0
         for name in names_of(type(self)):
@@ -236,6 +245,45 @@ def holds_arrays(node: Node) -> bool:
     return found
 
 
+class _Signature:
+    """The signature of a kind's constructor, made when somebody asks for it."""
+
+    def __get__(self, node: Node | None, cls: type[Node]) -> inspect.Signature:
+        _, *others = inspect.signature(_constructor(cls)).parameters.values()
+        return inspect.Signature(others)
+
+
+def _frozen(cls: T) -> T:
+    """The class with a slot for each declared field, and a constructor that is written when it is first used."""
+    declared = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+    space = {k: v for k, v in vars(cls).items() if k not in declared and k not in ("__dict__", "__weakref__")}
+    space |= {"__slots__": tuple(declared), "__match_args__": tuple(declared), "_declared": declared}
+    space |= {"__init__": _first_init, "__signature__": _Signature()}
+    made: Any = type(cls)(cls.__name__, cls.__bases__, {**space, "__qualname__": cls.__qualname__})  # type: ignore[misc]
+    return made
+
+
+def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
+    cls = type(self)
+    cls.__init__ = _constructor(cls)
+    cls.__init__(self, *args, **values)
+
+
+def _constructor(cls: type[Node]) -> Callable[..., None]:
+    """``__init__`` with a parameter for each field."""
+    defaults = {f"default_{name}": spec.default for name, spec in cls._declared.items()}
+    optional = {name for name, spec in cls._declared.items() if spec.default is not REQUIRED}
+    arguments = ", ".join(f"{name}=default_{name}" if name in optional else name for name in cls._declared)
+    lines = [f"    set_field(self, {name!r}, {name})" for name in cls._declared]
+    text = "\n".join([f"def __init__(self, {arguments}):", *lines, "    self._settle()"])
+    space: dict[str, Any] = {"set_field": set_field, **defaults}
+    exec(text, space)  # noqa: S102 - names of declared fields alone
+    made: Callable[..., None] = space["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__annotations__ = {name: cls.__annotations__[name] for name in cls._declared}
+    return made
+
+
 @dataclass_transform(
     frozen_default=True,
     field_specifiers=(
@@ -257,14 +305,14 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
     """
 
     def register(cls: T) -> T:
-        frozen = dataclasses.dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=False)(cls)
+        frozen = _frozen(cls)
         if name in KINDS:
             fail("kind", "name", "a name that no other kind has", name)
         frozen.kind_name, frozen.method = name, method
         KINDS[name] = frozen
         for hook in ON_NEW_KIND:
             hook(frozen)
-        return frozen  # type: ignore[return-value]
+        return frozen
 
     return register
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched._node import names_of
 from lrsched._schedule import Schedule
 from lrsched.profiles import Cosine, Exponential, Linear, OneMinusPower, Polynomial, Profile, Rex
 from lrsched.schedules import ExponentialDecay, Hold, InverseSqrt, InverseTimeDecay, Over, Warmup
@@ -257,7 +258,7 @@ def _fitted(
 
 def _tidied(profile: Profile, t: Any, v: Any, n: int, tolerance: float) -> Profile:
     """The profile with its number in the fewest digits that fit as well."""
-    names = type(profile).__match_args__  # type: ignore[attr-defined]
+    names = names_of(type(profile))
     if not names:
         return profile
     (name,) = names

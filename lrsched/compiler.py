@@ -137,11 +137,14 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
+    from lrsched.targets._python import FASTER
+
     space: dict[str, Any] = {"numpy": np, "ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
     space |= objects
     text = text.replace("raise ValueError(", "raise ScheduleError(")
     text = text.replace("raise TypeError(", "raise ScheduleTypeError(")
     exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
+    space |= FASTER
     loaded: Callable[[Any], Any] = space[name]
     return loaded
 

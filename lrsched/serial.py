@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from lrsched._errors import ScheduleError, fail
-from lrsched._fields import field_of
+from lrsched._fields import REQUIRED, field_of
 from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
 
 __all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]
@@ -39,6 +37,8 @@ def to_json(node: Node, indent: int | None = None) -> str:
 
 def fingerprint(node: Node) -> str:
     """See :meth:`lrsched.Schedule.fingerprint`."""
+    import hashlib
+
     text = json.dumps(to_dict(node), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -99,7 +99,7 @@ def _node(data: Mapping[str, Any], depth: int) -> Node:
         raise ScheduleError(f"from_dict: {name} has no field {unknown[0]!r}; its fields are {', '.join(labels)}")
     values = {n: _value(cls, n, data[label], depth) for label, n in labels.items() if label in data}
     for label, n in labels.items():
-        if n not in values and cls.__dataclass_fields__[n].default is dataclasses.MISSING:  # type: ignore[attr-defined]
+        if n not in values and field_of(cls, n).default is REQUIRED:
             raise ScheduleError(f"from_dict: {name} needs the field {label!r}")
     return cls(**values)
 

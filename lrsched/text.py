@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
 import inspect
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrsched._errors import ScheduleError, fail
-from lrsched._fields import field_of
+from lrsched._fields import REQUIRED, field_of
 from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
 from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
@@ -130,20 +129,18 @@ def _argument(value: Any) -> str:
 
 def _called(node: Node) -> str:
     """``name(arguments)``, or ``child.method(arguments)``; defaults are left out."""
-    fields = node.__dataclass_fields__  # type: ignore[attr-defined]
     names = list(names_of(type(node)))
     head = node.kind_name
     if node.method:
         head = spell(getattr(node, names.pop(0)), ATOM) + "." + node.method
     arguments = []
     for name in names:
-        value, default = getattr(node, name), fields[name].default
-        required = default is dataclasses.MISSING
+        spec, value = field_of(type(node), name), getattr(node, name)
+        required = spec.default is REQUIRED
         if required and node.method != "sampled":
             arguments.append(_plain(value))
-        elif required or value != default or type(value) is not type(default):
-            label = field_of(type(node), name).label or name
-            arguments.append(f"{label}={_plain(value)}")
+        elif required or value != spec.default or type(value) is not type(spec.default):
+            arguments.append(f"{spec.label or name}={_plain(value)}")
     return f"{head}({', '.join(arguments)})"
 
 

@@ -276,4 +276,5 @@ def test_messages_are_short_and_errors_are_values() -> None:
         lrs.table(["x" * 10_000])
     assert len(str(caught.value)) < 300
     assert issubclass(lrs.ScheduleError, ValueError)
-    assert dataclasses.is_dataclass(warmup)
+    with pytest.raises(dataclasses.FrozenInstanceError, match="a schedule never changes: cannot set 'steps'"):
+        warmup(5).steps = 6  # type: ignore[misc]

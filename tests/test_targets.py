@@ -211,6 +211,18 @@ def test_python_source_runs_alone(expression: Any) -> None:
         assert bits(alone) == bits(python_value(expression, t)), t
 
 
+def test_source_of_many_pieces_runs_alone_around_every_joint() -> None:
+    pieces = [lrs.linear().over(3 + i % 5, start=1 + i / 7) for i in range(40)]
+    joined = pieces[0].then(*pieces[1:], lrs.constant(0.5))
+    space: dict[str, Any] = {}
+    exec(lrs.compile(joined, "python").source, space)
+    bare = lrs.compile(joined, "python")
+    expected = joined.sample(joined.boundaries(10**6)[-1] + 3)
+    for t, value in enumerate(expected.tolist()):
+        assert space["schedule"](t) == joined(t) == bare(t) == pytest.approx(value, rel=1e-15), t
+        assert space["schedule"](t + 0.5) == joined(t + 0.5), t
+
+
 def test_profiles_on_every_kind_of_number() -> None:
     shape = lrs.cosine() * lrs.linear()
     for half in (0.5, np.float64(0.5), np.array(0.5)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from typing import Any
 
@@ -82,6 +83,17 @@ def noise(seed, t):
     x = mix(mix(mix(mix(t & 0xFFFFFFFF) ^ (t >> 32)) ^ (seed & 0xFFFFFFFF)) ^ (seed >> 32) ^ 0x9E3779B9)
     return (x >> 8) * 1.1920928955078125e-07 - 1.0
 """,
+    "passed": """
+def passed(thresholds, t):
+    low, high = 0, len(thresholds)
+    while low < high:
+        middle = (low + high) // 2
+        if t < thresholds[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+""",
     "checked": """
 def checked(wrong, value):
     if wrong:
@@ -90,6 +102,8 @@ def checked(wrong, value):
 """,
 }
 NEEDS = {"noise": ("mix",)}
+FASTER = {"passed": bisect.bisect_right}
+FEW = 3
 MATH = ("copysign", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
 
 
@@ -119,6 +133,8 @@ def _extreme(sign: str, name: str) -> Any:
 
 
 def _search(term: Term) -> str:
+    if len(term.args[0]) > FEW:
+        return "passed({0}, {1})"
     return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in term.args[0]) + ")"
 
 
@@ -160,7 +176,6 @@ DIALECT = Dialect(
     branching=True,
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
-    search=("{0} = {3} if {1} >= {2} else 0", "if {1} >= {2}[{0} + {3}]: {0} += {4}"),
 )
 
 
