@@ -33,7 +33,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "maximum": ("nn", "n"),
     "floordiv": ("ii", "i"),
     "mod": ("ii", "i"),
-    "muldiv": ("iii", "i"),
+    "muldiv": ("iiii", "i"),
+    "mulmod": ("iiii", "i"),
     "floor": ("f", "i"),
     "real": ("i", "f"),
     "div": ("ff", "f"),
@@ -239,9 +240,9 @@ class Builder:
         if c.equals(0) and not a.is_const:
             return a
         if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
-            if a.op == "add" and a.args[1].op == "const":
+            if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
-            if a.op == "sub" and a.args[0].op == "const":
+            if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
                 return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
         return self._make("add", a, c)
 
@@ -251,13 +252,17 @@ class Builder:
         if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
             return self.add(a, -c.args[0])
         if a.op == "const" and a.kind == "i" and c.kind == "i" and not c.is_const:
-            if c.op == "add" and c.args[1].op == "const":
+            if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
-            if c.op == "sub" and c.args[0].op == "const":
+            if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
                 return self.add(c.args[1], a.args[0] - c.args[0].args[0])
         if c.equals(0) and not a.is_const:
             return a
         return self._make("sub", a, c)
+
+    def _fits(self, value: int) -> bool:
+        """Whether a constant is an integer of the target."""
+        return abs(value) <= self.limit
 
     def mul(self, a: Any, c: Any) -> Term:
         """a * c."""
@@ -309,19 +314,24 @@ class Builder:
         """a - c * floor(a / c) of integers, c > 0."""
         return self._make("mod", a, c)
 
-    def muldiv(self, a: Any, times: Any, over: Any) -> Term:
-        """floor(a * times / over) of integers, exactly, whatever the width of the product; over > 0."""
-        a, times, over = self.lift(a), self.lift(times), self.lift(over)
-        if all(x.op == "const" for x in (times, over)) and not a.is_const:
-            ratio = Fraction(times.args[0], over.args[0])
-            times, over = self.lift(ratio.numerator), self.lift(ratio.denominator)
+    def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
+        """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
+        a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
+        if all(x.op == "const" for x in (times, over, more)) and not a.is_const:
+            shared = math.gcd(times.args[0], over.args[0])
+            parts = times.args[0] // shared, over.args[0] // shared, more.args[0] // shared
+            times, over, more = map(self.lift, parts)
             if over.equals(1):
                 return self.mul(a, times)
-            if times.equals(1):
+            if times.equals(1) and more.equals(0):
                 return self.floordiv(a, over)
-            if a.hi * times.args[0] <= self.limit:
-                return self.floordiv(self.mul(a, times), over)
-        return self._make("muldiv", a, times, over)
+            if a.hi * times.args[0] + more.args[0] <= self.limit:
+                return self.floordiv(self.add(self.mul(a, times), more), over)
+        return self._make("muldiv", a, times, over, more)
+
+    def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
+        """(a * times + more) mod over of integers >= 0, exactly, whatever the width; more < over."""
+        return self.lift(0) if self.lift(over).equals(1) else self._make("mulmod", a, times, over, more)
 
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
@@ -563,7 +573,8 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "maximum": lambda a, c: (max(a.lo, c.lo), max(a.hi, c.hi)),
     "floordiv": lambda a, c: (0, a.hi if c.op != "const" else a.hi // c.args[0]) if a.lo >= 0 else (-INF, INF),
     "mod": lambda a, c: (0, min(a.hi, c.hi - 1)) if _sure(c) else (0, a.hi),
-    "muldiv": lambda a, m, d: (0, (a.hi * m.hi) // d.lo if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
+    "muldiv": lambda a, m, d, p: (0, (a.hi * m.hi) // d.lo + 1 if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
+    "mulmod": lambda a, m, d, p: (0, d.hi - 1 if _sure(d) else INF),
     "real": lambda a: (a.lo, a.hi),
     "floor": lambda a: (a.lo if math.isinf(a.lo) else math.floor(a.lo), a.hi if math.isinf(a.hi) else math.floor(a.hi)),
     "div": _div_range,
