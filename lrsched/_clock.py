@@ -109,7 +109,8 @@ class Clock:
     @property
     def counted(self) -> bool:
         """Whether the stretch is known exactly, so that local steps can be counted in integers."""
-        return all(exact_constant(self.b.lift(x)) for x in (self.scale, self.root))
+        known = [self.b.lift(x) for x in (self.scale, self.root)]
+        return all(map(exact_constant, known)) and self.b.aligned(known) is not None
 
     def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
@@ -391,6 +392,7 @@ def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
     """A function of exact numbers that gives integers, on constants or row by row on columns."""
+    terms = tuple(b.aligned(terms) or ())
     columns = [x for x in terms if x.op == "column"]
     size = len(columns[0].args[0]) if columns else 1
     given = (x.args[0].tolist() if x.op == "column" else [x.args[0]] * size for x in terms)

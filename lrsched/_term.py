@@ -9,7 +9,7 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,7 @@ from lrsched._fields import is_jax
 __all__ = ["OPERATIONS", "Builder", "Term"]
 
 INF = math.inf
+MOST_ROWS = 4096
 CONSTANTS = ("const", "column", "bound")
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
@@ -126,6 +127,7 @@ class Builder:
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
+        self._joints: dict[Term, dict[Term, int]] = {}
 
     # -- constants
 
@@ -226,9 +228,41 @@ class Builder:
             return None if columns else self.bound(_host.on_jax(op, values, self.limit))
         if not columns:
             return self.lift(_host.fold(op, values))
-        if any(t.args[1] is not columns[0].args[1] for t in columns) or op not in _host.ON_COLUMNS:
+        together = self.aligned(terms) if op in _host.ON_COLUMNS else None
+        if together is None:
             return None
-        return self.column(_host.on_columns(op, values), columns[0].args[1])
+        index = next(t.args[1] for t in together if t.op == "column")
+        return self.column(_host.on_columns(op, [t.args[0] for t in together]), index)
+
+    def aligned(self, terms: Sequence[Term]) -> list[Term] | None:
+        """Constants with every column over the same index; None where that would take too many rows.
+
+        Exact columns over different indices become columns over each pair of pieces.
+        """
+        columns = [t for t in terms if t.op == "column"]
+        if all(t.args[1] is columns[0].args[1] for t in columns):
+            return list(terms)
+        sizes = {index: size for t in columns for index, size in self._indices(t)}
+        if math.prod(sizes.values()) > MOST_ROWS or any(t.kind == "f" for t in columns):
+            return None
+        joint = self.lift(0)
+        for index, size in sizes.items():
+            joint = self.add(self.mul(joint, size), index)
+        self._joints[joint] = sizes
+        return [self._spread(t, sizes, joint) if t.op == "column" else t for t in terms]
+
+    def _indices(self, column: Term) -> Iterable[tuple[Term, int]]:
+        """The indices that a column is over, each with the number of its values."""
+        values, index = column.args
+        return self._joints.get(index, {index: len(values)}).items()
+
+    def _spread(self, column: Term, sizes: dict[Term, int], joint: Term) -> Term:
+        """The column with a row for every combination of the indices."""
+        own = dict(self._indices(column))
+        shape = [size if index in own else 1 for index, size in sizes.items()]
+        order = [list(own).index(index) for index in sizes if index in own]
+        values = column.args[0].reshape(tuple(own.values())).transpose(order).reshape(shape)
+        return self.column(np.broadcast_to(values, tuple(sizes.values())).reshape(-1), joint)
 
     # -- arithmetic
 
