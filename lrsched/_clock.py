@@ -29,8 +29,9 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 class Clock:
     """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
 
-    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. Whole local steps are
-    counted from where the stretch began, so that they stay exact: local time is also
+    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
+    for one that runs back. Whole local steps are counted from where the stretch began, so that they stay exact: local
+    time is also
     ``(at + gone - root) / scale - past``.
     """
 
@@ -41,6 +42,7 @@ class Clock:
     offset: Any = 0
     inside: bool = False
     most: Any = None
+    least: Any = None
     gone: Any = 0
     past: Any = 0
     root: Any = 0
@@ -65,10 +67,14 @@ class Clock:
         exact = self.b.lift(self.scale) * step + self.offset
         if exact.op == "const":
             edge = math.ceil(exact.args[0])
-            return min(edge, 0) if step == 0 else edge  # a clock that runs back may end before 0
+            return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
         return -self.b.floor(-exact)
+
+    def _before(self, step: Any) -> bool:
+        """Whether the clock is past a local step from its beginning on."""
+        return self.least is not None and self.b.le(step, self.least).value is True
 
     def _counted_edge(self, step: Any) -> Term:
         """The edge in integers, counted from where the stretch began: the offset is no constant."""
@@ -96,15 +102,17 @@ class Clock:
             offset=_number(start - whole),
             inside=False,
             most=None if self.most is None else _number(self.b.lift(self.most) - step),
+            least=None if self.least is None else _number(self.b.lift(self.least) - step),
             gone=_number(self.b.add(self.gone, whole)),
             past=_number(self.b.add(self.past, step)),
         )
 
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
-        most = None if self.most is None else _number(self.b.div(self.most, scale))
+        most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
         scale = _number(self.b.lift(self.scale) * scale)
-        return dataclasses.replace(self, scale=scale, inside=False, most=most, gone=0, past=0, root=self.offset)
+        moved = dataclasses.replace(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
+        return dataclasses.replace(moved, most=most, least=least)
 
     @property
     def counted(self) -> bool:
@@ -182,8 +190,16 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        x = dataclasses.replace(self._through(length), unit=self.scale)
+        x = self._begun(dataclasses.replace(self._through(length), unit=self.scale), length)
         return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+
+    def _begun(self, x: Progress, length: Term) -> Progress:
+        """The progress that begins where a clock that runs back stops."""
+        b = self.b
+        if self.least is None or b.le(self.least, 0).value is True:
+            return x
+        place = b.minimum(b.lift(self.least) * self.scale, length)
+        return dataclasses.replace(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
 
     def _stopped(self, x: Progress, length: Term) -> Progress:
         """The progress that stays where the clock stops."""
@@ -309,7 +325,7 @@ class Progress:
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
         raw, b, place = self.raw, self.b, self.b.lift(place)
-        if place.equals(0):
+        if place.equals(0) or (raw is not None and raw._before(b.div(place, self.unit))):
             return b.lift(False)
         if raw is not None and place.kind in "iq":
             local = b.div(place, self.unit)
@@ -349,7 +365,10 @@ class Progress:
         if self.done.kind == "i" and self.total.kind == "i":
             return b.muldiv(self.done, times, self.total)
         if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":
-            return b.minimum(self.raw.whole(self.raw.at, times, b.div(self.total, self.unit)), times)
+            index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
+            if self.raw.least is not None:
+                index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
+            return b.minimum(index, times)
         return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:

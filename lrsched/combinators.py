@@ -411,7 +411,7 @@ class Restarted(_Wrapper):
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], index_of(clock))
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
-        horizon = math.inf if self.times is not None else b.limit
+        horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
         index = count_passed(clock, starts[1:])
@@ -478,6 +478,12 @@ def _shortened(x: Fraction) -> Fraction:
     return Fraction((x.numerator << shift) // x.denominator, 1 << shift)
 
 
+def _farthest(clock: Clock) -> Any:
+    """A number of local steps that no step of the target reaches the end of."""
+    ends = clock.b.div(clock.b.sub(clock.b.limit, clock.offset), clock.scale)
+    return math.floor(ends.args[0]) + 1 if ends.op == "const" else clock.b.limit + 1
+
+
 def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[Any, Any]:
     """The starts of cycles of a traced first length, kept within the integers, and their scales."""
     import jax.numpy as jnp
@@ -502,7 +508,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
         return index, moved if clock.plain else dataclasses.replace(
-            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length))
+            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
         )
     index = index_of(clock, length)
     step = b.lift(clock.scale) * length
@@ -516,7 +522,8 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         part = start - b.floats(whole)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
     gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
-    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+    least = None if clock.least is None else _number(b.sub(clock.least, b.mul(index, length)))
+    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
@@ -534,7 +541,7 @@ def backwards(clock: Clock, length: Any) -> Clock:
     part = whole - end
     offset = part.args[0] if part.op == "const" else part
     return dataclasses.replace(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, gone=0, past=0, root=offset
+        clock, own=own, at=at, offset=offset, inside=True, most=None, least=0, gone=0, past=0, root=offset
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -177,11 +176,6 @@ class Warmup(Schedule):
     def _rise(self, clock: Clock) -> Term:
         if self.skip_zero:
             x = clock.since(-1).within(False).progress(self.steps)
-            if not clock.plain:  # a clock that runs back may end a fraction of a step before 0
-                first = clock.b.minimum(clock.b.lift(clock.scale), x.total)
-                x = dataclasses.replace(
-                    x, done=clock.b.maximum(x.done, first), left=clock.b.minimum(x.left, x.total - first)
-                )
             return blend(x, self.profile, self.start, self.end)
         return blend(clock.progress(self.steps), self.profile, self.start, self.end)
 
@@ -253,11 +247,12 @@ def index_at(clock: Clock, every: Any = 1) -> Term:
 
 def _whole(clock: Clock, step: Term, every: Any) -> Term:
     """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
-    if clock.counted and step.kind == "i":
-        return clock.whole(step, 1, every)
     b = clock.b
+    first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
+    if clock.counted and step.kind == "i":
+        return b.maximum(clock.whole(step, 1, every), first)
     local = b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))
-    return b.floordiv(b.maximum(b.floor(local), 0), every)
+    return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
 
 
 def time_of(clock: Clock) -> Term:
@@ -266,6 +261,8 @@ def time_of(clock: Clock) -> Term:
     if clock.plain:
         return clock.at
     time = b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    if clock.least is not None:
+        time = b.maximum(time, b.floats(clock.least))
     return time if clock.most is None else b.minimum(time, b.floats(clock.most))
 
 

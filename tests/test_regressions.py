@@ -43,6 +43,27 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "piecewise((0,), (0.5, 0.0)).lasting(3).reversed().stretched(0.5)",
         (0, 1, 2),
     ),
+    "a clock that runs back ends within a step": (
+        "linear().over(3, start=0.5, endpoint=True).advanced(2).reversed().stretched(0.6)",
+        (0, 1, 2),
+    ),
+    "a table read back from within a step": (
+        "table((0.5, 2.0, 3.0, 4.0)).advanced(2).reversed().stretched(0.6)",
+        (1, 2),
+    ),
+    "growing cycles inside growing cycles": (
+        "table((0.5, 0.0, 0.0)).advanced(1).restarted(times=2, t_mult=0.5).restarted(times=2, t_mult=0.2)",
+        (2, 3, 4),
+    ),
+    "the cycle that begins with the last step": ("hold(1).restarted(t_mult=2.0, gamma=0.5)", (2**30, TOP - 1, TOP)),
+    "growing cycles beyond the integers of the clock": (
+        "hold(1).restarted(t_mult=2.0, gamma=0.5).advanced(2**30)",
+        (2**30 - 2, 2**30 - 1, TOP),
+    ),
+    "growing cycles of a squeezed clock": (
+        "linear().over(2).restarted(t_mult=2.0, gamma=0.5).stretched(0.001)",
+        (2**29, TOP),
+    ),
     "epochs at the end of an extension": (
         "silver_steps(3).per_epoch(2).after('repeat').extended(1, 2)",
         (0, 1, 2, 3),
