@@ -588,6 +588,9 @@ class Mirrored(_Wrapper):
         b, n = clock.b, self.schedule.duration
         if clock.plain:
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
+            if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
+                past = b.sub(clock.at, n)
+                at = b.sub(n, b.maximum(past, b.neg(past)))
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
         return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(_back(c, n)))
