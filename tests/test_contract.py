@@ -106,6 +106,12 @@ def test_ieee_in_jax() -> None:
         assert value == expected or (value != value and expected != expected), schedule
 
 
+def test_an_error_by_policy_is_nan_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    found = np.asarray(jax.jit(FOUR.after("error"))(np.array([0, 3, 4, 9], dtype=np.int32)))
+    assert found[:2].tolist() == [1.0, 0.25] and np.isnan(found[2:]).all()
+
+
 # ---- meaning, 6, 7: integers
 
 
