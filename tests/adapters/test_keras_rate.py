@@ -1,0 +1,215 @@
+"""The rate of a Keras optimizer: its values, in compiled steps, under accumulation, saved and loaded."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lrsched as lrs
+
+keras = pytest.importorskip("keras")
+from keras_models import X, Y, data, line, moves, weight  # noqa: E402
+
+import strategies  # noqa: E402
+from lrsched_keras import LearningRate  # noqa: E402
+
+BACKEND = keras.backend.backend()
+ROOT = Path(__file__).resolve().parent.parent.parent
+S = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7, end=0.1))
+LONG = [2**24 - 1, 2**24, 2**24 + 1, 2**24 + 2, 10**9, 10**9 + 1, 2**31 - 2]
+on_torch = pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own way")
+
+
+def close(found, expected, ulp=4):
+    np.testing.assert_allclose(np.asarray(found, float), expected, rtol=ulp * 2.0**-23, atol=0)
+
+
+@pytest.mark.parametrize("step", [int, keras.Variable, keras.ops.convert_to_tensor])
+def test_the_value_at_any_kind_of_step(step):
+    rate = LearningRate(S)
+    kind = {} if step is int else {"dtype": "int32"}
+    kind |= {"trainable": False} if step is keras.Variable else {}
+    close([rate(step(t, **kind)) for t in range(12)], S.sample(12))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lrs.multi_step(LONG, gamma=0.5),
+        lrs.linear().over(2**31 - 1),
+        lrs.cosine().over(10**9).restarted(),
+        lrs.step_decay(2**24 + 1, 0.75),
+    ],
+    ids=["multi_step", "linear", "restarted", "step_decay"],
+)
+def test_every_step_has_its_own_value(schedule):
+    rate = LearningRate(schedule)
+    close([rate(keras.ops.convert_to_tensor(t, "int32")) for t in LONG], [schedule(t) for t in LONG])
+
+
+def test_an_optimizer_far_into_a_run_switches_at_the_very_step():
+    rate = LearningRate(lrs.piecewise([2**24 + 1], [1.0, 0.5]))
+    model = line(keras.optimizers.SGD(rate))
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.variables[0].assign(2**24 - 1)
+    close(moves(model, 4), [1.0, 1.0, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("how", [{}, {"run_eagerly": True}, {"jit_compile": False}], ids=str)
+def test_every_update_of_fit_uses_its_rate(how):
+    model, places = line(keras.optimizers.SGD(LearningRate(S)), **how), [0.0]
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: places.append(weight(model)))
+    model.fit(X, Y, epochs=12, verbose=0, callbacks=[keep])
+    np.testing.assert_allclose(-np.diff(places), S.sample(12), atol=1e-7)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "Lion", "Adagrad", "Nadam", "Lamb"])
+def test_optimizers_take_it_as_they_take_a_number(optimizer):
+    ones = [line(getattr(keras.optimizers, optimizer)(LearningRate(lrs.constant(0.01)))) for _ in range(1)]
+    other = line(getattr(keras.optimizers, optimizer)(0.01))
+    np.testing.assert_allclose(moves(ones[0], 3), moves(other, 3), rtol=1e-5)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_under_accumulation_the_rate_follows_updates(k):
+    model = line(keras.optimizers.SGD(LearningRate(S, accumulation=k), gradient_accumulation_steps=k))
+    found = moves(model, 8 * k)
+    np.testing.assert_allclose(found[k - 1 :: k], S.sample(8), atol=1e-7)
+    assert not found.reshape(8, k)[:, :-1].any()
+
+
+def test_loss_scaling_is_seen_through():
+    inner = keras.optimizers.SGD(LearningRate(S))
+    model = line(keras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0))
+    np.testing.assert_allclose(moves(model, 6), S.sample(6), atol=1e-7)
+
+
+@pytest.mark.parametrize(("steps", "accumulation"), [(None, 2), (2, 1), (2, 4)])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_mismatch_is_reported_when_training_starts(steps, accumulation, scaled):
+    optimizer = keras.optimizers.SGD(LearningRate(S + 1.0, accumulation), gradient_accumulation_steps=steps)
+    model = line(keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    with pytest.raises(lrs.ScheduleError, match=f"accumulation must be {steps or 1},.*got {accumulation}"):
+        model.fit(*data(3), batch_size=1, verbose=0)
+    if BACKEND != "jax":  # JAX empties the variables while fit runs
+        assert weight(model) == 0.0
+
+
+def test_what_is_no_schedule_is_refused():
+    with pytest.raises(TypeError, match=r"schedule \(profile.over\(steps\) makes one\), got cosine"):
+        LearningRate(lrs.cosine())
+    with pytest.raises(TypeError, match="schedule must be a schedule or a number"):
+        LearningRate("cosine")
+    for wrong in (0, -1, 2.0, True):
+        with pytest.raises(lrs.ScheduleError, match="accumulation must be an integer >= 1"):
+            LearningRate(S, wrong)
+    assert LearningRate(0.5).schedule == lrs.constant(0.5)
+
+
+def test_a_schedule_of_arrays_is_refused():
+    jnp = pytest.importorskip("jax.numpy")
+    with pytest.raises(lrs.ScheduleError, match="plain numbers"):
+        LearningRate(lrs.constant(1.0) * jnp.float32(2.0))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_configuration_is_plain_json(seed):
+    rate = LearningRate(strategies.seeded(seed), accumulation=seed + 1)
+    stored = json.loads(json.dumps(rate.get_config()))
+    assert LearningRate.from_config(stored) == rate
+    assert hash(LearningRate.from_config(stored)) == hash(rate)
+    kept = keras.saving.serialize_keras_object(rate)
+    assert keras.saving.deserialize_keras_object(json.loads(json.dumps(kept))) == rate
+
+
+def test_an_optimizer_is_made_again_from_its_configuration():
+    optimizer = keras.optimizers.Adam(LearningRate(S, 2), gradient_accumulation_steps=2)
+    again = keras.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(optimizer))))
+    assert again.get_config() == optimizer.get_config()
+    assert repr(again._learning_rate) == f"LearningRate({S!r}, accumulation=2)"
+
+
+LOADED = """
+import sys, json, keras, lrsched_keras
+sys.path.insert(0, sys.argv[2])
+from keras_models import moves, mean_of_predictions
+model = keras.models.load_model(sys.argv[1], custom_objects={"mean_of_predictions": mean_of_predictions})
+print(json.dumps(list(moves(model, 5))))
+"""
+
+
+def test_a_saved_model_goes_on_in_another_process(tmp_path):
+    model = line(keras.optimizers.SGD(LearningRate(S), momentum=0.5))
+    moves(model, 4)
+    model.save(tmp_path / "model.keras")
+    command = [sys.executable, "-c", LOADED, str(tmp_path / "model.keras"), str(Path(__file__).parent)]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "adapters"), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path, "KERAS_BACKEND": BACKEND}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == list(moves(model, 5))
+
+
+@on_torch
+def test_the_arithmetic_on_tensors_is_that_of_the_host():
+    import torch
+
+    steps = [0, 1, 2, 3, 5, 7, 10, 20, 40, 100, 1000, *strategies.BIG]
+    for seed in range(150):
+        schedule = strategies.seeded(seed, depth=3)
+        expected = []
+        for t in steps:
+            try:
+                expected.append(schedule(t))
+            except lrs.ScheduleError:
+                expected.append(np.nan)
+        found = np.asarray(lrs.compile(schedule, "keras")(torch.tensor(steps, dtype=torch.float64)))
+        size = np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))
+        np.testing.assert_allclose(
+            np.broadcast_to(found, len(steps)), expected, rtol=1e-9, atol=1e-12 * size, err_msg=repr(schedule)
+        )
+
+
+@on_torch
+@pytest.mark.parametrize(
+    "schedule",
+    [S, lrs.multi_step([3, 5, 7, 9]), lrs.table([0.1, 0.2, 0.4]), S.perturbed(0.1, 3)],
+    ids=lambda s: s.kind_name,
+)
+def test_torch_compile_keeps_one_graph(schedule):
+    import torch._dynamo.testing
+
+    torch._dynamo.reset()
+    counter = torch._dynamo.testing.CompileCounter()
+    rate, count = LearningRate(schedule, 2), torch.zeros((), dtype=torch.int64)
+    compiled = torch.compile(lambda t: rate(t), backend=counter, fullgraph=True)
+    found = []
+    for _ in range(20):
+        found.append(float(compiled(count)))
+        count += 1
+    close(found, np.repeat(schedule.sample(10), 2), ulp=1)
+    assert counter.frame_count == 1
+
+
+GRAPH = """
+import keras, numpy as np, lrsched as lrs, lrsched_keras
+s = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7))
+x, y = np.ones((8, 1), "float32"), np.zeros((8, 1), "float32")
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+model.compile(keras.optimizers.SGD(lrsched_keras.LearningRate(s)), loss=lambda y, p: keras.ops.mean(p, axis=-1))
+model.fit(x, y, batch_size=1, verbose=0)
+assert abs(float(model.get_weights()[0][0, 0]) + s.sum(8)) < 1e-6
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+def test_the_rate_in_a_tensorflow_graph():
+    path = os.pathsep.join([str(ROOT), str(ROOT / "adapters"), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path, "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run([sys.executable, "-c", GRAPH], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
