@@ -50,17 +50,22 @@ from lrsched.schedules import (
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
-    from lrsched import recipes
+    from lrsched import grouping, recipes
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
     from lrsched.feedback import Greedy, Plateau
     from lrsched.fitting import identify
+    from lrsched.layers import discriminative, layerwise, unfreezing
     from lrsched.plotting import plot
     from lrsched.serial import from_dict, from_json
     from lrsched.text import ParseError, parse
 
 # where the names are that few programs need: loaded when first used
 LATER = {
+    "grouping": "grouping",
     "recipes": "recipes",
+    "discriminative": "layers",
+    "layerwise": "layers",
+    "unfreezing": "layers",
     "diverged": "discovery",
     "smooth": "discovery",
     "suggest": "discovery",
@@ -86,6 +91,7 @@ __all__ = [
     "constant",
     "cosine",
     "custom",
+    "discriminative",
     "diverged",
     "exponential",
     "exponential_decay",
@@ -93,12 +99,14 @@ __all__ = [
     "from_dict",
     "from_json",
     "geometric",
+    "grouping",
     "hold",
     "identify",
     "inverse_sqrt",
     "inverse_time",
     "inverse_time_decay",
     "knots",
+    "layerwise",
     "linear",
     "maximum",
     "minimum",
@@ -125,6 +133,7 @@ __all__ = [
     "table",
     "tanh",
     "trust_ratio",
+    "unfreezing",
     "warmup",
 ]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lrsched._term import Term
 
-__all__ = ["Code", "Dialect", "emit"]
+__all__ = ["Code", "Dialect", "emit", "named"]
 
 Template = str | Callable[[Term], str]
 LONGEST = 12
@@ -260,8 +260,9 @@ class _Writer:
         template = self.dialect.templates[term.op]
         if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             first, second = known[named(term.args[0]).num], term.args[1]
-            text = self.dialect.templates["sub"]
-            return text.format(first, self.dialect.number(-second.args[0], second.kind))  # type: ignore[union-attr]
+            template = self.dialect.templates["sub"]
+            text = template if isinstance(template, str) else template(term)
+            return text.format(first, self.dialect.number(-second.args[0], second.kind))
         text = template if isinstance(template, str) else template(term)
         return text.format(*self._arguments(term, known))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._node import children
+from lrsched._node import children, walk
 from lrsched._rules import milestones
 from lrsched._schedule import Schedule
 from lrsched._sequence import Sequence
@@ -17,6 +17,7 @@ from lrsched.checks import Finding, Run, alike, rises
 from lrsched.combinators import (
     After,
     Lasting,
+    Minimum,
     Negative,
     Product,
     Quotient,
@@ -83,7 +84,8 @@ def _meant(before: Schedule, after: Schedule, left: float, right: float, first: 
     """Whether a jump is one that people make on purpose: between levels, a restart, a fall to a level."""
     if _warms(after) or (_level(before) and (_level(after) or (first and right > left))):
         return True
-    return _falls(before) and _falls(after) and left < right <= 1.01 * float(before(0))
+    top = _top(before)
+    return left < 0.99 * top and right <= 1.01 * top and (_falls(after) or alike(right, top, 0.01))
 
 
 def _scale(node: Schedule) -> float | None:
@@ -117,6 +119,11 @@ def _level(node: Schedule) -> bool:
     return isinstance(_bare(node), Hold | Constant | Piecewise | MultiStep)
 
 
+def _top(node: Schedule) -> float:
+    places = np.unique(np.linspace(0, int(min(node.duration, 2**53 - 1)), 1025).astype(np.int64))
+    return float(np.max(node.after("hold")(places)))
+
+
 def _falls(node: Schedule) -> bool:
     n = min(node.duration, 2**20)
     return float(node.after("hold")(int(n)) if n == node.duration else node(int(n))) < float(node(0))
@@ -124,11 +131,12 @@ def _falls(node: Schedule) -> bool:
 
 def rises_in_decay(run: Run) -> Iterator[Finding]:
     """A decay that goes up."""
+    bounded = {id(child) for part in run.parts if isinstance(part.node, Minimum) for child in walk(part.node)}
     for part in run.parts:
         node = part.node
         if part.start >= run.steps:
             continue
-        if isinstance(node, MultiStep | StepDecay | ExponentialDecay) and node.gamma > 1:
+        if isinstance(node, MultiStep | StepDecay | ExponentialDecay) and node.gamma > 1 and id(node) not in bounded:
             step = part.at(milestones(node)[0] if milestones(node) else getattr(node, "every", 1))
             if step < run.steps:
                 remedy = f"A gamma below 1 lowers the rate, such as {number(1 / node.gamma)}."

@@ -19,7 +19,7 @@ from lrsched.combinators import (
     Restarted,
     SampledAt,
 )
-from lrsched.describe import CHUNK, number
+from lrsched.describe import looks, number
 from lrsched.profiles import Exponential, InverseTime, Tanh
 from lrsched.schedules import (
     MultiStep,
@@ -64,15 +64,13 @@ REMEDIES = {
 def _first(run: Run, wanted: dict[str, Callable[[Any], Any]]) -> Iterator[tuple[str, int, float]]:
     """Name, step and value of the first value of each wanted sort."""
     left = dict(wanted)
-    stop = _end_of_values(run)
-    for start in range(0, stop, CHUNK):
-        values = run.schedule.sample(start, min(stop, start + CHUNK))
+    for steps, values in looks(run.schedule, _end_of_values(run)):
         with np.errstate(invalid="ignore"):
             hits = {name: np.flatnonzero(sort(values)) for name, sort in left.items()}
         for name, places in hits.items():
             if places.size:
                 del left[name]
-                yield name, start + int(places[0]), float(values[places[0]])
+                yield name, int(steps[int(places[0])]), float(values[places[0]])
 
 
 def _end_of_values(run: Run) -> int:
@@ -199,12 +197,19 @@ def short_last_cycle(run: Run) -> Iterator[Finding]:
             continue
         begin = ends[-2] + 1 if len(ends) > 1 else max((int(e) for e in _edges_below(schedule, stop)), default=0)
         length, done = ends[-1] + 1 - begin, stop - begin
-        if done < 0.95 * length:
+        if done < 0.95 * length and not _at_its_foot(schedule, begin, stop, length):
             at = math.ceil(start + begin * pace)
             rate = number(schedule(stop - 1))
             sentence = f"The run ends {done:,} steps into a cycle of {length:,}, with the rate at {rate}."
             remedy = f"End the run with a cycle, at step {begin:,} or {ends[-1] + 1:,}, or change their length."
             yield Finding("warning", at, sentence.replace(" 1 steps", " 1 step"), remedy, "short-last-cycle")
+
+
+def _at_its_foot(schedule: Schedule, begin: int, stop: int, length: int) -> bool:
+    """Whether a cycle that is cut at ``stop`` has come down to its smallest value by then."""
+    values = schedule(np.unique(np.linspace(begin, begin + length, 1025).astype(np.int64)))
+    low, high = float(np.min(values)), float(np.max(values))
+    return float(schedule(stop)) - low < 0.01 * (high - low)
 
 
 def _cycle_ends(schedule: Schedule, stop: int) -> list[int]:

@@ -12,17 +12,29 @@ from typing import Any
 import numpy as np
 
 from lrsched._errors import check_count
-from lrsched._node import walk
+from lrsched._node import names_of, walk
 from lrsched._schedule import Schedule
 from lrsched._sequence import Sequence
 from lrsched.combinators import After, Clipped, Lasting, Negative, Power, Quotient, Raised, Restarted, _Operator
 from lrsched.schedules import Constant
 
-__all__ = ["Description", "Segment", "cells", "defined", "describe", "horizon", "number", "shortened", "statistics"]
+__all__ = [
+    "Description",
+    "Segment",
+    "cells",
+    "defined",
+    "describe",
+    "horizon",
+    "looks",
+    "number",
+    "shortened",
+    "statistics",
+]
 
 MOST = 1000
 SHOWN = 12
 CHUNK = 1 << 20
+LONGEST = 1 << 27
 WIDEST = 64
 
 
@@ -42,7 +54,8 @@ class Description:
     """What :meth:`lrsched.Schedule.describe` returns; ``str`` of it is the table.
 
     ``segments`` are the first thousand at most; ``peak_step`` and ``floor_step`` are the first steps with these
-    values; ``cycles`` counts the restarts that begin in the run, and is 0 without any.
+    values; ``cycles`` counts the restarts that begin in the run, and is 0 without any. A run of more than 2**27 steps,
+    as one that counts tokens, is read at a million steps and at its joints, and its total is that of lines between.
     """
 
     expression: str
@@ -173,19 +186,31 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
     """Largest and smallest value, each with its first step, and the sum, in memory that does not grow."""
     high, low = (math.nan, 0), (math.nan, 0)
     sums: list[float] = []
-    buffer = np.empty(min(steps, CHUNK))
-    for start in range(0, steps, CHUNK):
-        values = schedule.sample(start, min(steps, start + CHUNK), out=buffer[: min(CHUNK, steps - start)])
+    for places, values in looks(schedule, steps):
         with np.errstate(invalid="ignore", over="ignore"):
-            sums.append(float(values.sum()))
+            sums.append(float(values.sum()) if steps <= LONGEST else float(np.trapezoid(values, places)))
         if np.isnan(values).all():
             continue
         top, bottom = int(np.nanargmax(values)), int(np.nanargmin(values))
         if not high[0] >= values[top]:
-            high = (float(values[top]), start + top)
+            high = (float(values[top]), int(places[top]))
         if not low[0] <= values[bottom]:
-            low = (float(values[bottom]), start + bottom)
+            low = (float(values[bottom]), int(places[bottom]))
     return high, low, math.fsum(sums) if all(map(math.isfinite, sums)) else _unbounded(sums)
+
+
+def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
+    """Steps of a run and the values there, in chunks: every step, or a million and the joints of a very long run."""
+    if steps > LONGEST:
+        edges = [int(e) for e in _few(schedule.edges(steps)) if 0 < e < steps]
+        marks = [0, *edges, *(e - 1 for e in edges), steps - 1]
+        places = np.union1d(np.linspace(0, steps - 1, CHUNK).astype(np.int64), np.array(marks))
+        yield places, schedule(places)
+        return
+    buffer = np.empty(min(steps, CHUNK))
+    for start in range(0, steps, CHUNK):
+        stop = min(steps, start + CHUNK)
+        yield range(start, stop), schedule.sample(start, stop, out=buffer[: stop - start])
 
 
 def _unbounded(sums: list[float]) -> float:
@@ -249,7 +274,8 @@ def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
             at = varying[0]
             return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))  # type: ignore[call-arg]
     if isinstance(s, Clipped | Power | Raised | Negative):
-        return s.schedule, lambda x: dataclasses.replace(s, schedule=x)
+        kept = {name: getattr(s, name) for name in names_of(type(s))}
+        return s.schedule, lambda x: type(s)(**{**kept, "schedule": x})
     return None, lambda x: x
 
 

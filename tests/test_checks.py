@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import random
 import time
 
@@ -12,6 +11,7 @@ import pytest
 import lrsched as lrs
 import strategies
 from lrsched import _joints, _rules, checks, cosine, exponential, hold, knots, linear, multi_step, plan, recipes, warmup
+from lrsched.recipes._examples import examples
 
 PEAK = 3e-4
 
@@ -79,6 +79,9 @@ SOUND = [
     (linear().over(10).after("repeat"), 1_000),
     (lrs.geometric(100, 1e-6, 1.0), 100),
     (lrs.silver_steps(63), 63),
+    (lrs.minimum(0.001 * lrs.exponential_decay(1.01), 0.1), 1_000),
+    (hold(300) >> linear().over(100) >> hold(200) >> linear().over(100), 700),
+    (cosine().over(200).mirrored().restarted(), 1_000),
 ]
 
 
@@ -112,44 +115,31 @@ def test_every_name_of_a_finding_has_a_mistake_here():
     assert words <= named, f"no classic mistake for {words - named}"
 
 
-SAMPLE = {
-    "peak": 0.1, "steps": 1_000, "warmup": 50, "decay": 200, "first": 100, "low": 0.01, "high": 0.1,
-    "half_period": 50, "period": 100, "cycles": 5, "total": 1_000, "cycle": 100,
-}  # fmt: skip
+RUNS = [
+    pytest.param(schedule, example.steps(schedule), id=f"{name}-{part}" if part else name)
+    for name, example in examples().items()
+    for part, schedule in example.schedules().items()
+]
 
 
-def recipe_runs():
-    """Every recipe with sample arguments and its own length; whole cycles for those without end."""
-    try:
-        from lrsched import catalogue
-    except ImportError:
-        catalogue = None
-    for name in recipes.__all__:
-        made = getattr(catalogue, "examples", dict)().get(name) if catalogue else None
-        if made is None:
-            function = getattr(recipes, name)
-            needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-            if not all(p.name in SAMPLE for p in needed):
-                yield name, None
-                continue
-            made = function(*(SAMPLE[p.name] for p in needed))
-        yield name, made
+def test_every_recipe_has_an_example():
+    assert list(examples()) == list(recipes.__all__)
 
 
-def own_length(schedule):
-    if schedule.duration != math.inf:
-        return int(schedule.duration)
-    ends = schedule.cycle_ends(3_000)
-    return ends[min(3, len(ends) - 1)] + 1 if ends else 1_000
+@pytest.mark.parametrize(("schedule", "steps"), RUNS)
+def test_every_recipe_run_for_its_own_length_gives_no_warning(schedule, steps):
+    assert serious(schedule.check(steps)) == []
 
 
-RUNS = list(recipe_runs())
-
-
-@pytest.mark.parametrize(("name", "schedule"), RUNS, ids=[n for n, _ in RUNS])
-def test_every_recipe_run_for_its_own_length_gives_no_warning(name, schedule):
-    assert schedule is not None, f"give SAMPLE a value for the arguments of {name}"
-    assert serious(schedule.check(own_length(schedule))) == []
+def test_a_run_that_counts_tokens_is_described_and_checked_without_visiting_each():
+    billion = 10**9
+    lr = warmup(25 * billion) >> hold(9_975 * billion) >> linear().over(4_300 * billion) >> hold(500 * billion, -0.1)
+    found = lr.describe()
+    exact = 12.5 * billion + 9_975 * billion + 2_150 * billion - 50 * billion
+    assert found.total == pytest.approx(exact, rel=1e-6) and found.mean == pytest.approx(exact / lr.duration, rel=1e-6)
+    assert (found.peak, found.peak_step) == (1.0, 25 * billion)
+    assert (found.floor, found.floor_step) == (-0.1, 14_300 * billion)
+    assert [f.step for f in lr.check(14_800 * billion) if f.name == "negative"] == [14_300 * billion]
 
 
 def test_findings_come_most_severe_first_and_read_as_sentences():

@@ -2,10 +2,12 @@
 
 A schedule is an Optax schedule as it is: ``optax.adamw(schedule)``. This package adds a fixed dtype
 (:func:`as_schedule`), schedules for any hyperparameter with the values in sight (:func:`inject`, :func:`current`,
-:func:`at`), sweeps in one compiled program (:func:`stack`, :func:`tabulate`), and rules that need what training
-reports (:func:`reduce_on_plateau`, :func:`range_test`, :func:`lars_warmup`).
+:func:`at`), groups of parameters by name (:func:`labels`, :func:`paths`), sweeps in one compiled program
+(:func:`stack`, :func:`tabulate`), and rules that need what training reports (:func:`reduce_on_plateau`,
+:func:`range_test`, :func:`lars_warmup`).
 """
 
+from lrsched_optax._groups import labels, paths
 from lrsched_optax._inject import inject
 from lrsched_optax._lars import lars_warmup
 from lrsched_optax._plateau import reduce_on_plateau
@@ -22,7 +24,9 @@ __all__ = [
     "at",
     "current",
     "inject",
+    "labels",
     "lars_warmup",
+    "paths",
     "range_test",
     "reduce_on_plateau",
     "stack",

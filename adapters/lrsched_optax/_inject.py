@@ -30,9 +30,9 @@ def inject(
 
         tx = inject(optax.adamw, learning_rate=lr, b1=beta, weight_decay=1e-4)
 
-    A hyperparameter may also be a dictionary of schedules or numbers by group. The keys are patterns for the paths of
-    the parameters (``"head/*"``, the first that matches counts), or the labels of a tree given as ``labels``, as for
-    ``optax.multi_transform``. Each group then has an optimizer of its own:
+    A hyperparameter may also be a dictionary of schedules or numbers by group. The keys are patterns for the names of
+    the parameters (``"head/*"``; those of ``lrsched.grouping``, the first that matches counts), or the labels of a
+    tree given as ``labels``, as for ``optax.multi_transform``. Each group then has an optimizer of its own:
 
         tx = inject(optax.adamw, learning_rate={"head/*": lr, "*": 0.1 * lr}, weight_decay={"*bias": 0.0, "*": wd})
 

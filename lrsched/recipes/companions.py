@@ -297,7 +297,7 @@ def swa(rate: Schedule, at: int, average: Any, anneal: int = 0) -> Schedule:
         >>> recipes.swa(cosine().over(100), at=75, average=0.05, anneal=5)(80)
         0.05
     """
-    return rate.cooldown(at, anneal, COSINE, average)
+    return rate.cooldown(at, anneal, COSINE, average) >> Constant(average)
 
 
 def merge_weights(profile: Profile, checkpoints: int) -> Any:

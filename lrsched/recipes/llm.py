@@ -210,7 +210,7 @@ def decaying_stable(
     positive("decaying_stable", timescale=timescale)
     stable = rest("decaying_stable", steps, warmup=warmup, decay=decay)
     fall = maximum(InverseTimeDecay(1 / timescale) ** power - end, 0.0) * (Hold(stable) >> cooldown.over(decay))
-    return peak * (Warmup(warmup) >> end + fall)
+    return peak * (Warmup(warmup) >> end + fall).lasting(steps)
 
 
 def rsqrt_cooldown(peak: Any, steps: int, warmup: int, cooldown: int, timescale: Any = 10_000) -> Schedule:
@@ -235,7 +235,8 @@ def rsqrt_cooldown(peak: Any, steps: int, warmup: int, cooldown: int, timescale:
     """
     positive("rsqrt_cooldown", timescale=timescale)
     head = rest("rsqrt_cooldown", steps, cooldown=cooldown)
-    return peak * (Warmup(warmup) >> InverseTimeDecay(1 / timescale) ** 0.5) * (Hold(head) >> LINEAR.over(cooldown))
+    root = Warmup(warmup) >> InverseTimeDecay(1 / timescale) ** 0.5
+    return peak * (root.lasting(steps) * (Hold(head) >> LINEAR.over(cooldown)))
 
 
 def power_scheduler(
@@ -314,12 +315,13 @@ def wsd_s(peak: Any, periods: Any, warmup: int, decay: int, end: Any = 0.0, peak
         [0.0, 0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0]
     """
     lengths = [check_count("wsd_s", "periods", n) for n in periods]
-    factors = [1.0] * len(lengths) if peaks is None else list(peaks)
-    if not lengths or len(factors) != len(lengths):
+    if not lengths or (peaks is not None and len(peaks) != len(lengths)):
         raise ScheduleError(f"wsd_s: peaks must be as many as the {len(lengths)} periods (at least 1), got {peaks!r}")
     first = Warmup(warmup) >> Hold(rest("wsd_s", lengths[0], warmup=warmup, decay=decay)) >> LINEAR.over(decay, end=end)
-    later = [Hold(rest("wsd_s", n, decay=decay)) >> LINEAR.over(decay, end=end) for n in lengths[1:]]
-    return peak * (factors[0] * first).then(*(f * part for f, part in zip(factors[1:], later, strict=True)))
+    parts = [first, *(Hold(rest("wsd_s", n, decay=decay)) >> LINEAR.over(decay, end=end) for n in lengths[1:])]
+    if peaks is not None:
+        parts = [factor * part for factor, part in zip(peaks, parts, strict=True)]
+    return peak * parts[0].then(*parts[1:])
 
 
 def infinite_schedule(
@@ -393,7 +395,7 @@ def deepseek_multi_step(
         0.316
     """
     places = [cut("deepseek_multi_step", n, s, steps) for n, s in (("first", first), ("second", second))]
-    return peak * Warmup(warmup) * piecewise(places, [1.0, level, level * level])
+    return peak * (Warmup(warmup) * piecewise(places, [1.0, level, level * level]).lasting(steps))
 
 
 # ---- published runs, tokens as the clock

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._emit import Dialect, emit, plain_number
+from lrsched._emit import Code, Dialect, emit, plain_number
 from lrsched._term import Builder, Term
 
 __all__ = ["CallTarget"]
@@ -23,6 +23,7 @@ class CallTarget:
         templates["call"] = "call({0}, {1}, {2})"
         templates["real"] = templates.get("real", "{0}")
         self.dialect = Dialect(templates, number=plain_number)
+        self.helpers: Mapping[str, Callable[..., Any]] = {}
 
     @property
     def templates(self) -> Mapping[str, Any]:
@@ -35,13 +36,17 @@ class CallTarget:
 
     def function(self, root: Term, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and the objects it needs from outside the source."""
-        code = emit(root, self.dialect)
+        code = self.written(root)
         lines = [f"def {name}(t):", *([guard] if guard else []), *code.lines]
         return "\n".join(lines) + "\n", code.objects
 
+    def written(self, root: Term) -> Code:
+        """The lines that compute ``root``."""
+        return emit(root, self.dialect)
+
     def load(self, source: str, objects: Mapping[str, Any], name: str = "schedule") -> Callable[[Any], Any]:
         """The function that the source defines."""
-        space: dict[str, Any] = {"inf": float("inf"), "nan": float("nan"), **self.operations, **objects}
+        space: dict[str, Any] = {"inf": float("inf"), "nan": float("nan"), **self.operations, **self.helpers, **objects}
         exec(compile(source, f"<lrsched {self.name}>", "exec"), space)  # noqa: S102 - text generated above
         loaded: Callable[[Any], Any] = space[name]
         return loaded

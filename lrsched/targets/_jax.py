@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lrsched._term import Builder
+from lrsched._emit import Code, emit, named
+from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
 HIGH = 16
+LARGEST = 3e38
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 
@@ -171,6 +174,27 @@ def _kept(x: Any) -> Any:
     return lax.optimization_barrier(x) if hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating) else x  # type: ignore[no-untyped-call]
 
 
+def _rounded(product: Any) -> Any:
+    """A product below the largest number, rounded before it is added: LLVM fuses the two for batches alone."""
+    return jnp.minimum(product, LARGEST)
+
+
+def _apart(product: Any) -> Any:
+    """A product of any size, rounded before it is added."""
+    return jnp.where(product == product, product, jnp.nan)
+
+
+def _summing(op: str) -> Callable[[Term], str]:
+    """How a sum or a difference is written: each product in it is rounded by itself."""
+
+    def operand(place: int, term: Term) -> str:
+        if term.kind != "f" or named(term).op != "mul":
+            return f"{{{place}}}"
+        return f"{'rounded' if term.hi < LARGEST else 'apart'}({{{place}}})"
+
+    return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
+
+
 def _pow(a: Any, c: Any) -> Any:
     """a**c; in float32 by its mantissa and its power of two, since XLA's own loses a bit for each halving."""
     if real_type() == jnp.float64:
@@ -190,7 +214,7 @@ def _split_power(a: Any, c: Any, rest: Any) -> Any:
     first = lax.reduce_precision(c, 8, 11)
     e = _real(power)
     whole = jnp.round(first * e)
-    fraction = (first * e - whole) + (c - first) * e + rest * jnp.log2(a)
+    fraction = (first * e - whole) + _rounded((c - first) * e) + _rounded(rest * jnp.log2(a))
     shift = jnp.clip(whole, -300.0, 300.0).astype(jnp.int32)
     half = shift >> 1
     return jnp.power(mantissa, c) * jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
@@ -369,11 +393,20 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
+        sums = {op: _summing(op) for op in ("add", "sub")}
+        self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
+        self.helpers = {"rounded": _rounded, "apart": _apart}
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
         limit = int(np.iinfo(int_type()).max)
         return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True)
+
+    def written(self, root: Term) -> Code:
+        """A constant of the program has sums that give the same bits alone, in batches and in loops."""
+        code = emit(root, self.exact)
+        plain = all(isinstance(value, np.ndarray) or callable(value) for value in code.objects.values())
+        return code if plain else super().written(root)
 
     def constants(self, op: str, values: list[Any], limit: int) -> Any:
         """An operation on constants of which some are JAX values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
-from lrsched_optax import InjectState, at, current, inject  # noqa: E402
+from lrsched_optax import InjectState, at, current, inject, labels, paths  # noqa: E402
 
 LR = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7, end=0.1))
 PARAMS = {"body": {"w": jnp.ones((3, 2)), "b": jnp.zeros(2)}, "head": {"w": jnp.full((2, 2), 0.5), "b": jnp.ones(2)}}
@@ -202,14 +203,46 @@ def test_groups_by_label(labels):
     close(run(tx)[0], run(patterns)[0], rtol=0)
 
 
+def test_layers_and_unfreezing_are_groups_like_any_other():
+    params = {"embed": jnp.ones(2), "blocks": [{"w": jnp.ones(2)} for _ in range(3)], "head": {"w": jnp.ones(2)}}
+    layers = lrs.grouping.layer_patterns("embed", "blocks/{}/*", "head/*", paths=paths(params))
+    rates = lrs.unfreezing(lrs.layerwise(LR, len(layers), 0.5), 2)
+    tx = inject(optax.sgd, learning_rate=dict(zip(layers, rates, strict=True)))
+    before, states = params, tx.init(params)
+    update = jax.jit(tx.update)
+    for t in range(12):
+        updates, states = update(jax.tree.map(jnp.ones_like, params), states, params)
+        expected = [rates[0], *rates[1:4], rates[4]]
+        got = [updates["embed"], *(block["w"] for block in updates["blocks"]), updates["head"]["w"]]
+        for layer, (rate, value) in enumerate(zip(expected, got, strict=True)):
+            np.testing.assert_allclose(value, -rate(t), rtol=2e-6, atol=1e-12)
+            assert (np.asarray(value) == 0).all() == (t <= 2 * (4 - layer))
+    assert before is params
+
+
+def test_patterns_make_labels_for_optax_too():
+    by_name = {"plain": ["*/b", re.compile("^nothing|head/w$")], "decayed": "*"}
+    with pytest.raises(lrs.ScheduleError, match=r"labels: groups must be .*got 'head/\*'"):
+        labels({**by_name, "late": "head/*"})(PARAMS)
+    own = inject(optax.sgd, labels=labels(by_name), learning_rate={"plain": LR, "decayed": 0.1 * LR})
+    peer = optax.multi_transform({"plain": optax.sgd(LR), "decayed": optax.sgd(0.1 * LR)}, labels(by_name))
+    close(run(own)[0], run(peer)[0], rtol=2e-6)
+    expressions = inject(optax.sgd, learning_rate={re.compile("b$|head/w"): LR, "*": 0.1 * LR})
+    close(run(expressions)[0], run(own)[0], rtol=0)
+    assert set(current(run(expressions, steps=1)[1][0])["learning_rate"]) == {"b$|head/w", "*"}
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (lambda: inject(optax.sgd, learning_rat=LR), r"did you mean learning_rate"),
         (lambda: inject(0.1, learning_rate=LR), r"factory must be a function"),
         (lambda: inject(optax.sgd, learning_rate=lrs.cosine()), r"profile.over\(steps\)"),
-        (lambda: inject(optax.sgd, learning_rate={"tail/*": LR, "*": LR}).init(PARAMS), r"'tail/\*'"),
-        (lambda: inject(optax.sgd, learning_rate={"head/*": LR}).init(PARAMS), r"pattern for 'body/b'"),
+        (
+            lambda: inject(optax.sgd, learning_rate={"tail/*": LR, "*": LR}).init(PARAMS),
+            r"'tail/\*' \(it matches none of them",
+        ),
+        (lambda: inject(optax.sgd, learning_rate={"head/*": LR}).init(PARAMS), r"got body/b, body/w$"),
         (lambda: inject(optax.sgd, learning_rate=LR, labels={"body": "a"}), r"labels must be None"),
         (
             lambda: inject(optax.sgd, learning_rate={"a": LR}, labels={"body": "a", "head": "b"}).init(PARAMS),
