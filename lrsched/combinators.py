@@ -233,8 +233,9 @@ class _Wrapper(Schedule):
         return clock.finite(duration, formula)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        others = {f: getattr(self, f) for f in self.__match_args__ if f != "schedule"}  # type: ignore[attr-defined]
-        return type(self)(rescale(self.inner, ratio, least=1), **others)  # type: ignore[call-arg]
+        fields = {name: getattr(self, name) for name in self.__match_args__}  # type: ignore[attr-defined]
+        fields["schedule"] = rescale(self.inner, ratio, least=1)
+        return type(self)(**fields)
 
 
 def goes_on(schedule: Schedule) -> bool:

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from lrsched import targets
-from lrsched._clock import Clock
 from lrsched._errors import ScheduleError, check_count, check_real, fail
-from lrsched._range import BLOCK, Runner, Split, resolve
-from lrsched._term import Builder
+from lrsched._range import BLOCK, filler
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
-
-SHORT = 256
 
 
 def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
     """See :meth:`lrsched.Schedule.sample`."""
+    if stop is None and out is None and dtype is None and type(start) is int and start >= 0:
+        made = schedule._memo.get("filler")
+        if made is not None:
+            result = np.empty(start)
+            made.fill(schedule, 0, start, result)
+            return result
     schedule.concrete("sampled on the host")
     first, last = (0, start) if stop is None else (start, stop)
     first = check_count("sample", "start", first)
@@ -32,7 +33,7 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
         fail("sample", "dtype", f"that of out, {out.dtype}", dtype)
     elif not isinstance(out, np.ndarray) or out.shape != (last - first,) or out.dtype.kind != "f":
         fail("sample", "out", f"a vector of {last - first} floats", out)
-    _fill(schedule, first, last, out)
+    filler(schedule).fill(schedule, first, last, out)
     return out
 
 
@@ -41,50 +42,6 @@ def _float_type(dtype: Any) -> Any:
     if kind.kind != "f":
         fail("sample", "dtype", "a floating type", dtype)
     return kind
-
-
-def _fill(schedule: Any, first: int, last: int, out: Any) -> None:
-    """Fill ``out`` range by range, each as far as one formula holds."""
-    with np.errstate(all="ignore"):
-        _Filler(schedule, last).fill(first, last, out)
-
-
-class _Filler:
-    """A schedule lowered for ranges; short pieces are computed together instead."""
-
-    def __init__(self, schedule: Any, stop: int) -> None:
-        b = Builder(branching=False, limit=2**53, exact_ends=True)
-        t = b.step(0, max(stop - 1, 0))
-        self.root = b.floats(b.settled(schedule.formula(Clock(b, t, t))))
-        self.runner = Runner()
-        self.kernel: Any = None
-
-    def fill(self, first: int, last: int, out: Any) -> None:
-        """Write the values of steps ``first`` to ``last - 1``."""
-        low, pieces = first, 0
-        while low < last:
-            if pieces >= 32 and low - first < SHORT * pieces:
-                self._together(low, last, out[low - first :])
-                return
-            high, value = self._longest(low, last)
-            self.runner.fill(value, low, high, out[low - first : high - first])
-            low, pieces = high, pieces + 1
-
-    def _longest(self, low: int, high: int) -> tuple[int, Any]:
-        """The longest range from ``low`` on which one formula holds, and the formula."""
-        while True:
-            try:
-                return high, resolve(self.root, low, high)
-            except Split as split:
-                high = split.at
-
-    def _together(self, first: int, last: int, out: Any) -> None:
-        if self.kernel is None:
-            target = targets.table("numpy")
-            self.kernel = target.load(*target.function(self.root))
-        for low in range(first, last, BLOCK):
-            high = min(low + BLOCK, last)
-            out[low - first : high - first] = self.kernel(np.arange(low, high, dtype=np.float64))
 
 
 def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:

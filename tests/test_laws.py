@@ -461,6 +461,10 @@ def test_rescaled_lasts_as_long_as_asked(s: Any, total: int) -> None:
     assert s.rescaled(s.duration) == s
 
 
+def test_a_number_raised_to_a_schedule_is_rescaled() -> None:
+    assert (0.1 ** linear().over(10)).rescaled(20) == 0.1 ** linear().over(20)
+
+
 @given(schedules, st.data())
 def test_extended_keeps_the_past(s: Any, data: Any) -> None:
     s = finite(s)

@@ -276,7 +276,7 @@ class Scheduler(Driver, LRScheduler):
     def __getstate__(self) -> dict[str, Any]:
         if self._has_changed():
             self._refresh()
-        made = ("_common", "_careful", "_functions", "_groups", "_list", "_size")
+        made = ("_common", "_careful", "_groups", "_list", "_size")
         return {key: value for key, value in self.__dict__.items() if key not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,208 @@
+"""The array half of a range filler: arithmetic in place, block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrsched._skeleton import Affine, Linear, Node, Scalar, Skeleton, Value
+from lrsched.targets._numpy import OPERATIONS
+
+__all__ = ["BLOCK", "LONG", "Blocks"]
+
+BLOCK = 16_384
+LONG = 4_096
+LOGICAL = (np.less, np.less_equal, np.equal)
+IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
+Patch = tuple[Scalar, Scalar]
+Done = dict[int, str]
+
+
+class Blocks:
+    """Writes the loops that fill the output; ``w`` holds the lines."""
+
+    def __init__(self, w: Skeleton) -> None:
+        self.w = w
+        self.buffers = 0
+        self.free: list[str] = []
+        self.used: set[str] = set()
+        self.places: dict[str, str] = {}
+
+    def fill(self, value: Value) -> None:
+        """Fill the output from ``t`` to ``end``."""
+        w, patches = self.w, []
+        while isinstance(value, Node) and value.op == "patch":
+            value, place, single = value.operands
+            patches.append((place, single))
+        if isinstance(value, Scalar):
+            w.line(f"out[t - lo:end - lo] = {value.text}")
+        else:
+            self._array(value)
+        for place, single in reversed(patches):
+            self.patch(place, single)
+
+    def patch(self, place: Scalar, single: Scalar) -> None:
+        """Write a single value, if its place is in the range."""
+        self.w.line(f"if t <= {place.text} < end: out[{place.text} - lo] = {single.text}")
+
+    def _array(self, value: Value) -> None:
+        w = self.w
+        line = value if isinstance(value, Linear) else None
+        scale, base, shift = (line.factor, line.base, line.shift) if line else (None, value, None)
+        if not isinstance(base, Node) or base.op != "wave":
+            self._loop(value)
+            return
+        steps, angle = base.operands
+        one, other = (scale.text if scale else "1.0"), (shift.text if shift else "0.0")
+        first = f"t + {steps.offset.text}" if steps.sign > 0 else f"{steps.offset.text} - t"
+        w.line(f"if end - t >= {LONG}:")
+        w.line(f"    wave(out[t - lo:end - lo], {first}, {steps.sign}, {angle.text}, {one}, {other}, waves, spare)")
+        w.line("else:")
+        with w.inside() as lines:
+            self._loop(value)
+        w.lines.extend(lines)
+
+    def _loop(self, value: Value) -> None:
+        w = self.w
+        w.line(f"for i in range(t, end, {BLOCK}):")
+        with w.inside() as lines:
+            self.used, self.free = set(), [f"b{k + 1}" for k in reversed(range(self.buffers))]
+            result = self.array(value, "o", {})
+            if result != "o":
+                w.line(f"o[...] = {result}")
+            w.line("if spare is not None: out[i - lo:i - lo + n] = o")
+        w.level += 1
+        w.line("n = end - i")
+        w.line(f"if n > {BLOCK}: n = {BLOCK}")
+        w.line("o = out[i - lo:i - lo + n] if spare is None else spare[:n]")
+        for name in sorted(self.used):
+            w.line(f"{name} = whole_{name}[:n]")
+        w.level -= 1
+        w.lines.extend(lines)
+
+    # ---- buffers
+
+    def take(self) -> str:
+        """The name of a free block of floats."""
+        if not self.free:
+            self.buffers += 1
+            self.free.append(f"b{self.buffers}")
+        name = self.free.pop()
+        self.used.add(name)
+        return name
+
+    def release(self, name: str) -> None:
+        """Give a block back."""
+        self.free.append(name)
+
+    # ---- arrays
+
+    def array(self, value: Value, target: str, done: Done) -> str:
+        """Code for a value, in ``target`` if it needs a place; the name or literal of the result."""
+        if isinstance(value, Scalar):
+            return value.text
+        if isinstance(value, Affine):
+            return self._steps(value, target)
+        if isinstance(value, Linear):
+            return self._line(value, target, done)
+        if id(value) in done:
+            return done[id(value)]
+        if value.uses < 2:
+            return self._node(value, target, done)
+        found = done[id(value)] = self._node(value, self.take(), done)
+        return found
+
+    def _steps(self, value: Affine, target: str) -> str:
+        """Steps counted up or down: a slice of a table while they are small, else computed."""
+        if not value.sign:
+            factor = value.factor.text
+            self.w.line(f"add_(mul_(ramp[:n], {factor}, {target}), {factor} * i + {value.offset.text}, {target})")
+            return target
+        name = self.w.name()
+        self.places[name] = target
+        if value.sign > 0:
+            first = "i" if value.offset.value == 0 else f"i + {value.offset.text}"
+            self.w.line(f"{name} = {first}")
+            slices, computed = f"ramp[{name}:{name} + n]", f"add_(ramp[:n], {name}, {target})"
+            self.w.line(f"{name} = {slices} if 0 <= {name} <= {BLOCK} - n else {computed}")
+        else:
+            self.w.line(f"{name} = {value.offset.text} - i")
+            slices = f"down[{BLOCK - 1} - {name}:{BLOCK - 1} - {name} + n]"
+            self.w.line(f"{name} = {slices} if n <= {name} + 1 <= {BLOCK} else sub_({name}, ramp[:n], {target})")
+        return name
+
+    def _line(self, value: Linear, target: str, done: Done) -> str:
+        base, factor, shift = self.array(value.base, target, done), value.factor, value.shift
+        if factor.value == -1 and shift.value != 0:
+            self.w.line(f"sub_({shift.text}, {base}, {target})")
+            return target
+        if factor.value != 1:
+            self.w.line(f"mul_({base}, {factor.text}, {target})")
+            base = target
+        if shift.value != 0:
+            self.w.line(f"add_({base}, {shift.text}, {target})")
+            base = target
+        return base
+
+    def _node(self, node: Node, target: str, done: Done) -> str:
+        special = {"wave": self._wave, "patch": self._patch, "choice": self._choice, "call": self._call}.get(node.op)
+        if special is not None:
+            return special(node, target, done)
+        if node.op == "real":
+            return self.array(node.operands[0], target, done)
+        operands, taken = [], []
+        place = target if node.op in IN_PLACE else ""
+        for operand in node.operands:
+            if isinstance(operand, str):
+                operands.append(operand)
+                continue
+            if not place:
+                place = self.take()
+                taken.append(place)
+            operands.append(self.array(operand, place, done))
+            if self.places.get(operands[-1], operands[-1]) == place:
+                place = ""
+        for name in taken:
+            self.release(name)
+        text = ", ".join(operands)
+        if node.op in IN_PLACE:
+            named_out = "out=" if node.op in ("minimum", "maximum") else ""
+            self.w.line(f"{node.op}_({text}, {named_out}{target})")
+            return target
+        name = self.w.name()
+        self.w.line(f"{name} = {node.op}_({text})")
+        return name
+
+    def _wave(self, node: Node, target: str, done: Done) -> str:
+        steps, angle = node.operands
+        self.w.line(f"sin_(mul_({self._steps(steps, target)}, {angle.text}, {target}), {target})")
+        self.w.line(f"mul_({target}, {target}, {target})")
+        return target
+
+    def _patch(self, node: Node, target: str, done: Done) -> str:
+        inner, place, single = node.operands
+        found = self.array(inner, target, done)
+        if found != target:
+            self.w.line(f"{target}[...] = {found}")
+        self.w.line(f"if i <= {place.text} < i + n: {target}[{place.text} - i] = {single.text}")
+        return target
+
+    def _choice(self, node: Node, target: str, done: Done) -> str:
+        holds, first, second = node.operands
+        name = self.w.name()
+        for opening, side in ((f"if {holds.text}:", first), ("else:", second)):
+            self.w.line(opening)
+            free = list(self.free)
+            with self.w.inside() as lines:
+                self.w.line(f"{name} = {self.array(side, target, dict(done))}")
+            self.free = [b for b in self.free if b in free]
+            self.w.lines.extend(lines)
+        self.places[name] = target
+        return name
+
+    def _call(self, node: Node, target: str, done: Done) -> str:
+        function, t, numbers = node.operands
+        keywords = "".join(f", {key}={self.array(value, self.take(), done)}" for key, value in numbers)
+        steps = self.array(t, target, done)
+        name = self.w.name()
+        self.w.line(f"{name} = call_({function}, copy({steps}){keywords})")
+        return name

@@ -1,0 +1,318 @@
+"""The scalar half of a range filler: what is constant on a range of steps, and how far that range goes.
+
+A filler is generated code that takes steps from ``t`` on. Everything that depends on the step through a piece, a
+cycle, a sample or a condition only is plain Python, computed once per range; each such computation also lowers
+``end`` to the step where it would give another result. What is left is arithmetic on arrays (:mod:`._blocks`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+from lrsched import _host
+from lrsched._emit import named, plain_number
+from lrsched._term import Term
+
+__all__ = ["Affine", "Linear", "Node", "Scalar", "Skeleton", "UnfitError"]
+
+BEYOND = 1 << 80
+SMALLEST, LARGEST = 1e-280, 1e280
+
+
+class UnfitError(Exception):
+    """The schedule has no ranges to speak of: its pieces depend on computed real numbers."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scalar:
+    """A name or a literal; ``value`` if known; ``least`` and ``most`` bound the size of a value other than 0.
+
+    ``minus`` is what a negative is the negative of.
+    """
+
+    text: str
+    value: Any = None
+    least: float = 0.0
+    most: float = math.inf
+    minus: Scalar | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Affine:
+    """``factor * step + offset``, an integer."""
+
+    factor: Scalar
+    offset: Scalar
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 for a step counted up or down, else 0."""
+        return self.factor.value if self.factor.value in (1, -1) else 0
+
+
+@dataclasses.dataclass(eq=False)
+class Node:
+    """An operation on arrays, by its name in the table of operations, or "wave", "patch", "choice"."""
+
+    op: str
+    operands: tuple[Any, ...]
+    uses: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Linear:
+    """``factor * base + shift`` of an affine step or an array."""
+
+    factor: Scalar
+    base: Affine | Node
+    shift: Scalar
+
+
+Value = Scalar | Affine | Linear | Node
+Known = dict[int, Value]
+
+
+def literal(value: Any) -> Scalar:
+    """A known number."""
+    if isinstance(value, Fraction):
+        value = float(value)
+    size = abs(value) if value == value else math.inf
+    return Scalar(plain_number(value, ""), value, size, size)
+
+
+ONE, ZERO = literal(1.0), literal(0.0)
+
+
+class Skeleton:
+    """Writes scalar code, and describes the arrays that are left."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.level = 2
+        self.objects: dict[str, Any] = {}
+        self.names: dict[tuple[int, str], str] = {}
+        self.held: list[Any] = []
+        self.count = 0
+
+    # ---- text
+
+    def line(self, text: str) -> None:
+        """One line at the present level."""
+        self.lines.append("    " * self.level + text)
+
+    def name(self) -> str:
+        """A fresh variable."""
+        self.count += 1
+        return f"x{self.count}"
+
+    def let(self, text: str, least: float = 0.0, most: float = math.inf) -> Scalar:
+        """A variable for an expression."""
+        name = self.name()
+        self.line(f"{name} = {text}")
+        return Scalar(name, None, least, most)
+
+    @contextmanager
+    def inside(self) -> Iterator[list[str]]:
+        """Lines one level deeper, held back."""
+        lines, self.lines = self.lines, []
+        self.level += 1
+        if self.level > 80:
+            raise UnfitError
+        try:
+            yield self.lines
+        finally:
+            self.lines = lines
+            self.level -= 1
+
+    def ends(self, step: str) -> None:
+        """The range ends before ``step`` at the latest."""
+        self.line(f"if {step} < end: end = {step}")
+
+    def table(self, values: Any, form: str = "list") -> str:
+        """The name of a table: a list for scalar code, followed by a number that nothing reaches; or an array."""
+        key = (id(values), form)
+        name = self.names.get(key)
+        if name is None:
+            name = self.names[key] = f"{form}{len(self.names)}"
+            self.objects[name] = [*values.tolist(), BEYOND] if form == "list" else values
+            self.held.append(values)
+        return name
+
+    # ---- values
+
+    def value(self, root: Term, known: Known) -> Value:
+        """What a term is on a range; its scalar code is written."""
+        root = named(root)
+        direct = self.direct(root, known)
+        for number in sorted(direct):
+            term = direct[number]
+            if number not in known:
+                known[number] = self._value(term, known)
+        return known[root.num]
+
+    def direct(self, root: Term, known: Known) -> dict[int, Term]:
+        """Terms that are needed whatever the conditions say."""
+        found: dict[int, Term] = {}
+        waiting = [root]
+        while waiting:
+            term = named(waiting.pop())
+            if term.num not in found and term.num not in known:
+                found[term.num] = term
+                waiting.extend(self._inputs(term))
+        return found
+
+    def _inputs(self, term: Term) -> list[Term]:
+        if term.op == "where":
+            return list(term.args[0].args) if term.args[0].op == "eq" else [term.args[0]]
+        if term.op == "call":
+            return [term.args[1], *(value for _, value in term.args[2])]
+        return [a for a in term.args if isinstance(a, Term)]
+
+    def _value(self, term: Term, known: Known) -> Value:
+        if term.op == "const":
+            return literal(term.args[0])
+        if term.op == "step":
+            return Affine(literal(1), literal(0))
+        if term.op in ("where", "call"):
+            return self.where(term, known) if term.op == "where" else self._call(term, known)
+        if term.op in ("bound", "column"):
+            raise UnfitError
+        return self._operation(term, [known[named(a).num] if isinstance(a, Term) else a for a in term.args])
+
+    def _operation(self, term: Term, operands: list[Any]) -> Value:
+        from lrsched import _steps
+
+        if term.op == "checked":
+            return self._checked(operands)
+        if term.op in ("search", "gather"):
+            return (_steps.search if term.op == "search" else _steps.gather)(self, *operands)
+        if all(isinstance(x, Scalar) for x in operands):
+            return self.scalar(term, operands)
+        rule = _steps.RULES.get(term.op)
+        found: Value | None = None if rule is None else rule(self, *operands)
+        return self.node(term.op, *operands) if found is None else found
+
+    def scalar(self, term: Term, operands: list[Any]) -> Scalar:
+        """An operation on plain numbers."""
+        from lrsched.targets._python import TEMPLATES
+
+        if all(x.value is not None for x in operands):
+            return literal(_host.fold(term.op, [x.value for x in operands]))
+        if term.op == "real":
+            return operands[0]
+        template = TEMPLATES[term.op]
+        text = template if isinstance(template, str) else template(term)
+        sizes = (abs(term.lo), abs(term.hi))
+        least = min(sizes) if term.lo > 0 or term.hi < 0 else 0.0
+        return self.let(text.format(*(x.text for x in operands)), least, max(sizes))
+
+    def node(self, op: str, *operands: Any) -> Node:
+        """An operation on arrays; counts the uses of its operands."""
+        for operand in operands:
+            base = operand.base if isinstance(operand, Linear) else operand
+            if isinstance(base, Node):
+                base.uses += 1
+        return Node(op, operands)
+
+    def _call(self, term: Term, known: Known) -> Node:
+        function, t, numbers = term.args
+        name = f"custom{len(self.objects)}"
+        self.objects[name] = function
+        keywords = tuple((key, known[named(value).num]) for key, value in numbers)
+        return self.node("call", name, known[named(t).num], keywords)
+
+    def _checked(self, operands: list[Any]) -> Value:
+        wrong, value = operands
+        if not isinstance(wrong, Scalar):
+            raise UnfitError
+        self.line(f"if {wrong.text}: checked(True, 0.0)")
+        return value
+
+    # ---- conditions
+
+    def place(self, condition: Term, known: Known) -> Scalar | None:
+        """The single step at which an equality holds, if it is one between the step and a number."""
+        from lrsched import _steps
+
+        a, c = (known[named(x).num] for x in condition.args)
+        return _steps.place(self, a, c) or _steps.place(self, c, a)
+
+    def where(self, term: Term, known: Known) -> Value:
+        """One side of a condition, chosen once per range; an exception at a single step becomes a patch."""
+        from lrsched import _steps
+
+        condition, yes, no = term.args
+        if condition.op == "eq":
+            place = self.place(condition, known)
+            if place is not None:
+                return self._patched(place, self.value(yes, known), self.value(no, known))
+            a, c = (known[named(x).num] for x in condition.args)
+            holds: Value = _steps.equal(self, a, c)
+        else:
+            holds = known[named(condition).num]
+        if isinstance(holds, Scalar):
+            if holds.value is not None:
+                return self.value(yes if holds.value else no, known)
+            return self._choice(holds, yes, no, known)
+        if any(a.kind == "i" for a in condition.args if isinstance(a, Term)):
+            raise UnfitError
+        return self.node("where", holds, self.value(yes, known), self.value(no, known))
+
+    def _patched(self, place: Scalar, single: Value, other: Value) -> Value:
+        if isinstance(single, Scalar) and isinstance(other, Linear | Node):
+            return self.node("patch", other, place, single)
+        from lrsched._steps import at_once
+
+        return self._joined(at_once(self, place), single, [], other, [])
+
+    def hoisted(self, yes: Term, no: Term, known: Known) -> None:
+        """Compute what both sides of a condition need, before it."""
+        first, second = self.direct(yes, known), self.direct(no, known)
+        for number in sorted(first.keys() & second.keys()):
+            self.value(first[number], known)
+
+    def _choice(self, holds: Scalar, yes: Term, no: Term, known: Known) -> Value:
+        self.hoisted(yes, no, known)
+        with self.inside() as early:
+            first = self.value(yes, dict(known))
+        with self.inside() as late:
+            second = self.value(no, dict(known))
+        return self._joined(holds, first, early, second, late)
+
+    def _joined(self, holds: Scalar, first: Value, early: list[str], second: Value, late: list[str]) -> Value:
+        """Both sides written, and the value that either of them leaves."""
+        deeper = "    " * (self.level + 1)
+        pairs, value = self._common(first, second)
+        for name, one, other in pairs:
+            early.append(f"{deeper}{name} = {one.text}")
+            late.append(f"{deeper}{name} = {other.text}")
+        if early or late:
+            self.line(f"if {holds.text}:")
+            self.lines.extend(early or [deeper + "pass"])
+            if late:
+                self.line("else:")
+                self.lines.extend(late)
+        return self.node("choice", holds, first, second) if value is None else value
+
+    def _common(self, a: Value, c: Value) -> tuple[list[tuple[str, Scalar, Scalar]], Value | None]:
+        """One form for two values, and the names that it takes on each side; None for arrays."""
+        if isinstance(a, Scalar) and isinstance(c, Scalar):
+            both = self._either(a, c)
+            return [(both.text, a, c)], both
+        if isinstance(a, Scalar | Affine) and isinstance(c, Scalar | Affine):
+            one, other = (x if isinstance(x, Affine) else Affine(literal(0), x) for x in (a, c))
+            offset = self._either(one.offset, other.offset)
+            pairs = [(offset.text, one.offset, other.offset)]
+            if one.factor.value is not None and one.factor.value == other.factor.value:
+                return pairs, Affine(one.factor, offset)
+            factor = self._either(one.factor, other.factor)
+            return [*pairs, (factor.text, one.factor, other.factor)], Affine(factor, offset)
+        return [], None
+
+    def _either(self, a: Scalar, c: Scalar) -> Scalar:
+        return Scalar(self.name(), None, min(a.least, c.least), max(a.most, c.most))

@@ -1,0 +1,249 @@
+"""Ranges of values: against the oracle and against single steps, whatever the expression, range, length and type."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import lrsched as lrs
+import oracle
+import strategies
+from lrsched import _filling, _node, cosine, hold, linear, profiles, rex, step_decay, warmup
+from lrsched._range import BLOCK, filler
+
+KINDS = sorted(_node.KINDS)
+LONG = 40_000
+
+
+def sampled(schedule: Any, start: int, stop: int) -> Any:
+    """The range, or None where a policy makes part of it an error."""
+    try:
+        return schedule.sample(start, stop)
+    except lrs.ScheduleError as error:
+        assert "policy" in str(error)
+        return None
+
+
+def check(schedule: Any, start: int, stop: int, steps: Any) -> None:
+    """The values of a range at the given steps are within the bound."""
+    values = sampled(schedule, start, stop)
+    if values is None:
+        return
+    assert values.shape == (stop - start,)
+    data = schedule.to_dict()
+    for t in steps:
+        complaint = oracle.complaint(data, t, float(values[t - start]))
+        assert not complaint, f"sample({start}, {stop}): {complaint}\n{schedule!r}"
+
+
+def ranges(schedule: Any, rnd: random.Random) -> list[tuple[int, int, list[int]]]:
+    """Ranges from 0, over boundaries, and far out, each with steps to look at."""
+    found = []
+    for place in (0, *rnd.sample(strategies.steps_of(schedule, rnd, 8), 3)):
+        start = max(0, place - rnd.randrange(20))
+        stop = place + rnd.choice((1, 2, 30, 500, 9000))
+        inside = [t for t in strategies.steps_of(schedule, rnd, 10) if start <= t < stop]
+        found.append((start, stop, sorted({start, place, stop - 1, *inside, rnd.randrange(start, stop)})))
+    return found
+
+
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(strategies.expressions(), st.randoms(use_true_random=False))
+def test_random_ranges_are_within_the_bound(expression: Any, rnd: random.Random) -> None:
+    for start, stop, steps in ranges(expression, rnd):
+        check(expression, start, stop, steps)
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_numbered_expressions_are_within_the_bound(block: int) -> None:
+    for seed in range(25 * block, 25 * (block + 1)):
+        expression, rnd = strategies.seeded(seed), random.Random(seed)
+        for start, stop, steps in ranges(expression, rnd):
+            check(expression, start, stop, steps)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_is_within_the_bound(name: str) -> None:
+    for seed in range(4):
+        rnd = random.Random(seed)
+        expression = strategies.Maker(rnd).one_of(_node.KINDS[name], 3)
+        if isinstance(expression, lrs.Profile):
+            expression = expression.over(rnd.choice((7, 999, LONG)), start=3.0, end=0.25)
+        for start, stop, steps in ranges(expression, rnd):
+            check(expression, start, stop, steps)
+
+
+@pytest.mark.parametrize("name", sorted(k.kind_name for k in _node.KINDS.values() if issubclass(k, profiles.Profile)))
+@pytest.mark.parametrize("n", [LONG, 2**31 - 2])
+def test_long_shapes_to_their_last_step(name: str, n: int) -> None:
+    """Bulk paths, both halves of a wave, the ends."""
+    shape = strategies.Maker(random.Random(1)).one_of(_node.KINDS[name], 1)
+    for schedule in (
+        shape.over(n),
+        shape.over(n, 1e-3, 1e-5),
+        shape.over(n, 0.0, 0.25),
+        shape.over(n, 2.0, endpoint=True),
+    ):
+        for start in (0, n // 2 - LONG // 2, n - LONG):
+            stop = min(start + LONG + 5, 2**31 - 1)
+            near = [start, start + 1, start + 5000, n // 2 - 1, n // 2, n // 2 + 1, n - 2, n - 1, n, n + 1, stop - 1]
+            check(schedule, start, stop, [t for t in near if start <= t < stop])
+
+
+def test_a_cosine_keeps_its_digits_to_the_end() -> None:
+    """Angle addition: every step of the last thousand, relative to a value that goes to 0."""
+    n = 1_000_000
+    schedule = cosine().over(n)
+    check(schedule, 0, n + 1, [*range(n - 1000, n + 1), *range(0, n, 9973)])
+
+
+EXACT = [
+    3e-4 * (warmup(500) >> cosine().over(99_500, end=0.1)),
+    cosine().over(1000).restarted(t_mult=2, gamma=0.9),
+    linear().over(10**6) * step_decay(7, 0.9),
+    hold(1).then(*(linear().over(60 + i % 7, 1 + i % 5, 0.5) for i in range(900))),
+    cosine().over(90).restarted() * linear().over(50_000),
+    rex().over(20_000).sampled(every=3),
+    (warmup(10) >> linear().over(30)).stretched(1.3).restarted(),
+    linear().over(50).mirrored().restarted(gamma=0.99),
+]
+
+
+@pytest.mark.parametrize("schedule", EXACT, ids=lambda s: repr(s)[:60])
+def test_ranges_agree_with_arrays_of_steps(schedule: Any) -> None:
+    for start, stop in ((0, 70_000), (12_345, 51_000), (99_000, 100_100), (499, 502)):
+        array = schedule(np.arange(start, stop))
+        np.testing.assert_allclose(schedule.sample(start, stop), array, rtol=5e-15, atol=0)
+
+
+def test_no_range_and_a_single_step() -> None:
+    for schedule in EXACT:
+        assert schedule.sample(0).shape == schedule.sample(7, 7).shape == (0,)
+        for t in (0, 1, 499, 500, 501, 99_999, 10**6, 2**31 - 1, 2**53 - 2):
+            assert schedule.sample(t, t + 1)[0] == pytest.approx(schedule(t), rel=5e-15, abs=1e-300)
+
+
+@pytest.mark.parametrize("schedule", EXACT, ids=lambda s: repr(s)[:60])
+def test_any_vector_of_floats_can_be_filled(schedule: Any) -> None:
+    n = 40_000
+    wanted = schedule.sample(n)
+    for make in (
+        lambda: np.empty(n, np.float32),
+        lambda: np.empty(n, np.float16),
+        lambda: np.empty(2 * n)[::2],
+        lambda: np.empty(n)[::-1],
+        lambda: np.empty(n, ">f8"),
+        lambda: np.empty(n, np.longdouble),
+    ):
+        out = make()
+        assert schedule.sample(n, out=out) is out
+        np.testing.assert_allclose(out.astype(float), wanted, rtol=2 * max(2e-15, np.finfo(out.dtype).eps), atol=1e-6)
+
+
+def test_what_cannot_be_filled() -> None:
+    for wrong in (np.empty(3), np.empty((4, 1)), np.empty(4, int), [0.0] * 4):
+        with pytest.raises(lrs.ScheduleError, match="out must be a vector of 4 floats"):
+            EXACT[0].sample(4, out=wrong)
+    with pytest.raises(lrs.ScheduleError, match="dtype"):
+        EXACT[0].sample(4, out=np.empty(4), dtype=np.float32)
+    with pytest.raises(lrs.ScheduleError, match="floating"):
+        EXACT[0].sample(4, dtype=int)
+    for start, stop in ((-1, None), (3, 2), (-2, 5), (True, None), (1.5, None), ("4", None)):
+        with pytest.raises(lrs.ScheduleError):
+            EXACT[0].sample(start, stop)
+
+
+def test_no_warning_and_no_nan() -> None:
+    """Division by zero, overflow and the roots of negatives are IEEE values, silently."""
+    steps = warmup(4) - 0.5
+    for schedule in (1 / warmup(4), steps**0.5, lrs.exponential_decay(1e5), 0 * (1 / warmup(4)), -(1 / steps)):
+        with np.errstate(all="raise"):
+            found = schedule.sample(100)
+        np.testing.assert_allclose(found, [schedule(t) for t in range(100)], rtol=1e-14)
+
+
+def test_threads_share_a_schedule() -> None:
+    schedule = 3e-4 * (warmup(500) >> cosine().over(99_500, end=0.1)) * step_decay(50, 0.999)
+    wanted, found = (lrs.parse(repr(schedule))).sample(90_000), []
+    threads = [threading.Thread(target=lambda: found.append(schedule.sample(90_000))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and all(np.array_equal(f, wanted) for f in found)
+
+
+# ---- costs, counted
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 5))
+def test_every_expression_takes_the_generated_road(seed: int) -> None:
+    expression = strategies.seeded(seed)
+    if isinstance(expression, lrs.Profile):
+        expression = expression.over(100)
+    assert filler(expression).source
+
+
+def ranges_taken(schedule: Any, n: int) -> int:
+    """How many ranges a filler makes of the first n steps."""
+    source = filler(schedule).source.replace("end = hi\n", "end = hi; taken.append(t)\n", 1)
+    source = source.replace("if not count & 31:", "if False:")
+    taken: list[int] = []
+    made = _filling.generated(schedule.formula)
+    fill = _filling.loaded(source, {**made.objects, "taken": taken})
+    fill(0, 0, n, np.empty(n))
+    return len(taken)
+
+
+def test_a_range_for_each_piece_and_no_more() -> None:
+    assert ranges_taken(lrs.constant(2.0), 100_000) == 1
+    assert ranges_taken(linear().over(50_000), 100_000) == 2
+    assert ranges_taken(EXACT[0], 120_000) == 4, "the rise, both halves of the wave, what is held"
+    assert ranges_taken(hold(1).then(*(linear().over(1000, i + 1) for i in range(100))), 100_001) == 101
+    assert ranges_taken(linear().over(10**6) * step_decay(1000), 100_000) == 100
+    assert ranges_taken(rex().sampled(times=20).over(100_000), 100_000) == 20
+    assert ranges_taken(linear().over(500).mirrored().restarted(), 10_000) == 20
+
+
+def test_lines_do_not_grow_with_pieces_of_one_kind() -> None:
+    def lines(n: int) -> int:
+        return filler(hold(1).then(*(linear().over(i + 5, 1 / (i + 1)) for i in range(n)))).source.count("\n")
+
+    assert lines(2000) == lines(20) < 60
+
+
+def test_no_array_of_the_size_of_the_range() -> None:
+    """Blocks of a fixed number, whatever the length."""
+
+    def peak(run: Callable[[], Any]) -> int:
+        run()
+        tracemalloc.start()
+        try:
+            run()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    for schedule in EXACT:
+        out = np.empty(600_000)
+        used = peak(lambda schedule=schedule, out=out: schedule.sample(len(out), out=out))
+        assert used < 24 * 8 * BLOCK, (used, schedule)
+    half = np.empty(600_000, np.float32)
+    assert peak(lambda: EXACT[0].sample(len(half), out=half)) < 8 * 8 * BLOCK
+
+
+def test_generated_once() -> None:
+    schedule = EXACT[0] * 1.25
+    schedule.sample(10)
+    first = filler(schedule)
+    schedule.sample(3, 4000)
+    assert filler(schedule) is first and math.isfinite(schedule.sum(100))
