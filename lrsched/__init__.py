@@ -50,7 +50,7 @@ from lrsched.schedules import (
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
-    from lrsched import grouping, recipes
+    from lrsched import grouping, presets, recipes
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
     from lrsched.feedback import Greedy, Plateau
     from lrsched.fitting import identify
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 # where the names are that few programs need: loaded when first used
 LATER = {
     "grouping": "grouping",
+    "presets": "presets",
     "recipes": "recipes",
     "discriminative": "layers",
     "layerwise": "layers",
@@ -120,6 +121,7 @@ __all__ = [
     "plot",
     "polynomial",
     "power_decay",
+    "presets",
     "range_sweep",
     "recipes",
     "register",
