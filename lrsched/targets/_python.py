@@ -138,6 +138,12 @@ def _search(term: Term) -> str:
     return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in term.args[0]) + ")"
 
 
+def _scaled(sign: str) -> Any:
+    return lambda term: (
+        f"({{0}} * {{1}} {sign} {{2}})" if term.args[3].equals(0) else f"(({{0}} * {{1}} + {{3}}) {sign} {{2}})"
+    )
+
+
 TEMPLATES: dict[str, Any] = {
     "add": "({0} + {1})",
     "sub": "({0} - {1})",
@@ -147,7 +153,8 @@ TEMPLATES: dict[str, Any] = {
     "maximum": _extreme(">", "larger"),
     "floordiv": "({0} // {1})",
     "mod": "({0} % {1})",
-    "muldiv": "({0} * {1} // {2})",
+    "muldiv": _scaled("//"),
+    "mulmod": _scaled("%"),
     "floor": "floor({0})",
     "real": "{0}",
     "div": _div,
