@@ -56,7 +56,7 @@ def opposite(w: Skeleton, a: Scalar) -> Scalar:
     if a.value is not None:
         return literal(-a.value)
     negative = w.let(f"-{a.text}")
-    return a.minus or Scalar(negative.text, None, a.least, a.most, a)
+    return a.minus or Scalar(negative.text, None, a.least, a.most, a, a.nonzero)
 
 
 def times(w: Skeleton, a: Scalar, c: Scalar) -> Scalar:
@@ -272,7 +272,7 @@ def gather(w: Skeleton, values: Any, index: Value) -> Value:
     if isinstance(index, Scalar):
         sizes = np.abs(values[values != 0].astype(np.float64))
         least, most = (float(sizes.min()), float(sizes.max())) if sizes.size else (0.0, 0.0)
-        return w.let(f"{w.table(values)}[{index.text}]", least, most)
+        return w.let(f"{w.table(values)}[{index.text}]", least, most, sizes.size == values.size)
     return w.node("gather", w.table(values, "array"), index)
 
 
@@ -289,9 +289,14 @@ def add(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return Affine(a.factor, plus(w, a.offset, c))
-    if isinstance(a, Linear):
+    if isinstance(a, Linear) and (a.shift.value == 0 or _plain(a)):
         return Linear(a.factor, a.base, plus(w, a.shift, c))
-    return Linear(ONE, a, c) if isinstance(a, Node) else None
+    return Linear(ONE, a, c) if isinstance(a, Node) else Linear(ONE, w.node("real", a), c)
+
+
+def _plain(a: Linear) -> bool:
+    """Whether this is a line or a wave, whose own rounding covers that of another shift; others are rounded alone."""
+    return isinstance(a.base, Affine) or a.base.op == "wave"
 
 
 def _affine(factor: Scalar, offset: Scalar) -> Value:
@@ -328,7 +333,7 @@ def mul(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return _affine(times(w, a.factor, c), times(w, a.offset, c))
-    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or tame(a.shift, c)):
+    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or (tame(a.shift, c) and _plain(a))):
         shift = ZERO if a.shift.value == 0 else times(w, a.shift, c)
         return Linear(times(w, a.factor, c), a.base, shift)
     return _scaled(w, a, c)
@@ -347,7 +352,7 @@ def _scaled(w: Skeleton, a: Value, c: Scalar) -> Value:
 
 def div(w: Skeleton, a: Value, c: Value) -> Value | None:
     """a / c; by a number of ordinary size, a multiple."""
-    if not isinstance(c, Scalar) or not c.least > SMALLEST or not c.most < LARGEST or isinstance(a, Scalar):
+    if not isinstance(c, Scalar) or not c.nonzero or not SMALLEST < c.least <= c.most < LARGEST:
         return None
     if c.value is not None:
         return mul(w, a, literal(1.0 / c.value))
