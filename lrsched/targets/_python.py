@@ -212,27 +212,30 @@ def _spelled(values: tuple[Any, ...]) -> str:
 def _guarded(lines: list[str]) -> list[str]:
     """The check for negative steps, inside the first branch where every negative step goes there."""
     check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    if re.fullmatch(r"    if t < \d+:", lines[0]):
+    head, _, bound = lines[0].partition("if t < ")
+    if head == "    " and bound[:-1].isdigit():
         return [lines[0], "        " + check, *lines[1:]]
     return ["    " + check, *lines]
 
 
 def complete(text: str, above: str = "") -> str:
     """The text with the imports and helpers that it uses in front; ``above`` holds its tables."""
-    used = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
-    used |= {name for name in ("inf", "nan") if name in above}
-    called = set(re.findall(r"([A-Za-z_][A-Za-z_0-9]*)\(", text))
+    found = set(re.findall(NAMES, text))
+    used = {name for name in ("inf", "nan") if name in above}
     helpers: list[str] = []
-    waiting = [name for name in HELPERS if name in called]
+    waiting = [name for name in HELPERS if f"{name}(" in found]
     while waiting:
         name = waiting.pop(0)
         if HELPERS[name] not in helpers:
             helpers.append(HELPERS[name])
             waiting.extend(NEEDS.get(name, ()))
-            used |= set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", HELPERS[name]))
+            found.update(re.findall(NAMES, HELPERS[name]))
+    used |= {name.rstrip("(") for name in found}
     names = [name for name in MATH if name in used]
     head = f"from math import {', '.join(names)}\n" if names else ""
     return head + "\n".join([*(h for h in helpers), "", above + text.rstrip("\n") + "\n"]).lstrip("\n")
 
+
+NAMES = r"[A-Za-z_][A-Za-z_0-9]*\(?"  # with the parenthesis, what is called
 
 TARGET = PythonTarget()
