@@ -10,6 +10,7 @@ import keras
 import lrsched as lrs
 from lrsched.adapting import check_choice, fail
 from lrsched_keras._base import forget_rate, rate_of
+from lrsched_keras._clock import Clock
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._following import follow, unfollow
 from lrsched_keras._optimizers import batches_per_update, batches_seen, check_hyperparameter, members
@@ -65,7 +66,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.unit: str = check_choice("ScheduleCallback", "unit", unit, ("step", "epoch"))
         self.value: float | None = None
         self._optimizers: list[Any] = []
-        self._offset = 0
+        self._clock = Clock()
         self._new_run = self._settled = False
 
     # ---- what Keras calls
@@ -81,7 +82,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if any(_CLAIMS.get(optimizer, {}).get(self.hyperparameter) is not self for optimizer in self._optimizers):
             raise lrs.ScheduleError(f"ScheduleCallback: two callbacks set {self.hyperparameter}; leave one of them out")
         if self._new_run and self.unit == "step":
-            self._offset = self._begin(model, epoch)
+            self._clock.begin("ScheduleCallback", model, self.params, epoch)
         self._new_run = False
         self._settle(model, epoch)
         if self.unit == "epoch":
@@ -89,12 +90,11 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the value that the next update uses."""
-        model = self._attached()
         if self.unit == "step":
+            model = self._attached()
             if not self._settled:
                 self._settle(model, 0)
-            seen = batches_seen(model)
-            self._set([self.schedule(seen // batches_per_update(one) + self._offset) for one in self._optimizers])
+            self._set([self.schedule(self._clock.step(model, optimizer)) for optimizer in self._optimizers])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Log the value that was used."""
@@ -126,7 +126,8 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             check_hyperparameter("ScheduleCallback", self.hyperparameter, optimizer)
         self._check_execution(model)
         self._settled = False
-        self._offset = self._offset if self._optimizers == found else 0
+        if self._optimizers != found:
+            self._clock = Clock()
         self._optimizers = found
         for optimizer in found:
             _CLAIMS.setdefault(optimizer, {})[self.hyperparameter] = self
@@ -147,17 +148,6 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
                 " the model with run_eagerly=True, or use another backend"
             )
 
-    def _begin(self, model: Any, epoch: int) -> int:
-        """How far the schedule is ahead of the optimizer's count, which starts at 0 in a model made anew."""
-        if batches_seen(model) > 0:
-            return self._offset
-        if epoch == 0:
-            return 0
-        batches = (self.params or {}).get("steps")
-        if batches is None:
-            fail("ScheduleCallback", "steps_per_epoch", f"known to begin a new optimizer at epoch {epoch}", None)
-        return int(epoch * batches) // batches_per_update(self._optimizers[0])
-
     def _settle(self, model: Any, epoch: int) -> None:
         """Where the compiled train step holds the attribute as a constant, let it follow in there."""
         self._settled = True
@@ -169,7 +159,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _evaluator(self, model: Any, optimizer: Any, epoch: int) -> Evaluator:
         if self.unit == "step":
-            return Evaluator(self.schedule, batches_per_update(optimizer), 0, self._offset)
+            return Evaluator(self.schedule, batches_per_update(optimizer), 0, self._clock.offset)
         batches = (self.params or {}).get("steps")
         if batches is None:
             return Evaluator(lrs.constant(self.schedule(epoch)))
