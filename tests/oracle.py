@@ -952,6 +952,8 @@ def complaint(data: Data, t: Any, result: float, kind: Format = FLOAT64, own: An
             kind.ulp(exact.x)
     except Unsure:
         return ""
+    if mp.isnan(allowed):
+        return ""
     if mp.isnan(exact.x) or mp.isinf(exact.x):
         right = result != result if mp.isnan(exact.x) else abs(result) == INF
     elif not math.isfinite(result):
