@@ -126,7 +126,7 @@ _DECAYS = {
 
 _CYCLES = {
     "abs_sine": _Call(0.01, 0.1, period=250, run=1_000),
-    "cosine_periods": _Call(0.1, [200, 300, 500], [1.0, 0.7, 0.4], end=0.05),
+    "cosine_periods": _Call(0.1, [200, 300, 500], [1.0, 0.7, 0.4], [0.1, 0.07, 0.04]),
     "cyclic": _Call(0.01, 0.1, up=50, down=200, run=1_000),
     "exp_range": _Call(0.01, 0.1, half_period=100, gamma=0.998, run=1_000),
     "growth_decay": _Call(0.001, 0.1, 125, Cosine(), Rex(0.9), run=1_000),
