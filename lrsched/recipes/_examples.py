@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from lrsched import recipes
 from lrsched._schedule import Schedule
 from lrsched.profiles import Cosine, Linear, Profile, Rex
@@ -39,6 +41,15 @@ class Example:
         if isinstance(made, Schedule):
             return {"": made}
         return dict(made._asdict()) if isinstance(made, recipes.companions.Seesaw) else {}
+
+    def expressions(self) -> list[str]:
+        """What the recipe gives as text: one expression, two with their names, or the numbers of a vector."""
+        made = self.made()
+        if isinstance(made, Schedule | Profile):
+            return [repr(made)]
+        if isinstance(made, np.ndarray):
+            return [", ".join(f"{x:.4f}" for x in made)]
+        return [f"{name} = {part!r}" for name, part in made._asdict().items()]
 
     def steps(self, schedule: Schedule) -> int:
         """Length of the example's run, in updates."""
