@@ -42,12 +42,13 @@ class Scalar:
     minus: Scalar | None = None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class Affine:
     """``factor * step + offset``, an integer."""
 
     factor: Scalar
     offset: Scalar
+    uses: int = 0
 
     @property
     def sign(self) -> int:
@@ -215,7 +216,7 @@ class Skeleton:
         """An operation on arrays; counts the uses of its operands."""
         for operand in operands:
             base = operand.base if isinstance(operand, Linear) else operand
-            if isinstance(base, Node):
+            if isinstance(base, Node | Affine):
                 base.uses += 1
         return Node(op, operands)
 

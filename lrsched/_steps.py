@@ -23,7 +23,7 @@ from lrsched._skeleton import (
     literal,
 )
 
-__all__ = ["RULES", "equal", "gather", "place", "search"]
+__all__ = ["RULES", "equal", "gather", "place", "search", "tame", "times"]
 
 
 # ---- integers in scalar code
@@ -313,13 +313,13 @@ def mul(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return _affine(times(w, a.factor, c), times(w, a.offset, c))
-    if isinstance(a, Linear) and _tame(a.factor, c) and (a.shift.value == 0 or _tame(a.shift, c)):
+    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or tame(a.shift, c)):
         shift = ZERO if a.shift.value == 0 else times(w, a.shift, c)
         return Linear(times(w, a.factor, c), a.base, shift)
     return _scaled(w, a, c)
 
 
-def _tame(a: Scalar, c: Scalar) -> bool:
+def tame(a: Scalar, c: Scalar) -> bool:
     """Whether a product of sizes stays within the normal numbers."""
     return a.least * c.least > SMALLEST and a.most * c.most < LARGEST
 

@@ -156,6 +156,11 @@ def test_policies() -> None:
     with pytest.raises(lrs.ScheduleError, match="past the end"):
         ramp.after("error")(4)
     assert ramp.after("error")(3) == 0.25
+    ends = warmup(12).after("error")
+    among = hold(40).then(2 * ends, hold(40), 3 * ends, hold(40), 4 * ends)
+    assert np.array_equal(among(np.arange(156)), values(among, range(156))), "checked where its piece is read"
+    with pytest.raises(lrs.ScheduleError):
+        among(np.arange(157))
     assert ramp.after("repeat").after(0.5) == ramp.after(0.5), "the last one set wins"
     assert ramp.after("repeat").duration == 4
     assert values(ramp.after("repeat") >> hold(2, 9.0), [4, 5]) == [9, 9], "nobody asks for a value past it"
