@@ -23,8 +23,13 @@ class Kind(Protocol):
     ``unit`` is that of a figure; ``once`` says that a repetition is a thing of its own (a process, a compilation).
     """
 
-    unit: Unit
-    once: bool
+    @property
+    def unit(self) -> Unit:
+        """Of figures."""
+
+    @property
+    def once(self) -> bool:
+        """Whether each repetition is measured by itself."""
 
     def loop(self, made: Any) -> Callable[[int], float]:
         """A function of a number of repetitions that does them and returns the seconds (or the count) of all."""
@@ -140,10 +145,15 @@ class Calls:
 
 @dataclasses.dataclass(frozen=True)
 class Once:
-    """``made()`` does its work from nothing and returns the seconds that took."""
+    """``made()`` does its work from nothing and returns the seconds that took; short work is done ``often``."""
 
+    often: bool = False
     unit: Unit = "s"
-    once: bool = True
+
+    @property
+    def once(self) -> bool:
+        """Whether each repetition is measured by itself."""
+        return not self.often
 
     def loop(self, made: Any) -> Callable[[int], float]:
         """One piece of work."""

@@ -113,7 +113,10 @@ def interleave(
     Every round runs all contenders in a new random order. ``slow`` ones take part in a few rounds only. ``once``
     means that a repetition cannot be shortened or repeated within a slice (a new process, a compilation).
     """
-    known = {name: (1, loop(1)) if once else calibrate(loop, effort.slice_s) for name, loop in loops.items()}
+    known = {
+        name: (1, 0.0) if once and name in slow else (1, loop(1)) if once else calibrate(loop, effort.slice_s)
+        for name, loop in loops.items()
+    }
     per_round = sum(count * seconds for name, (count, seconds) in known.items() if name not in slow)
     rounds = max(effort.least, min(effort.most, int(effort.row_s / max(per_round, 1e-9))))
     order, chance = list(loops), random.Random(seed)

@@ -193,8 +193,13 @@ class Blocks:
 
     def _wave(self, node: Node, target: str, done: Done) -> str:
         steps, angle = node.operands
-        self.w.line(f"sin_(mul_({self._steps(steps, target)}, {angle.text}, {target}), {target})")
-        self.w.line(f"mul_({target}, {target}, {target})")
+        with self.w.inside() as direct:
+            self.w.line(f"sin_(mul_({self._steps(steps, target)}, {angle.text}, {target}), {target})")
+            self.w.line(f"mul_({target}, {target}, {target})")
+        self.w.line(f"if n < {LONG}:")
+        self.w.lines.extend(direct)
+        first = f"i + {steps.offset.text}" if steps.sign > 0 else f"{steps.offset.text} - i"
+        self.w.line(f"else: wave({target}, {first}, {steps.sign}, {angle.text}, 1.0, 0.0, waves, None)")
         return target
 
     def _patch(self, node: Node, target: str, done: Done) -> str:

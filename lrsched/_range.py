@@ -15,6 +15,7 @@ from lrsched._blocks import BLOCK
 from lrsched._clock import Clock
 from lrsched._filling import generated, loaded, lowered
 from lrsched._term import Builder, Term
+from lrsched.targets._numpy import OPERATIONS
 
 __all__ = ["BLOCK", "Filler", "filler"]
 
@@ -72,4 +73,25 @@ def _kernel(formula: Callable[[Clock], Term]) -> Callable[[Any], Any]:
 
     target = targets.table("numpy")
     assert isinstance(target, CallTarget)
-    return target.load(*target.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True))))
+    source, objects = target.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True)))
+    return target.load(source, {**objects, "search": _search, "ipow": _ipow})
+
+
+def _search(thresholds: Any, t: Any) -> Any:
+    """How many thresholds each step has passed; steps that rise are counted by the thresholds between them."""
+    if len(t) < 2 or np.any(t[1:] < t[:-1]):
+        return OPERATIONS["search"](thresholds, t)
+    first, last = np.searchsorted(thresholds, t[[0, -1]], side="right")
+    if 4 * (last - first) > len(t):
+        return OPERATIONS["search"](thresholds, t)
+    ends = np.searchsorted(t, thresholds[first:last], side="left")
+    return np.repeat(np.arange(first, last + 1, dtype=np.float64), np.diff(ends, prepend=0, append=len(t)))
+
+
+def _ipow(base: Any, exponent: Any) -> Any:
+    """Powers, once for each run of equal exponents."""
+    if np.ndim(base) == 0:
+        firsts = np.flatnonzero(np.diff(exponent, prepend=np.nan))
+        if 4 * len(firsts) < len(exponent):
+            return np.repeat(np.power(base, exponent[firsts]), np.diff(firsts, append=len(exponent)))
+    return OPERATIONS["ipow"](base, exponent)

@@ -14,6 +14,7 @@ from lrsched._blocks import BLOCK
 __all__ = ["CALLED", "DOWN", "RAMP"]
 
 TABLE = 1_024
+KEPT = 8
 ROWS = 64  # a product of a thousand columns and more rows than these would wake the threads of BLAS
 
 RAMP = np.arange(BLOCK, dtype=np.float64)
@@ -66,6 +67,8 @@ def wave(
     """
     table = tables.get((angle, sign))
     if table is None:
+        if len(tables) >= KEPT:
+            tables.clear()
         table = tables[angle, sign] = _table(angle, sign)
     size = len(out)
     most = ROWS if spare is None else len(spare) // TABLE

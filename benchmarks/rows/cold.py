@@ -155,7 +155,7 @@ MADE: dict[str, Callable[[float], Any]] = {
 WARM = Row(
     "first-call-warm",
     "The first call of a new schedule, in a process that has used others",
-    Once(),
+    Once(often=True),
     tuple(
         ours(name, lambda make=make: _fresh(make, lambda s: s(600)), value=FIRST_CALL) for name, make in MADE.items()
     ),
@@ -165,7 +165,7 @@ WARM = Row(
 COMPILING = Row(
     "compile",
     "Compiling a new schedule",
-    Once(),
+    Once(often=True),
     tuple(
         ours(f"{name}, {target}", lambda make=make, target=target: _fresh(make, lambda s: lrs.compile(s, target)))
         for name, make in MADE.items()
