@@ -319,8 +319,6 @@ class Builder:
     def div(self, a: Any, c: Any) -> Term:
         """a / c, a real number; exact between exact constants."""
         a, c = self.lift(a), self.lift(c)
-        if c.equals(0):
-            return self.lift(1.0)
         if c.equals(1) and not a.is_const:
             return self.floats(a)
         return self._make("div", a, c)
