@@ -52,7 +52,7 @@ def triangular(low: Any, high: Any, half_period: int) -> Schedule:
         high: the rate at s, 3 s...
         half_period: s, in updates.
 
-    Elsewhere: torch CyclicLR(mode="triangular"); ignite LinearCyclicalScheduler; PJ Triangle.
+    Elsewhere: torch CyclicLR(mode="triangular"); ignite LinearCyclicalScheduler; ParameterSchedulers.jl Triangle.
     Source: Smith (2017).
 
     Example:
@@ -74,7 +74,7 @@ def triangular2(low: Any, high: Any, half_period: int, gamma: Any = 0.5) -> Sche
         half_period: s, in updates.
         gamma: factor on the height per cycle.
 
-    Elsewhere: torch CyclicLR(mode="triangular2"); PJ TriangleDecay2.
+    Elsewhere: torch CyclicLR(mode="triangular2"); ParameterSchedulers.jl TriangleDecay2.
     Source: Smith (2017).
 
     Example:
@@ -96,7 +96,8 @@ def exp_range(low: Any, high: Any, half_period: int, gamma: Any) -> Schedule:
         half_period: s, in updates.
         gamma: factor on the height per update, 0.9999 or so.
 
-    Elsewhere: torch CyclicLR(mode="exp_range"), whose documentation counts from the start of the cycle; PJ TriangleExp.
+    Elsewhere: torch CyclicLR(mode="exp_range"), whose documentation counts from the start of the cycle;
+        ParameterSchedulers.jl TriangleExp.
     Source: Smith (2017).
 
     Example:

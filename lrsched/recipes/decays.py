@@ -883,7 +883,7 @@ def piecewise_linear(points: Any) -> Schedule:
     Args:
         points: (update, rate) pairs, updates increasing.
 
-    Elsewhere: ignite PiecewiseLinear; optax piecewise_interpolate_schedule("linear"); LRSchedules; big_vision.
+    Elsewhere: ignite PiecewiseLinear; optax piecewise_interpolate_schedule("linear"); init2winit.
     Source: folklore.
 
     Example:

@@ -92,7 +92,7 @@ def warmup_linear(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedul
         warmup: w, length of the warm-up.
         end: share of the peak at t = steps, held after.
 
-    Elsewhere: transformers linear; the schedule of BERT; DeepSpeed WarmupDecayLR; slanted triangle.
+    Elsewhere: transformers linear; the schedule of BERT; DeepSpeed WarmupDecayLR (warmup_type="linear").
     Source: Devlin et al. (2019).
 
     Example:
@@ -190,7 +190,7 @@ def trapezoid(peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0) ->
         decay: d, length of the line down.
         end: share of the peak at t = steps.
 
-    Elsewhere: trapezoidal schedule; WSD with a linear decay; OLMo-core WSD; torchtitan's default (one update later).
+    Elsewhere: trapezoidal schedule; WSD with a linear decay; OLMo-core WSD; torchtitan (warm-up one update ahead).
     Source: Xing et al. (2018); Haegele et al. (2024).
 
     Example:
@@ -436,7 +436,7 @@ def inverse_sqrt_lr(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
         warmup: w, in updates, at least 1.
         start: share of the peak at t = 0.
 
-    Elsewhere: fairseq inverse_sqrt; Megatron and OLMo inverse square root; trax; Tensor2Tensor; LRSchedules.
+    Elsewhere: fairseq inverse_sqrt; Megatron and OLMo inverse square root; trax; Tensor2Tensor; pytorch-scheduler.
     Source: Vaswani et al. (2017).
 
     Example:
