@@ -340,6 +340,19 @@ def test_a_horizon_of_tokens_evaluates_right_as_a_constant(t):
             assert float(jax.jit(apply)(schedule, jnp.int64(far))) == pytest.approx(schedule(far), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "count", [2**31, 2**40, np.int64(2**31), np.uint32(2**31), np.array([3, 2**40]), -(2**40)], ids=repr
+)
+def test_a_count_that_jax_would_wrap_is_refused(count):
+    rate = as_schedule(lrs.linear().over(10**12))
+    with pytest.raises(lrs.ScheduleError, match="as_schedule: count must be within int32"):
+        rate(count)
+    with jax.enable_x64(True):
+        steps = np.maximum(np.asarray(count, np.int64), 0)
+        expected = lrs.linear().over(10**12)(steps)
+        np.testing.assert_allclose(as_schedule(lrs.linear().over(10**12), jnp.float64)(count), expected, rtol=1e-12)
+
+
 def test_int32_counters_count_exactly_to_their_end():
     schedule = lrs.multi_step([2**31 - 2], 0.5) * lrs.multi_step([2**31 - 1], 0.25)
     for t, expected in ((2**31 - 3, 1.0), (2**31 - 2, 0.5), (2**31 - 1, 0.125)):
