@@ -9,7 +9,7 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _node, _tree
+from lrsched import _node
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
@@ -21,19 +21,12 @@ LR = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7, end=0.1))
 KINDS = [kind for kind in strategies.kinds_of("Schedule") if not kind.kind_name.startswith("tests_")]
 
 
-def single(value):
-    """Real numbers as float32 holds them: what a schedule's leaves are when it is passed as an argument."""
-    if isinstance(value, tuple):
-        return tuple(map(single, value))
-    return float(np.float32(value)) if isinstance(value, float) else value
-
-
 def drawn(kind, seed, depth=2):
-    """An expression of a kind that has a value at every step on the host, its numbers those of its leaves."""
+    """An expression of a kind that has a value at every step on the host, with the numbers that its leaves have."""
     for attempt in range(seed, seed + 1_000, 50):
         found = strategies.Maker(random.Random(attempt), big=False).one_of(kind, depth)
         if not any(n.kind_name == "after" and n.policy == "error" for n in _node.walk(found)):
-            return _tree.map_every_leaf(found, single)
+            return strategies.single(found)
     raise AssertionError(f"every {kind.kind_name} drawn has an error policy")
 
 
