@@ -250,7 +250,9 @@ def _replaced(root: Term, old: Term, new: Term) -> Term:
             numbers = [(key, made[named(value).num]) for key, value in term.args[2]]
             made[term.num] = b.call(term.args[0], args[1], numbers)
         elif term.op == "gather":
-            made[term.num] = b.gather(args[0], args[1], term.kind)
+            table, index = term.args[0], args[1]
+            index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
+            made[term.num] = b.gather(table, index, term.kind)
         elif term.op in ("search", "where", "checked"):
             made[term.num] = getattr(b, term.op)(*args)
         else:
@@ -294,4 +296,14 @@ def _space() -> dict[str, Any]:
     space: dict[str, Any] = {"numpy": np, "empty": np.empty, "copy": np.array, "float64": np.dtype(np.float64)}
     space |= {"ramp": RAMP, "down": DOWN} | {name: getattr(math, name) for name in MATH}
     exec(compile("".join(HELPERS.values()), "<lrsched helpers>", "exec"), space)  # noqa: S102 - own text
-    return space | {f"{op}_": f for op, f in OPERATIONS.items()} | CALLED | {"checked": OPERATIONS["checked"]}
+    return (
+        space
+        | {f"{op}_": f for op, f in OPERATIONS.items()}
+        | CALLED
+        | {"gather_": _taken, "checked": OPERATIONS["checked"]}
+    )
+
+
+def _taken(table: Any, index: Any) -> Any:
+    """Entries of a table; any entry where an index that nobody reads lies outside."""
+    return table.take(index.astype(np.intp), mode="clip")
