@@ -81,6 +81,7 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "linear().over(10).restarted().stretched(1.7)",
         (16, 17, 18, 10**9 + 7, 2**31 - 2),
     ),
+    "cycles that begin between two steps": ("linear().over(5).restarted().stretched(0.5)", (2, 3, 5, 7, 8, 10**9 + 3)),
     "drops of a stretched decay, far out": ("step_decay(1000, 0.999999).stretched(1.7)", (10**6, 10**9, 2**31 - 2)),
     "places inside two stretches": (
         "staircase((0.3, 0.7), (1.0, 2.0, 3.0)).over(10).stretched(1.3).restarted().stretched(1.7)",
