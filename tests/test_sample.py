@@ -147,6 +147,8 @@ EXACT = [
     linear().over(50).mirrored().restarted(gamma=0.99),
     hold(2).then(*(hold(3 + i % 4, 1.0 + i) for i in range(9))).restarted(),
     hold(300).then(*(linear().over(400 + i, 1.0 + i) for i in range(9))).mirrored().restarted(),
+    warmup(700, 0.9, 5.6, profile=lrs.inverse_time(4.7)).mirrored() ** 0.5,
+    lrs.geometric(9000, 3.8, 0.001).sampled(at=(0, 300, 1200, 4000)).advanced(1).mirrored(),
     2 * cosine().over(70_000) * cosine().over(30_000).restarted() + 1,
 ]
 
