@@ -198,13 +198,15 @@ def extreme(w: Skeleton, smaller: bool, a: Value, c: Value) -> Value | None:
 # ---- quotients and look-ups
 
 
-def quotient(w: Skeleton, a: Value, factor: Value, over: Value) -> Value | None:
-    """floor(a * factor / over), and the range ends where that changes."""
-    if isinstance(a, Scalar) and isinstance(factor, Scalar) and isinstance(over, Scalar):
-        return w.let(f"{a.text} * {factor.text} // {over.text}")
-    if not isinstance(a, Affine) or not isinstance(factor, Scalar) or not isinstance(over, Scalar):
+def quotient(w: Skeleton, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
+    """floor((a * factor + more) / over), and the range ends where that changes."""
+    if not isinstance(factor, Scalar) or not isinstance(over, Scalar) or not isinstance(more, Scalar):
         return None
-    a = Affine(times(w, a.factor, factor), times(w, a.offset, factor))
+    if isinstance(a, Scalar):
+        return w.let(f"{plus(w, times(w, a, factor), more).text} // {over.text}")
+    if not isinstance(a, Affine):
+        return None
+    a = Affine(times(w, a.factor, factor), plus(w, times(w, a.offset, factor), more))
     count = w.let(f"{here(w, a).text} // {over.text}")
     if a.sign == 1:
         w.ends(minus(w, w.let(f"({count.text} + 1) * {over.text}"), a.offset).text)
@@ -215,9 +217,22 @@ def quotient(w: Skeleton, a: Value, factor: Value, over: Value) -> Value | None:
     return count
 
 
+def scaled_rest(w: Skeleton, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
+    """(a * factor + more) mod over."""
+    count = quotient(w, a, factor, over, more)
+    if not isinstance(count, Scalar) or not all(isinstance(x, Scalar) for x in (factor, over, more)):
+        return None
+    assert isinstance(factor, Scalar) and isinstance(over, Scalar) and isinstance(more, Scalar)
+    offset = minus(w, more, times(w, count, over))
+    if isinstance(a, Scalar):
+        return plus(w, times(w, a, factor), offset)
+    assert isinstance(a, Affine)
+    return Affine(times(w, a.factor, factor), plus(w, times(w, a.offset, factor), offset))
+
+
 def rest(w: Skeleton, a: Value, over: Value) -> Value | None:
     """a - over * floor(a / over)."""
-    count = quotient(w, a, literal(1), over)
+    count = quotient(w, a, literal(1), over, literal(0))
     if not isinstance(a, Affine) or not isinstance(count, Scalar) or not isinstance(over, Scalar):
         return None
     return Affine(a.factor, w.let(f"{a.offset.text} - {count.text} * {over.text}"))
@@ -363,7 +378,8 @@ RULES: dict[str, Callable[..., Value | None]] = {
     "eq": meets,
     "minimum": lambda w, a, c: extreme(w, True, a, c),
     "maximum": lambda w, a, c: extreme(w, False, a, c),
-    "floordiv": lambda w, a, over: quotient(w, a, literal(1), over),
+    "floordiv": lambda w, a, over: quotient(w, a, literal(1), over, literal(0)),
     "muldiv": quotient,
+    "mulmod": scaled_rest,
     "mod": rest,
 }

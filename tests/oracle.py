@@ -334,6 +334,12 @@ def _inverse_time(o: Oracle, d: Data, x: Progress) -> Value:
     return o.plain(x, lambda u, z: 1 / (1 + real(d["rate"]) * u), abs(grown / (1 + grown)), exact="0")
 
 
+@profile("logarithmic")
+def _logarithmic(o: Oracle, d: Data, x: Progress) -> Value:
+    rate = real(d["rate"])
+    return o.plain(x, lambda u, z: mp.log1p(rate * z / (1 + rate * u)) / mp.log1p(rate), exact="01")
+
+
 @profile("rex")
 def _rex(o: Oracle, d: Data, x: Progress) -> Value:
     b = real(d["bend"])
@@ -904,14 +910,14 @@ def t_of(own: int, at: int) -> Time:
 def _sampled_every(o: Oracle, d: Data, t: Time) -> Value:
     t = held(d, t)
     own, at = (math.floor(x / d["every"]) * d["every"] for x in (t.own, t.at))
-    return o.schedule(d["schedule"], t_of(own, at))
+    return o.schedule(d["schedule"], t_of(max(own, at - 1), at))
 
 
 @schedule("sampled_at")
 def _sampled_at(o: Oracle, d: Data, t: Time) -> Value:
     t = held(d, t)
     own, at = (max([s for s in d["at"] if s <= x], default=0) for x in (t.own, t.at))
-    return o.schedule(d["schedule"], t_of(own, at))
+    return o.schedule(d["schedule"], t_of(max(own, at - 1), at))
 
 
 @schedule("per_epoch")

@@ -18,9 +18,7 @@ import oracle
 import strategies
 from lrsched import _fields, _node, _term, targets
 
-PROFILES = (
-    "flat linear cosine polynomial exponential inverse_time rex tanh one_minus_power knots pchip staircase phases"
-)
+PROFILES = "flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
 SCHEDULES = (
     "warmup constant hold multi_step step_decay piecewise exponential_decay inverse_time_decay inverse_sqrt power_decay "
     "geometric table silver_steps chebyshev_steps range_sweep custom register"
@@ -53,6 +51,7 @@ SIGNATURES = {
     "polynomial": "(power=2.0)",
     "exponential": "(rate=4.0)",
     "inverse_time": "(rate)",
+    "logarithmic": "(rate)",
     "rex": "(bend=0.5)",
     "tanh": "(lower=-6.0, upper=3.0)",
     "one_minus_power": "(power=0.5)",
@@ -109,16 +108,16 @@ def test_every_operation_is_used() -> None:
     from lrsched.compiler import lower
 
     seen: set[str] = set()
-    for seed in range(400):
-        for base in ("Schedule", "Profile"):
-            expression = strategies.seeded(seed, base, 3)
-            for target in ("python", "numpy"):
-                for real in (False, True):
-                    waiting = [lower(expression, targets.table(target).builder(real or base == "Profile"))]
-                    while waiting:
-                        term = waiting.pop()
-                        seen.add(term.op)
-                        waiting.extend(a for a in term.args if isinstance(a, _term.Term))
+    expressions = [strategies.seeded(seed, base, 3) for seed in range(400) for base in ("Schedule", "Profile")]
+    for expression in (*expressions, lrs.linear().over(10).restarted().stretched(1.7)):
+        profile = isinstance(expression, lrs.Profile)
+        for target in ("python", "numpy"):
+            for real in (False, True):
+                waiting = [lower(expression, targets.table(target).builder(real or profile))]
+                while waiting:
+                    term = waiting.pop()
+                    seen.add(term.op)
+                    waiting.extend(a for a in term.args if isinstance(a, _term.Term))
     assert set(_term.OPERATIONS) - seen <= {"share"}, "shares are constants unless JAX traces them"
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops as keras_ops
 
 import lrsched as lrs
 
 __all__ = ["OPERATIONS", "install", "on_tensors"]
 
+ops: Any = keras_ops
 MASK = 0xFFFFFFFF
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from operator import is_
@@ -38,7 +39,6 @@ class Driver:
     _size: int
     _common: list[tuple[Function, str]]  # keys that hold a plain number, driven alike in every group
     _careful: list[tuple[Function, list[Write]]]  # all others
-    _functions: dict[tuple[lrs.Schedule, float], Function]
     _tensors: bool  # whether anything driven is a tensor
 
     def _start(self, optimizer: Any, plan: Plan) -> None:
@@ -50,7 +50,7 @@ class Driver:
     def _forget(self) -> None:
         """Have the groups looked at before anything is written again."""
         self._list, self._size = None, -1
-        self._common, self._careful, self._functions, self._tensors = [], [], {}, False
+        self._common, self._careful, self._tensors = [], [], False
 
     def _attach(self) -> None:
         """Ask the optimizer to tell when its state was loaded, and before each update, in which groups may be new.
@@ -107,7 +107,6 @@ class Driver:
         self._rows = self._recognised(groups)
         self._list, self._size, self._groups = groups, len(groups), list(groups)
         own(groups, self._plan, self.optimizer.defaults)
-        before, self._functions = self._functions, {}
         self._common, self._careful = [], []
         for key, rule in self._plan.items():
             found: dict[lrs.Schedule, list[Write]] = {}
@@ -116,8 +115,7 @@ class Driver:
                 if schedule is not None:
                     found.setdefault(schedule, []).append((group, key, self._base(row, group, key)))
             for schedule, writes in found.items():
-                which = schedule, self._factor(key)
-                self._functions[which] = function = before.get(which) or _compiled(*which)
+                function = _scaled(compiled(schedule), self._factor(key))
                 if rule.kind == "all" and len(writes) == len(groups) and all(map(_is_plain, writes)):
                     self._common.append((function, key))
                 else:
@@ -176,8 +174,7 @@ class Driver:
         schedule = self._schedule_of(plan, row, group, key)
         if schedule is None:
             return copied(raw(group, key))
-        base, factor = self._base(row, group, key), self._factor(key)
-        value = schedule(t) if factor == 1.0 else factor * schedule(t)
+        base, value = self._base(row, group, key), _scaled(compiled(schedule), self._factor(key))(t)
         return value if base is None else base * value
 
 
@@ -189,8 +186,13 @@ def groups_of(where: str, optimizer: Any) -> list[Group]:
     return groups
 
 
-def _compiled(schedule: lrs.Schedule, factor: float) -> Function:
-    function = lrs.compile(schedule, "python")
+@functools.lru_cache(maxsize=1024)
+def compiled(schedule: lrs.Schedule) -> Function:
+    """The bare function of a schedule, made once."""
+    return lrs.compile(schedule, "python")
+
+
+def _scaled(function: Function, factor: float) -> Function:
     return function if factor == 1.0 else lambda t: factor * function(t)
 
 

@@ -143,7 +143,9 @@ class Scheduler(Driver, LRScheduler):
 
     # -- stepping
 
-    def step(self, count: Any = 1, *, applied: bool = True) -> None:
+    def step(  # pyright: ignore[reportIncompatibleMethodOverride] - PyTorch's own argument is deprecated
+        self, count: Any = 1, *, applied: bool = True
+    ) -> None:
         """Count updates, and write the values that the next one uses.
 
         Once per update of the optimizer: not per micro-batch under gradient accumulation, nor per process. A schedule
@@ -276,7 +278,7 @@ class Scheduler(Driver, LRScheduler):
     def __getstate__(self) -> dict[str, Any]:
         if self._has_changed():
             self._refresh()
-        made = ("_common", "_careful", "_functions", "_groups", "_list", "_size")
+        made = ("_common", "_careful", "_groups", "_list", "_size")
         return {key: value for key, value in self.__dict__.items() if key not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
