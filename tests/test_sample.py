@@ -227,6 +227,14 @@ def test_no_warning_and_no_nan() -> None:
         np.testing.assert_allclose(found, [schedule(t) for t in range(100)], rtol=1e-14)
 
 
+def test_long_sums() -> None:
+    """Operations on operations, however deep."""
+    waves = cosine().over(900)
+    for i in range(600):
+        waves = waves + (i + 1) * cosine().over(901 + i)
+    np.testing.assert_allclose(waves.sample(5, 2000), waves(np.arange(5, 2000)), rtol=1e-13)
+
+
 def test_threads_share_a_schedule() -> None:
     schedule = 3e-4 * (warmup(500) >> cosine().over(99_500, end=0.1)) * step_decay(50, 0.999)
     wanted, found = (lrs.parse(repr(schedule))).sample(90_000), []
