@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrsched._skeleton import ONE, Affine, Linear, Node, Scalar, Skeleton, Value
+from lrsched._skeleton import ONE, Affine, Linear, Node, Scalar, Skeleton, UnfitError, Value
 from lrsched._steps import tame, times
 from lrsched.targets._numpy import OPERATIONS
 
@@ -12,6 +12,7 @@ __all__ = ["BLOCK", "LONG", "Blocks"]
 
 BLOCK = 16_384
 LONG = 4_096
+DEEP = 150  # operations inside operations; deeper ones are left to the code for arrays, which is not nested
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
 Patch = tuple[Scalar, Scalar]
@@ -27,6 +28,7 @@ class Blocks:
         self.free: list[str] = []
         self.used: set[str] = set()
         self.places: dict[str, str] = {}
+        self.depth = 0
 
     def fill(self, value: Value) -> None:
         """Fill the output from ``t`` to ``end``."""
@@ -163,6 +165,14 @@ class Blocks:
         return Linear(ONE, inner, value.shift)
 
     def _node(self, node: Node, target: str, done: Done) -> str:
+        self.depth += 1
+        if self.depth > DEEP:
+            raise UnfitError
+        found = self._written(node, target, done)
+        self.depth -= 1
+        return found
+
+    def _written(self, node: Node, target: str, done: Done) -> str:
         special = {"wave": self._wave, "patch": self._patch, "choice": self._choice, "call": self._call}.get(node.op)
         if special is not None:
             return special(node, target, done)

@@ -255,13 +255,14 @@ def search(w: Skeleton, thresholds: Any, t: Value) -> Value:
     table = w.table(thresholds)
     if isinstance(t, Scalar):
         return w.let(f"bisect({table}, {t.text})")
-    if not isinstance(t, Affine) or not t.sign:
+    if not isinstance(t, Affine):
         return w.node("search", w.table(thresholds, "array"), t)
+    if t.sign != 1:
+        found = w.name()
+        w.line(f"{found}, end = passing({table}, {t.factor.text}, {t.offset.text}, t, end)")
+        return Scalar(found)
     count = w.let(f"bisect({table}, {here(w, t).text})")
-    if t.sign == 1:
-        w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
-    else:
-        w.line(f"if {count.text}: end = min(end, {t.offset.text} - {table}[{count.text} - 1] + 1)")
+    w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
     return count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import random
 import threading
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _filling, _node, cosine, hold, linear, profiles, rex, step_decay, warmup
+from lrsched import _filling, _node, _waves, cosine, hold, linear, profiles, rex, step_decay, warmup
 from lrsched._range import BLOCK, filler
 
 KINDS = sorted(_node.KINDS)
@@ -147,6 +148,8 @@ EXACT = [
     linear().over(50).mirrored().restarted(gamma=0.99),
     hold(2).then(*(hold(3 + i % 4, 1.0 + i) for i in range(9))).restarted(),
     hold(300).then(*(linear().over(400 + i, 1.0 + i) for i in range(9))).mirrored().restarted(),
+    warmup(700, 0.9, 5.6, profile=lrs.inverse_time(4.7)).mirrored() ** 0.5,
+    lrs.geometric(9000, 3.8, 0.001).sampled(at=(0, 300, 1200, 4000)).advanced(1).mirrored(),
     2 * cosine().over(70_000) * cosine().over(30_000).restarted() + 1,
 ]
 
@@ -156,6 +159,25 @@ def test_ranges_agree_with_arrays_of_steps(schedule: Any) -> None:
     for start, stop in ((0, 70_000), (12_345, 51_000), (99_000, 100_100), (499, 502)):
         array = schedule(np.arange(start, stop))
         np.testing.assert_allclose(schedule.sample(start, stop), array, rtol=5e-15, atol=0)
+
+
+@settings(max_examples=200)
+@given(st.integers(-4, 4), st.integers(-60, 60), st.integers(-50, 50), st.integers(1, 9), st.integers(0, 30))
+def test_where_a_value_of_the_step_changes(factor: int, offset: int, bound: int, over: int, t: int) -> None:
+    """What holds at the first step of a range, and the step at which it stops, against all steps one by one."""
+    table = [-20, 0, 3, 4, 17, 1 << 80]
+    step: Callable[[int], int] = lambda k: factor * k + offset  # noqa: E731
+    cases: list[tuple[Any, Callable[[int], Any]]] = [
+        (_waves.crossing(factor, offset, bound, t, 40), lambda k: step(k) < bound),
+        (_waves.changing(lambda k: step(k) < bound, t, 40), lambda k: step(k) < bound),
+        (_waves.passing(table, factor, offset, t, 40), lambda k: bisect.bisect_right(table, step(k))),
+        (_waves.meeting(factor, offset - bound, t, 40), lambda k: step(k) == bound),
+        (_waves.steady(lambda k: step(k) * 0.25, t, 40), lambda k: step(k) // 4),
+        ((step(t) // over, _waves.multiple(factor, offset, step(t) // over, over, 40)), lambda k: step(k) // over),
+    ]
+    for found, wanted in cases:
+        changed = [k for k in range(t, 40) if wanted(k) != wanted(t)]
+        assert found == (wanted(t), min(changed, default=40))
 
 
 def test_no_range_and_a_single_step() -> None:
@@ -203,6 +225,14 @@ def test_no_warning_and_no_nan() -> None:
         with np.errstate(all="raise"):
             found = schedule.sample(100)
         np.testing.assert_allclose(found, [schedule(t) for t in range(100)], rtol=1e-14)
+
+
+def test_long_sums() -> None:
+    """Operations on operations, however deep."""
+    waves = cosine().over(900)
+    for i in range(600):
+        waves = waves + (i + 1) * cosine().over(901 + i)
+    np.testing.assert_allclose(waves.sample(5, 2000), waves(np.arange(5, 2000)), rtol=1e-13)
 
 
 def test_threads_share_a_schedule() -> None:
