@@ -29,7 +29,7 @@ class Effort:
     slow_rounds: int
 
 
-FULL = Effort(slice_s=0.002, row_s=5.0, least=7, most=201, slow_rounds=3)
+FULL = Effort(slice_s=0.002, row_s=4.0, least=7, most=201, slow_rounds=2)
 QUICK = Effort(slice_s=0.001, row_s=0.5, least=3, most=41, slow_rounds=0)
 TRIES = 4
 PATIENCE_S = 0.5
