@@ -36,7 +36,7 @@ from sklearn.datasets import load_digits
 import lrsched as lrs
 from lrsched_torch import Scheduler, param_groups
 
-STEPS, BATCH, SAVED_EVERY = 400, 32, 50
+STEPS, BATCH = 400, 32
 OPTIMIZERS: dict[str, tuple[float, Callable[..., Any]]] = {
     "SGD": (0.5, torch.optim.SGD),
     "momentum": (0.1, lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)),
@@ -131,7 +131,7 @@ def run(steps: int, folder: Path, killed_at: int | None) -> None:
             row |= {"step": step, "loss": loss, "backbone": scheduler.lr_at(step)[0], "process": os.getpid()}
             lines.write(json.dumps(row) + "\n")
             lines.flush()
-            if scheduler.last_epoch % SAVED_EVERY == 0:
+            if scheduler.last_epoch % (steps // 8) == 0:
                 torch.save({name: part.state_dict() for name, part in parts.items()}, checkpoint)
             if scheduler.last_epoch == killed_at:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -155,7 +155,7 @@ def resume(steps: int, folder: Path) -> tuple[Table, list[dict[str, Any]]]:
     table = Table(title="Backbone and head by schedules of their own", box=box.SIMPLE_HEAD)
     for name in ("run", "test error", "weights"):
         table.add_column(name)
-    killed_at = steps * 5 // 8 + SAVED_EVERY * 2 // 3
+    killed_at = steps // 8 * 5 + steps // 12
     start(steps, folder / "untouched")
     status = start(steps, folder / "killed", killed_at)
     start(steps, folder / "killed")
@@ -197,7 +197,7 @@ def draw(log: list[dict[str, Any]], path: str) -> None:
 def main() -> None:
     """Print both tables, and draw the second run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=STEPS, help="updates of each run")
+    parser.add_argument("--steps", type=int, default=STEPS, help="updates of each run, at least 24")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each cell of the first table")
     parser.add_argument("--plot", help="where to draw the killed and resumed run, such as digits.png")
     parser.add_argument("--run", help=argparse.SUPPRESS)
