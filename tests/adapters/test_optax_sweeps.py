@@ -40,7 +40,7 @@ def rates_used(tx, steps, **extra):
         updates, state = tx.update(jnp.ones(()), state, jnp.ones(()), **extra)
         return state, -updates
 
-    return np.asarray(jax.jit(lambda s: jax.lax.scan(step, s, None, length=steps)[1])(jax.jit(tx.init)(jnp.ones(()))))
+    return np.asarray(jax.jit(lambda: jax.lax.scan(step, tx.init(jnp.ones(())), None, length=steps)[1])())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind_name)
@@ -312,8 +312,7 @@ def test_gradients_of_every_kind_are_finite_inside_the_run(kind):
         return jax.tree.unflatten(structure, mixed)(t)
 
     numbers = [jnp.asarray(leaves[i], jnp.float32) for i in places]
-    values = jax.jit(jax.vmap(value, in_axes=(None, 0)))(numbers, steps)
-    slopes = jax.jit(jax.vmap(jax.grad(value), in_axes=(None, 0)))(numbers, steps)
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(value), in_axes=(None, 0)))(numbers, steps)
     assert (inside & np.isfinite(values)).sum() >= 8, schedule
     for slope in slopes:
         ok = np.isfinite(slope).reshape(24, -1).all(1)
