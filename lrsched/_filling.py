@@ -24,7 +24,6 @@ __all__ = ["generated", "loaded", "lowered"]
 SHORT = 128
 COPIES = 6
 ELEMENTWISE = frozenset({"add", "sub", "mul", "neg", "div", "minimum", "maximum", "real", "sqrt", "exp", "expm1"})
-CALM = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "real", "sin", "where", "gather"})
 
 HEAD = """\
 def fill(t, lo, hi, out):
@@ -46,11 +45,10 @@ def lowered(formula: Callable[[Clock], Term], b: Builder) -> Term:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """The source of a filler, the objects that it names, and whether its arithmetic is ``calm``: it never warns."""
+    """The source of a filler, and the objects that it names."""
 
     source: str = ""
     objects: dict[str, Any] = dataclasses.field(default_factory=dict)
-    calm: bool = False
 
 
 def generated(formula: Callable[[Clock], Term]) -> Made:
@@ -64,22 +62,7 @@ def generated(formula: Callable[[Clock], Term]) -> Made:
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
-    return Made(source, writer.w.objects, _calm(root, writer.forms))
-
-
-def _calm(root: Term, forms: Forms) -> bool:
-    """Whether array arithmetic cannot warn: no division, power or huge number in it."""
-    waiting, seen = [named(root)], set()
-    while waiting:
-        term = waiting.pop()
-        if term.num in seen:
-            continue
-        seen.add(term.num)
-        by_number = term.op == "div" and term.args[1].op == "const" and 1e-100 < abs(term.args[1].args[0]) < 1e100
-        if forms.of(term) == "vector" and not (by_number or (term.op in CALM and -1e200 < term.lo <= term.hi < 1e200)):
-            return False
-        waiting.extend(named(a) for a in _parts(term))
-    return True
+    return Made(source, writer.w.objects)
 
 
 class _Writer:

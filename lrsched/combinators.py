@@ -588,6 +588,9 @@ class Mirrored(_Wrapper):
         b, n = clock.b, self.schedule.duration
         if clock.plain:
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
+            if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
+                past = b.sub(clock.at, n)
+                at = b.sub(n, b.maximum(past, b.neg(past)))
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
         return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(_back(c, n)))
@@ -886,10 +889,15 @@ class SampledEvery(_Wrapper):
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
         own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
-        return self.schedule.formula(Clock(b, own, at))
+        return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
+
+
+def _read_at(b: Any, own: Term, at: Term) -> Clock:
+    """The clock of a sample; one taken at the end of the whole belongs to the step before it."""
+    return Clock(b, own if own is at else b.maximum(own, b.sub(at, 1)), at)
 
 
 @kind("sampled_at", method="sampled")
@@ -916,7 +924,7 @@ class SampledAt(_Wrapper):
         else:
             places = np.array([0, *self.at], dtype=np.int64)
         own, at = (b.gather(places, b.search(places[1:], i), "i") for i in (index_of(clock), index_at(clock)))
-        return self.schedule.formula(Clock(b, own, at))
+        return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))

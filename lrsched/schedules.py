@@ -540,7 +540,7 @@ class Table(Schedule):
             return value
         following = read(b, self.values, b.minimum(index + 1, size - 1))
         part = b.minimum(b.floats(time_of(clock)) - b.floats(index), 1.0)
-        return value * (1.0 - part) + following * part
+        return b.where(b.lt(index, size - 1), value * (1.0 - part) + following * part, value)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         sampled = [self.values[min(int(i / ratio), len(self.values) - 1)] for i in range(steps)]

@@ -260,14 +260,20 @@ def test_the_plateaus_do_what_their_comments_say() -> None:
 
 PRESETS = [(section.lower(), *row) for section in ("PyTorch", "Optax", "Keras") for row in rows(section)]
 MODULES = {"pytorch": "torch"}
+WRITTEN = [
+    (r"(OneCycleLR|CyclicLR)\(opt, ", r"\1("),
+    (r"lambda t: 0\.95\*\*t", "exponential_decay(0.95)"),
+    (r"lambda t: 0\.95", "0.95"),
+    (r"^(ChainedScheduler\(.*)\)$", r"\1, opt)"),
+]
 
 
 @pytest.mark.parametrize(("section", "theirs", "ours"), PRESETS, ids=[row[1] for row in PRESETS])
 def test_a_row_has_the_values_of_the_preset(section: str, theirs: str, ours: str) -> None:
-    """A preset takes the line as it stands, the rate in the place of the optimizer."""
+    """A preset takes the line as it stands, the rate in the place of the optimizer, data in the place of functions."""
     module = pytest.importorskip(f"lrsched.presets.{MODULES.get(section, section)}")
-    names = {name: getattr(module, name) for name in module.__all__}
-    preset = eval(
-        theirs.replace("CyclicLR(opt, ", "CyclicLR(").replace("OneCycleLR(opt, ", "OneCycleLR("), {**names, "opt": LR}
-    )
+    line = theirs
+    for pattern, instead in WRITTEN:
+        line = re.sub(pattern, instead, line)
+    preset = eval(line, {**HERE, **{name: getattr(module, name) for name in module.__all__}, "opt": LR})
     np.testing.assert_allclose(rated(preset, 99), rated(here(ours), 99), rtol=0, atol=1e-12 * LR)

@@ -1082,6 +1082,16 @@ def deepseek_v2_batch(r: Draw) -> Any:
 
 
 @case
+def deepseek_v2_lite(r: Draw) -> Any:
+    w = 2000 * 4608 * 4096
+
+    def formula(x: int) -> float:
+        return 4.2e-4 * min(x / w, 1) * 0.316 ** ((x >= 4.56 * T) + (x >= 5.13 * T))
+
+    return recipes.deepseek_v2_lite(), formula, around(w, 4560 * 10**9, 5130 * 10**9, 5700 * 10**9)
+
+
+@case
 def deepseek_v3(r: Draw) -> Any:
     w = 2000 * 3072 * 4096
 

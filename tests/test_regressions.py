@@ -64,6 +64,15 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "linear().over(2).restarted(t_mult=2.0, gamma=0.5).stretched(0.001)",
         (2**29, TOP),
     ),
+    "a sample at the end belongs to the step before it": (
+        "geometric(2, 0.2, 0.5).extended(1, 101).sampled(every=101)",
+        (0, 100, 101, 102),
+    ),
+    "a mirror longer than the clock": ("linear().over(2147483646).mirrored()", (0, TOP - 2, TOP - 1, TOP)),
+    "the last entry of a stretched table": (
+        "table((0.5, 3.193, 2.91), interpolate=True).extended(0, 2147483646).extended(10, 1000000)",
+        (10, 688542, 10**6),
+    ),
     "epochs at the end of an extension": (
         "silver_steps(3).per_epoch(2).after('repeat').extended(1, 2)",
         (0, 1, 2, 3),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +138,9 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def _agreed(self, metric: Any) -> float:
         """The metric that every process takes."""
         value = float(metric)
-        found = [value] if self.ranks == "alone" else gathered(value)
-        if self.ranks == "mean" and len(found) > 1:
-            return math.fsum(found) / len(found) if all(map(math.isfinite, found)) else sum(found) / len(found)
-        if any(repr(other) != repr(found[0]) for other in found):
-            fail("PlateauCallback", self.monitor, "the same in every process (or ranks='mean')", found)
-        return value
+        if self.ranks == "alone":
+            return value
+        return lrs.agreed(gathered(value), "mean" if self.ranks == "mean" else "error")
 
     def _check_complete(self, epoch: int) -> None:
         missing = [e for e in range(min(self.metrics, default=epoch), epoch) if e not in self.metrics]

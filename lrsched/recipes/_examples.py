@@ -164,6 +164,7 @@ _LLM = {
     "deepseek_multi_step": _Call(0.1, steps=1_000, warmup=20),
     "deepseek_v2": _Call(),
     "deepseek_v2_batch": _Call(run=10**12),
+    "deepseek_v2_lite": _Call(),
     "deepseek_v3": _Call(),
     "deepseek_v3_batch": _Call(run=10**12),
     "exponential_cooldown": _Call(0.05),

@@ -85,9 +85,7 @@ def test_one_trace_serves_schedules_that_differ_in_numbers(first, second):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_schedule_passed_as_an_argument_gives_its_values(seed):
-    schedule = strategies.seeded(seed, depth=3, big=False)
-    if any("stretched" in kind or kind == "after" for kind in (n.kind_name for n in _node.walk(schedule))):
-        return  # a stored factor is another number, and an error policy has no value on the host
+    schedule = strategies.single(strategies.seeded(seed, depth=3, big=False))
     steps = np.arange(0, 90)
     constant = np.asarray(jax.jit(schedule)(jnp.asarray(steps)), dtype=np.float64)
     passed = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)), dtype=np.float64)
