@@ -144,6 +144,21 @@ def test_accelerate_prepares_it(accumulate):
     assert state["last_epoch"] == updates
 
 
+def test_a_scheduler_of_a_prepared_optimizer():
+    accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
+    net = model()
+    prepared = accelerate.Accelerator(cpu=True).prepare(torch.optim.SGD(net.parameters(), lr=1.0))
+    scheduler = Scheduler(prepared, lr=LR)
+    scheduler.step(7)
+    state = prepared.state_dict()
+    state["param_groups"][0]["lr"] = 5.0
+    prepared.load_state_dict(state)
+    assert prepared.param_groups[0]["lr"] == LR(7)
+    prepared.add_param_group({"params": model().parameters(), "lr": 5.0})
+    prepared.step()
+    assert scheduler.get_last_lr() == [LR(7)] * 2
+
+
 def test_accelerate_saves_and_restores(tmp_path):
     accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
     accelerator = accelerate.Accelerator(cpu=True)
