@@ -68,11 +68,11 @@ def test_every_update_of_fit_uses_its_rate(how):
     np.testing.assert_allclose(-np.diff(places), S.sample(12), atol=1e-7)
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "Lion", "Adagrad", "Nadam", "Lamb"])
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "Lion"])
 def test_optimizers_take_it_as_they_take_a_number(optimizer):
-    ones = [line(getattr(keras.optimizers, optimizer)(LearningRate(lrs.constant(0.01)))) for _ in range(1)]
+    one = line(getattr(keras.optimizers, optimizer)(LearningRate(lrs.constant(0.01))))
     other = line(getattr(keras.optimizers, optimizer)(0.01))
-    np.testing.assert_allclose(moves(ones[0], 3), moves(other, 3), rtol=1e-5)
+    np.testing.assert_allclose(moves(one, 3), moves(other, 3), rtol=1e-5)
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -81,6 +81,12 @@ def test_under_accumulation_the_rate_follows_updates(k):
     found = moves(model, 8 * k)
     np.testing.assert_allclose(found[k - 1 :: k], S.sample(8), atol=1e-7)
     assert not found.reshape(8, k)[:, :-1].any()
+
+
+def test_a_schedule_over_samples_with_growing_batches():
+    batch, samples = lrs.piecewise([3], [8, 32]), 0.1 * lrs.linear().over(200)
+    model = line(keras.optimizers.SGD(LearningRate(lrs.units.in_updates(samples, batch, 6))))
+    np.testing.assert_allclose(moves(model, 6), [samples(n) for n in (0, 8, 16, 24, 56, 88)], atol=1e-7)
 
 
 def test_loss_scaling_is_seen_through():
