@@ -51,7 +51,7 @@ from lrsched.schedules import (
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
-    from lrsched import grouping, recipes, units
+    from lrsched import grouping, presets, recipes, units
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
     from lrsched.feedback import Greedy, Plateau, agreed
     from lrsched.fitting import identify
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 # where the names are that few programs need: loaded when first used
 LATER = {
     "grouping": "grouping",
+    "presets": "presets",
     "recipes": "recipes",
     "units": "units",
     "agreed": "feedback",
@@ -125,6 +126,7 @@ __all__ = [
     "plot",
     "polynomial",
     "power_decay",
+    "presets",
     "range_sweep",
     "recipes",
     "register",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrsched._digital import Line
 from lrsched._fields import is_jax
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 class Clock:
     """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
 
-    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. Whole local steps are
-    counted from where the stretch began, so that they stay exact: local time is also
+    ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
+    for one that runs back. Whole local steps are counted from where the stretch began, so that they stay exact: local
+    time is also
     ``(at + gone - root) / scale - past``.
     """
 
@@ -40,6 +42,7 @@ class Clock:
     offset: Any = 0
     inside: bool = False
     most: Any = None
+    least: Any = None
     gone: Any = 0
     past: Any = 0
     root: Any = 0
@@ -63,8 +66,26 @@ class Clock:
             return step
         exact = self.b.lift(self.scale) * step + self.offset
         if exact.op == "const":
-            return math.ceil(exact.args[0])
+            edge = math.ceil(exact.args[0])
+            return min(edge, 0) if self._before(step) else edge
+        if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
+            return self._counted_edge(self.b.lift(step).args[0])
         return -self.b.floor(-exact)
+
+    def _before(self, step: Any) -> bool:
+        """Whether the clock is past a local step from its beginning on."""
+        return self.least is not None and self.b.le(step, self.least).value is True
+
+    def _counted_edge(self, step: Any) -> Term:
+        """The edge in integers, counted from where the stretch began: the offset is no constant."""
+        b, scale = self.b, Fraction(self.scale)
+        start = scale * step + self.root
+        grain = Fraction(1, math.lcm(scale.denominator, Fraction(start).denominator))
+        return b.sub(whole_steps(b, b.lift(self.past), scale, grain - 1 - start), self.gone)
+
+    def _known(self, value: Any) -> bool:
+        """Whether a value is one plain number."""
+        return self.b.lift(value).op == "const"
 
     def since(self, step: Any) -> Clock:
         """The clock of a piece that starts at local step ``step``."""
@@ -73,7 +94,7 @@ class Clock:
         start = self.b.lift(self.scale) * step + self.offset
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
-            whole = self.b.lift(0)  # so far back that the step would leave the integers: the offset keeps it
+            whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         return dataclasses.replace(
             self,
             own=self.b.sub(self.own, whole),
@@ -81,34 +102,33 @@ class Clock:
             offset=_number(start - whole),
             inside=False,
             most=None if self.most is None else _number(self.b.lift(self.most) - step),
+            least=None if self.least is None else _number(self.b.lift(self.least) - step),
             gone=_number(self.b.add(self.gone, whole)),
             past=_number(self.b.add(self.past, step)),
         )
 
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
-        most = None if self.most is None else _number(self.b.div(self.most, scale))
+        most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
         scale = _number(self.b.lift(self.scale) * scale)
-        return dataclasses.replace(self, scale=scale, inside=False, most=most, gone=0, past=0, root=self.offset)
+        moved = dataclasses.replace(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
+        return dataclasses.replace(moved, most=most, least=least)
 
     @property
-    def exact(self) -> bool:
-        """Whether the stretch and what is off whole steps are known exactly."""
-        known = (self.b.lift(x) for x in (self.scale, self.offset, self.root))
-        return all(x.is_const and x.kind in "iq" and not is_jax(x.args[0]) for x in known)
+    def counted(self) -> bool:
+        """Whether the stretch is known exactly, so that local steps can be counted in integers."""
+        known = [self.b.lift(x) for x in (self.scale, self.root)]
+        return all(map(exact_constant, known)) and self.b.aligned(known) is not None
 
     def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
-        b, scale, root = self.b, self.b.lift(self.scale), self.b.lift(self.root)
+        b, scale, root, past = self.b, self.b.lift(self.scale), self.b.lift(self.root), self.b.lift(self.past)
         total = b.add(step, self.gone)
-        if scale.op == "const" and root.op == "const":
-            ratio = b.lift(times).args[0] / Fraction(scale.args[0])
-            count = whole_steps(b, total, ratio, Fraction(root.args[0]) * ratio)
-        elif root.equals(0):
-            count = _by_columns(b, total, times, scale)
-        else:
-            count = b.floor(b.div(b.floats(total) - b.floats(root), b.floats(scale)) * b.floats(times))
-        past = b.mul(self.past, times)
+        if all(self._known(x) for x in (scale, root, past, times, over)):
+            ratio = Fraction(b.lift(times).args[0]) / (scale.args[0] * b.lift(over).args[0])
+            return b.maximum(capped_steps(b, total, ratio, (root.args[0] + past.args[0] * scale.args[0]) * ratio), 0)
+        ratio = b.div(times, scale)
+        count, past = whole_steps(b, total, ratio, root * ratio), b.mul(past, times)
         if past.is_const and count.hi - past.lo > b.limit:
             count = b.minimum(count, b.limit + past)
         count = b.sub(count, past)
@@ -170,8 +190,16 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        x = dataclasses.replace(self._through(length), unit=self.scale)
+        x = self._begun(dataclasses.replace(self._through(length), unit=self.scale), length)
         return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+
+    def _begun(self, x: Progress, length: Term) -> Progress:
+        """The progress that begins where a clock that runs back stops."""
+        b = self.b
+        if self.least is None or b.le(self.least, 0).value is True:
+            return x
+        place = b.minimum(b.lift(self.least) * self.scale, length)
+        return dataclasses.replace(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
 
     def _stopped(self, x: Progress, length: Term) -> Progress:
         """The progress that stays where the clock stops."""
@@ -185,19 +213,16 @@ class Clock:
     def _through(self, length: Term) -> Progress:
         b = self.b
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
-            if self.inside and (length.op not in ("const", "column") or length.hi <= b.limit):
-                return self._progress(self.at, length)
             known = length.op in ("const", "column") and length.kind == "i"
-            whole = b.minimum(length, b.limit) if known else length
-            elapsed = b.minimum(self.at, whole) if whole.kind == "i" else self.at
-            return self._progress(elapsed, length)
+            if self.inside and length.kind == "i" and (not known or length.hi <= b.limit):
+                return self._progress(self.at, length)
+            return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else b.floats(length)), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
         left = b.minimum(left, b.floats(length))
-        left = b.minimum(left, b.floats(length))
-        total = length if self.exact else b.floats(length)
-        raw = self if self.exact and self.at.kind == "i" else None
-        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.exact, raw=raw)
+        total = length if self.counted else b.floats(length)
+        raw = self if self.counted and self.at.kind == "i" else None
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted, raw=raw)
 
     def offset_is_zero(self) -> bool:
         """Whether the piece starts on a whole step."""
@@ -300,10 +325,13 @@ class Progress:
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
         raw, b, place = self.raw, self.b, self.b.lift(place)
-        if place.equals(0):
+        if place.equals(0) or (raw is not None and raw._before(b.div(place, self.unit))):
             return b.lift(False)
         if raw is not None and place.kind in "iq":
-            return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
+            local = b.div(place, self.unit)
+            if b.lift(raw.offset).is_const or not local.is_const:
+                return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
+            return b.lt(raw.at, raw.edge(_number(local)))
         if self.done.kind == "i" and place.kind == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
@@ -337,7 +365,10 @@ class Progress:
         if self.done.kind == "i" and self.total.kind == "i":
             return b.muldiv(self.done, times, self.total)
         if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":
-            return b.minimum(self.raw.whole(self.raw.at, times, b.div(self.total, self.unit)), times)
+            index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
+            if self.raw.least is not None:
+                index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
+            return b.minimum(index, times)
         return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
@@ -345,53 +376,59 @@ class Progress:
         return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
 
 
-def whole_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction = Fraction(0)) -> Term:
-    """floor(t * ratio - shift) for an integer t: exactly, unless the shift is a fraction with many digits."""
-    if shift.denominator == 1:
-        ratio = fitting_below(ratio, b.limit)
-        whole = math.floor(ratio)
-        rest = ratio - whole
-        part = b.sub(b.muldiv(t, rest.numerator, rest.denominator), int(shift))
-        return b.add(b.mul(t, whole), part) if whole else part
-    common = math.lcm(ratio.denominator, shift.denominator)
-    times, back = int(ratio * common), int(shift * common)
-    if (t.hi + 1) * times <= b.limit and abs(back) <= b.limit:
-        return b.floordiv(b.maximum(b.sub(b.mul(t, times), back), 0), common)
-    return b.floor(b.floats(t) * float(ratio) - float(shift))
+def exact_constant(x: Term) -> bool:
+    """Whether a term is an exact number, or a column of them."""
+    return x.is_const and x.kind in "iq" and not is_jax(x.args[0])
 
 
-def _by_columns(b: Builder, t: Term, times: Any, scale: Term) -> Term:
-    """floor(t * times / scale) for a scale that is a column of exact numbers."""
-    ratios = [fitting_below(b.lift(times).args[0] / Fraction(k), b.limit) for k in scale.args[0].tolist()]
-
-    def column(values: list[int]) -> Term:
-        return b.column(np.array(values, dtype=object), scale.args[1])
-
-    wholes = [math.floor(r) for r in ratios]
-    rest = [r - whole for r, whole in zip(ratios, wholes, strict=True)]
-    part = b.muldiv(t, column([r.numerator for r in rest]), column([r.denominator for r in rest]))
-    return b.add(b.mul(t, column(wholes)), part) if any(wholes) else part
+def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
+    """floor(t * ratio - shift) for an integer t in [0, limit] and exact constants or columns, exactly."""
+    ratio, start = b.lift(ratio), -b.lift(shift)
+    narrow = "column" in (ratio.op, start.op)
+    steep, first, times, over, more = _rows(b, (ratio, start), lambda k, c: _row(k, c, b.limit, narrow))
+    floor = b.add(b.muldiv(t, times, over, more), first)
+    return floor if steep.equals(0) else b.add(b.mul(t, steep), floor)
 
 
-def fitting_below(ratio: Fraction, limit: int) -> Fraction:
-    """The largest fraction <= ratio with a denominator <= limit: the same floor(t * ratio) for every t <= limit."""
-    if ratio.denominator <= limit:
-        return ratio
-    whole = math.floor(ratio)
-    low, high = Fraction(whole), Fraction(whole + 1)
-    while True:
-        below, above = (low.numerator, low.denominator), (high.numerator, high.denominator)
-        p, q = ratio.numerator, ratio.denominator
-        gap_low, gap_high = p * below[1] - below[0] * q, above[0] * q - p * above[1]
-        steps = min(gap_low // gap_high if gap_high else limit, (limit - below[1]) // above[1])
-        low = Fraction(below[0] + steps * above[0], below[1] + steps * above[1])
-        gap_low = p * low.denominator - low.numerator * q
-        if low.denominator + high.denominator > limit or gap_low == 0:
-            return low
-        steps = min((gap_high - 1) // gap_low, (limit - above[1]) // low.denominator)
-        high = Fraction(above[0] + steps * low.numerator, above[1] + steps * low.denominator)
-        if low.denominator + high.denominator > limit:
-            return low
+def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
+    """floor(t * ratio - shift), or the largest integer of the target where it is beyond it."""
+    if t.hi * ratio - shift >= b.limit + 1:
+        t = b.minimum(t, math.ceil((b.limit + 1 + shift) / ratio) - 1)
+    return whole_steps(b, t, ratio, shift)
+
+
+def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:
+    """t * amount for an integer t and an exact constant or column, as a whole number and a part in [0, 1)."""
+
+    def row(exact: Fraction) -> tuple[int, int, int]:
+        near = (exact - math.floor(exact)).limit_denominator(b.limit)
+        return math.floor(exact), near.numerator, near.denominator
+
+    steep, times, over = _rows(b, (b.lift(amount),), row)
+    whole = b.add(b.mul(t, steep), b.muldiv(t, times, over))
+    return whole, b.div(b.floats(b.mulmod(t, times, over)), b.floats(over))
+
+
+def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
+    """A function of exact numbers that gives integers, on constants or row by row on columns."""
+    terms = tuple(b.aligned(terms) or ())
+    columns = [x for x in terms if x.op == "column"]
+    size = len(columns[0].args[0]) if columns else 1
+    given = (x.args[0].tolist() if x.op == "column" else [x.args[0]] * size for x in terms)
+    found = zip(*(row(*map(Fraction, values)) for values in zip(*given, strict=True)), strict=True)
+    if not columns:
+        return [b.lift(values[0]) for values in found]
+    return [b.column(np.array(values, dtype=object), columns[0].args[1]) for values in found]
+
+
+def _row(slope: Fraction, start: Fraction, limit: int, narrow: bool) -> tuple[int, int, int, int, int]:
+    """A line as whole steps, a whole start, and a fraction (t * times + more) / over between 0 and 1."""
+    steep, first = math.floor(slope), math.floor(start)
+    line = Line.through(slope - steep, start - first, limit)
+    if narrow and line.over > limit:
+        line = Line.through(slope - steep, start - first, limit // 2)
+    more = math.floor(Fraction(line.more, line.over))
+    return steep, first + more, line.times, line.over, line.more - more * line.over
 
 
 def _value(term: Term) -> Any:

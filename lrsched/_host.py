@@ -101,7 +101,8 @@ FOLD: dict[str, Callable[..., Any]] = {
     "maximum": lambda a, c: max(a, c) if a == a and c == c else math.nan,
     "floordiv": operator.floordiv,
     "mod": operator.mod,
-    "muldiv": lambda a, m, d: a * m // d,
+    "muldiv": lambda a, m, d, p: (a * m + p) // d,
+    "mulmod": lambda a, m, d, p: (a * m + p) % d,
     "floor": _floor,
     "real": to_float,
     "div": _divide,
@@ -129,7 +130,7 @@ def fold(op: str, values: list[Any]) -> Any:
         return FOLD[op](*values)
 
 
-ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv"}
+ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv", "mulmod"}
 
 
 def on_columns(op: str, values: list[Any]) -> np.ndarray:

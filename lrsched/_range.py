@@ -34,29 +34,26 @@ class Filler:
 
     def __init__(self, schedule: Any) -> None:
         made = generated(schedule.formula)
-        self.source, self.calm = made.source, made.calm
+        self.source = made.source
         self.piecewise = loaded(made.source, made.objects) if made.source else None
         self._together: Callable[[Any], Any] | None = None
 
     def fill(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """Write the values of steps ``first`` to ``last - 1``."""
-        t = first
-        if self.calm and self.piecewise is not None:
-            t = self.piecewise(first, first, last, out)
-        if t < last:
-            with np.errstate(all="ignore"):
-                self._fill(schedule, t, first, last, out)
+        with np.errstate(all="ignore"):
+            t = first if self.piecewise is None else self.piecewise(first, first, last, out)
+            if t < last:
+                self._rest(schedule, t, first, last, out)
 
-    def _fill(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+    def _rest(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+        """Go on from ``t``, where pieces are short, and look again from time to time whether they still are."""
         chunk = 4 * BLOCK
         while t < last:
-            if self.piecewise is not None:
-                t = self.piecewise(t, first, last, out)
-                if t == last:
-                    return
-            stop = min(t + chunk, last) if self.piecewise is not None else last
+            stop = last if self.piecewise is None else min(t + chunk, last)
             self.together(schedule, t, stop, out[t - first : stop - first])
             t, chunk = stop, 2 * chunk
+            if self.piecewise is not None and t < last:
+                t = self.piecewise(t, first, last, out)
 
     def together(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """All pieces of a block at once."""

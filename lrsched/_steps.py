@@ -56,7 +56,7 @@ def opposite(w: Skeleton, a: Scalar) -> Scalar:
     if a.value is not None:
         return literal(-a.value)
     negative = w.let(f"-{a.text}")
-    return a.minus or Scalar(negative.text, None, a.least, a.most, a)
+    return a.minus or Scalar(negative.text, None, a.least, a.most, a, a.nonzero)
 
 
 def times(w: Skeleton, a: Scalar, c: Scalar) -> Scalar:
@@ -198,13 +198,15 @@ def extreme(w: Skeleton, smaller: bool, a: Value, c: Value) -> Value | None:
 # ---- quotients and look-ups
 
 
-def quotient(w: Skeleton, a: Value, factor: Value, over: Value) -> Value | None:
-    """floor(a * factor / over), and the range ends where that changes."""
-    if isinstance(a, Scalar) and isinstance(factor, Scalar) and isinstance(over, Scalar):
-        return w.let(f"{a.text} * {factor.text} // {over.text}")
-    if not isinstance(a, Affine) or not isinstance(factor, Scalar) or not isinstance(over, Scalar):
+def quotient(w: Skeleton, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
+    """floor((a * factor + more) / over), and the range ends where that changes."""
+    if not isinstance(factor, Scalar) or not isinstance(over, Scalar) or not isinstance(more, Scalar):
         return None
-    a = Affine(times(w, a.factor, factor), times(w, a.offset, factor))
+    if isinstance(a, Scalar):
+        return w.let(f"{plus(w, times(w, a, factor), more).text} // {over.text}")
+    if not isinstance(a, Affine):
+        return None
+    a = Affine(times(w, a.factor, factor), plus(w, times(w, a.offset, factor), more))
     count = w.let(f"{here(w, a).text} // {over.text}")
     if a.sign == 1:
         w.ends(minus(w, w.let(f"({count.text} + 1) * {over.text}"), a.offset).text)
@@ -215,9 +217,22 @@ def quotient(w: Skeleton, a: Value, factor: Value, over: Value) -> Value | None:
     return count
 
 
+def scaled_rest(w: Skeleton, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
+    """(a * factor + more) mod over."""
+    count = quotient(w, a, factor, over, more)
+    if not isinstance(count, Scalar) or not all(isinstance(x, Scalar) for x in (factor, over, more)):
+        return None
+    assert isinstance(factor, Scalar) and isinstance(over, Scalar) and isinstance(more, Scalar)
+    offset = minus(w, more, times(w, count, over))
+    if isinstance(a, Scalar):
+        return plus(w, times(w, a, factor), offset)
+    assert isinstance(a, Affine)
+    return Affine(times(w, a.factor, factor), plus(w, times(w, a.offset, factor), offset))
+
+
 def rest(w: Skeleton, a: Value, over: Value) -> Value | None:
     """a - over * floor(a / over)."""
-    count = quotient(w, a, literal(1), over)
+    count = quotient(w, a, literal(1), over, literal(0))
     if not isinstance(a, Affine) or not isinstance(count, Scalar) or not isinstance(over, Scalar):
         return None
     return Affine(a.factor, w.let(f"{a.offset.text} - {count.text} * {over.text}"))
@@ -257,7 +272,7 @@ def gather(w: Skeleton, values: Any, index: Value) -> Value:
     if isinstance(index, Scalar):
         sizes = np.abs(values[values != 0].astype(np.float64))
         least, most = (float(sizes.min()), float(sizes.max())) if sizes.size else (0.0, 0.0)
-        return w.let(f"{w.table(values)}[{index.text}]", least, most)
+        return w.let(f"{w.table(values)}[{index.text}]", least, most, sizes.size == values.size)
     return w.node("gather", w.table(values, "array"), index)
 
 
@@ -274,9 +289,14 @@ def add(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return Affine(a.factor, plus(w, a.offset, c))
-    if isinstance(a, Linear):
+    if isinstance(a, Linear) and (a.shift.value == 0 or _plain(a)):
         return Linear(a.factor, a.base, plus(w, a.shift, c))
-    return Linear(ONE, a, c) if isinstance(a, Node) else None
+    return Linear(ONE, a, c) if isinstance(a, Node) else Linear(ONE, w.node("real", a), c)
+
+
+def _plain(a: Linear) -> bool:
+    """Whether this is a line or a wave, whose own rounding covers that of another shift; others are rounded alone."""
+    return isinstance(a.base, Affine) or a.base.op == "wave"
 
 
 def _affine(factor: Scalar, offset: Scalar) -> Value:
@@ -313,7 +333,7 @@ def mul(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return _affine(times(w, a.factor, c), times(w, a.offset, c))
-    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or tame(a.shift, c)):
+    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or (tame(a.shift, c) and _plain(a))):
         shift = ZERO if a.shift.value == 0 else times(w, a.shift, c)
         return Linear(times(w, a.factor, c), a.base, shift)
     return _scaled(w, a, c)
@@ -332,7 +352,7 @@ def _scaled(w: Skeleton, a: Value, c: Scalar) -> Value:
 
 def div(w: Skeleton, a: Value, c: Value) -> Value | None:
     """a / c; by a number of ordinary size, a multiple."""
-    if not isinstance(c, Scalar) or not c.least > SMALLEST or not c.most < LARGEST or isinstance(a, Scalar):
+    if not isinstance(c, Scalar) or not c.nonzero or not SMALLEST < c.least <= c.most < LARGEST:
         return None
     if c.value is not None:
         return mul(w, a, literal(1.0 / c.value))
@@ -357,7 +377,8 @@ RULES: dict[str, Callable[..., Value | None]] = {
     "eq": meets,
     "minimum": lambda w, a, c: extreme(w, True, a, c),
     "maximum": lambda w, a, c: extreme(w, False, a, c),
-    "floordiv": lambda w, a, over: quotient(w, a, literal(1), over),
+    "floordiv": lambda w, a, over: quotient(w, a, literal(1), over, literal(0)),
     "muldiv": quotient,
+    "mulmod": scaled_rest,
     "mod": rest,
 }

@@ -9,7 +9,7 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,7 @@ from lrsched._fields import is_jax
 __all__ = ["OPERATIONS", "Builder", "Term"]
 
 INF = math.inf
+MOST_ROWS = 4096
 CONSTANTS = ("const", "column", "bound")
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
@@ -33,7 +34,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "maximum": ("nn", "n"),
     "floordiv": ("ii", "i"),
     "mod": ("ii", "i"),
-    "muldiv": ("iii", "i"),
+    "muldiv": ("iiii", "i"),
+    "mulmod": ("iiii", "i"),
     "floor": ("f", "i"),
     "real": ("i", "f"),
     "div": ("ff", "f"),
@@ -125,6 +127,7 @@ class Builder:
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
+        self._joints: dict[Term, dict[Term, int]] = {}
 
     # -- constants
 
@@ -235,9 +238,41 @@ class Builder:
             return None if columns else self.bound(_host.on_jax(op, values, self.limit))
         if not columns:
             return self.lift(_host.fold(op, values))
-        if any(t.args[1] is not columns[0].args[1] for t in columns) or op not in _host.ON_COLUMNS:
+        together = self.aligned(terms) if op in _host.ON_COLUMNS else None
+        if together is None:
             return None
-        return self.column(_host.on_columns(op, values), columns[0].args[1])
+        index = next(t.args[1] for t in together if t.op == "column")
+        return self.column(_host.on_columns(op, [t.args[0] for t in together]), index)
+
+    def aligned(self, terms: Sequence[Term]) -> list[Term] | None:
+        """Constants with every column over the same index; None where that would take too many rows.
+
+        Exact columns over different indices become columns over each pair of pieces.
+        """
+        columns = [t for t in terms if t.op == "column"]
+        if all(t.args[1] is columns[0].args[1] for t in columns):
+            return list(terms)
+        sizes = {index: size for t in columns for index, size in self._indices(t)}
+        if math.prod(sizes.values()) > MOST_ROWS or any(t.kind == "f" for t in columns):
+            return None
+        joint = self.lift(0)
+        for index, size in sizes.items():
+            joint = self.add(self.mul(joint, size), index)
+        self._joints[joint] = sizes
+        return [self._spread(t, sizes, joint) if t.op == "column" else t for t in terms]
+
+    def _indices(self, column: Term) -> Iterable[tuple[Term, int]]:
+        """The indices that a column is over, each with the number of its values."""
+        values, index = column.args
+        return self._joints.get(index, {index: len(values)}).items()
+
+    def _spread(self, column: Term, sizes: dict[Term, int], joint: Term) -> Term:
+        """The column with a row for every combination of the indices."""
+        own = dict(self._indices(column))
+        shape = [size if index in own else 1 for index, size in sizes.items()]
+        order = [list(own).index(index) for index in sizes if index in own]
+        values = column.args[0].reshape(tuple(own.values())).transpose(order).reshape(shape)
+        return self.column(np.broadcast_to(values, tuple(sizes.values())).reshape(-1), joint)
 
     # -- arithmetic
 
@@ -249,9 +284,9 @@ class Builder:
         if c.equals(0) and not a.is_const:
             return a
         if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
-            if a.op == "add" and a.args[1].op == "const":
+            if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
-            if a.op == "sub" and a.args[0].op == "const":
+            if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
                 return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
         return self._make("add", a, c)
 
@@ -261,13 +296,17 @@ class Builder:
         if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
             return self.add(a, -c.args[0])
         if a.op == "const" and a.kind == "i" and c.kind == "i" and not c.is_const:
-            if c.op == "add" and c.args[1].op == "const":
+            if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
-            if c.op == "sub" and c.args[0].op == "const":
+            if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
                 return self.add(c.args[1], a.args[0] - c.args[0].args[0])
         if c.equals(0) and not a.is_const:
             return a
         return self._make("sub", a, c)
+
+    def _fits(self, value: int) -> bool:
+        """Whether a constant is an integer of the target."""
+        return abs(value) <= self.limit
 
     def mul(self, a: Any, c: Any) -> Term:
         """a * c."""
@@ -321,19 +360,24 @@ class Builder:
         """a - c * floor(a / c) of integers, c > 0."""
         return self._make("mod", a, c)
 
-    def muldiv(self, a: Any, times: Any, over: Any) -> Term:
-        """floor(a * times / over) of integers, exactly, whatever the width of the product; over > 0."""
-        a, times, over = self.lift(a), self.lift(times), self.lift(over)
-        if all(x.op == "const" for x in (times, over)) and not a.is_const:
-            ratio = Fraction(times.args[0], over.args[0])
-            times, over = self.lift(ratio.numerator), self.lift(ratio.denominator)
+    def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
+        """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
+        a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
+        if all(x.op == "const" for x in (times, over, more)) and not a.is_const:
+            shared = math.gcd(times.args[0], over.args[0])
+            parts = times.args[0] // shared, over.args[0] // shared, more.args[0] // shared
+            times, over, more = map(self.lift, parts)
             if over.equals(1):
                 return self.mul(a, times)
-            if times.equals(1):
+            if times.equals(1) and more.equals(0):
                 return self.floordiv(a, over)
-            if a.hi * times.args[0] <= self.limit:
-                return self.floordiv(self.mul(a, times), over)
-        return self._make("muldiv", a, times, over)
+            if a.hi * times.args[0] + more.args[0] <= self.limit:
+                return self.floordiv(self.add(self.mul(a, times), more), over)
+        return self._make("muldiv", a, times, over, more)
+
+    def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
+        """(a * times + more) mod over of integers >= 0, exactly, whatever the width; more < over."""
+        return self.lift(0) if self.lift(over).equals(1) else self._make("mulmod", a, times, over, more)
 
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
@@ -581,7 +625,8 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "maximum": lambda a, c: (max(a.lo, c.lo), max(a.hi, c.hi)),
     "floordiv": lambda a, c: (0, a.hi if c.op != "const" else a.hi // c.args[0]) if a.lo >= 0 else (-INF, INF),
     "mod": lambda a, c: (0, min(a.hi, c.hi - 1)) if _sure(c) else (0, a.hi),
-    "muldiv": lambda a, m, d: (0, (a.hi * m.hi) // d.lo if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
+    "muldiv": lambda a, m, d, p: (0, (a.hi * m.hi) // d.lo + 1 if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
+    "mulmod": lambda a, m, d, p: (0, d.hi - 1 if _sure(d) else INF),
     "real": lambda a: (a.lo, a.hi),
     "floor": lambda a: (a.lo if math.isinf(a.lo) else math.floor(a.lo), a.hi if math.isinf(a.hi) else math.floor(a.hi)),
     "div": _div_range,

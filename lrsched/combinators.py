@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, _number
+from lrsched._clock import Clock, _number, exact_constant, multiple
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
-from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of
+from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of, whole_time
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -28,6 +28,7 @@ __all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "r
 
 
 MOST_CYCLES = 100_000
+WIDE = 2**53  # integers that no step added to another leaves
 
 # ---- arithmetic
 
@@ -335,7 +336,9 @@ class Perturbed(_Wrapper):
 
     def _noisy(self, clock: Clock) -> Term:
         b = clock.b
-        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, index_at(clock))), 1.0)
+        step = whole_time(clock)
+        step = index_at(clock) if step.kind == "f" else step
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, step)), 1.0)
         return b.mul(self.schedule.formula(clock), factor)
 
 
@@ -408,7 +411,7 @@ class Restarted(_Wrapper):
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], index_of(clock))
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
-        horizon = math.inf if self.times is not None else b.limit
+        horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
         index = count_passed(clock, starts[1:])
@@ -475,6 +478,12 @@ def _shortened(x: Fraction) -> Fraction:
     return Fraction((x.numerator << shift) // x.denominator, 1 << shift)
 
 
+def _farthest(clock: Clock) -> Any:
+    """A number of local steps that no step of the target reaches the end of."""
+    ends = clock.b.div(clock.b.sub(clock.b.limit, clock.offset), clock.scale)
+    return math.floor(ends.args[0]) + 1 if ends.op == "const" else clock.b.limit + 1
+
+
 def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[Any, Any]:
     """The starts of cycles of a traced first length, kept within the integers, and their scales."""
     import jax.numpy as jnp
@@ -499,23 +508,22 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
         return index, moved if clock.plain else dataclasses.replace(
-            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length))
+            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
         )
-    local = index_of(clock)
-    index = b.floordiv(local, length)
+    index = index_of(clock, length)
     step = b.lift(clock.scale) * length
-    exact = Fraction(step.args[0]) if step.op == "const" else None
-    if exact is None:
+    if exact_constant(step):
+        whole, part = multiple(b, index, step)
+        first = b.floor(offset) if exact_constant(offset) else b.lift(0)
+        whole, part = b.add(whole, first), part + b.floats(offset - first)
+    else:
         start = b.mul(b.floats(index), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
         part = start - b.floats(whole)
-    else:
-        shifted = b.muldiv(index, exact.numerator, exact.denominator)
-        rest = b.sub(b.mul(index, exact.numerator), b.mul(shifted, exact.denominator))
-        whole, part = shifted, b.floats(rest) / float(exact.denominator) + b.floats(offset)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
     gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
-    return index, dataclasses.replace(moved, offset=part, gone=gone, past=past)
+    least = None if clock.least is None else _number(b.sub(clock.least, b.mul(index, length)))
+    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
@@ -526,14 +534,14 @@ def backwards(clock: Clock, length: Any) -> Clock:
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
     end = b.lift(clock.scale) * length + clock.offset
-    whole = b.neg(b.floor(-end))
+    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
     at = b.sub(whole, clock.at)
     last = b.sub(whole, 1)
     own = b.minimum(b.floor(at), last)
     part = whole - end
     offset = part.args[0] if part.op == "const" else part
     return dataclasses.replace(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, gone=0, past=0, root=offset
+        clock, own=own, at=at, offset=offset, inside=True, most=None, least=0, gone=0, past=0, root=offset
     )
 
 
@@ -580,9 +588,12 @@ class Mirrored(_Wrapper):
         b, n = clock.b, self.schedule.duration
         if clock.plain:
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
+            if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
+                past = b.sub(clock.at, n)
+                at = b.sub(n, b.maximum(past, b.neg(past)))
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
-        return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(backwards(c, 2 * n)))
+        return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(_back(c, n)))
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration
@@ -591,6 +602,13 @@ class Mirrored(_Wrapper):
 
     def cycles(self, stop: int) -> list[int] | None:
         return None
+
+
+def _back(clock: Clock, n: Any) -> Clock:
+    """The clock on its way back from local step ``n`` at ``n``; the last step before the turn owns the turn."""
+    turned = backwards(clock, 2 * n)
+    last = clock.b.lift(turned.edge(n)) - 1
+    return dataclasses.replace(turned, own=clock.b.minimum(turned.own, last))
 
 
 @kind("stretched", method="stretched")
@@ -717,7 +735,7 @@ class Advanced(_Wrapper):
 
     def _later(self, clock: Clock) -> Term:
         b = clock.b
-        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit:
+        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit < WIDE:
             back = _number(b.neg(self.k))
             return self.schedule.formula(dataclasses.replace(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
@@ -868,11 +886,18 @@ class SampledEvery(_Wrapper):
 
     def _read(self, clock: Clock) -> Term:
         b = clock.b
-        own, at = (b.mul(b.floordiv(i, self.every), self.every) for i in (index_of(clock), index_at(clock)))
-        return self.schedule.formula(Clock(b, own, at))
+        every = b.lift(self.every)
+        most = b.limit // every.args[0] if every.op == "const" else b.limit
+        own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
+        return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
+
+
+def _read_at(b: Any, own: Term, at: Term) -> Clock:
+    """The clock of a sample; one taken at the end of the whole belongs to the step before it."""
+    return Clock(b, own if own is at else b.maximum(own, b.sub(at, 1)), at)
 
 
 @kind("sampled_at", method="sampled")
@@ -899,7 +924,7 @@ class SampledAt(_Wrapper):
         else:
             places = np.array([0, *self.at], dtype=np.int64)
         own, at = (b.gather(places, b.search(places[1:], i), "i") for i in (index_of(clock), index_at(clock)))
-        return self.schedule.formula(Clock(b, own, at))
+        return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))
@@ -919,7 +944,7 @@ class PerEpoch(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b
-        own, at = (b.floordiv(i, self.steps_per_epoch) for i in (index_of(clock), index_at(clock)))
+        own, at = index_of(clock, self.steps_per_epoch), index_at(clock, self.steps_per_epoch)
         return self.schedule.formula(Clock(b, own, at))
 
     def edges(self, stop: Any) -> Iterable[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -177,11 +176,6 @@ class Warmup(Schedule):
     def _rise(self, clock: Clock) -> Term:
         if self.skip_zero:
             x = clock.since(-1).within(False).progress(self.steps)
-            if not clock.plain:  # a clock that runs back may end a fraction of a step before 0
-                first = clock.b.minimum(clock.b.lift(clock.scale), x.total)
-                x = dataclasses.replace(
-                    x, done=clock.b.maximum(x.done, first), left=clock.b.minimum(x.left, x.total - first)
-                )
             return blend(x, self.profile, self.start, self.end)
         return blend(clock.progress(self.steps), self.profile, self.start, self.end)
 
@@ -237,25 +231,28 @@ class _Endless(Schedule):
         return math.inf
 
 
-def index_of(clock: Clock) -> Term:
-    """The local step that decides which piece is meant, as an integer."""
-    return clock.own if clock.plain else _whole(clock, clock.own)
+def index_of(clock: Clock, every: Any = 1) -> Term:
+    """The local step that decides which piece is meant, as an integer; in whole parts of ``every`` steps."""
+    return clock.b.floordiv(clock.own, every) if clock.plain else _whole(clock, clock.own, every)
 
 
-def _whole(clock: Clock, step: Term) -> Term:
-    """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
-    if clock.exact and step.kind == "i":
-        return clock.whole(step)
+def index_at(clock: Clock, every: Any = 1) -> Term:
+    """The local step that the formula sees, as an integer; in whole parts of ``every`` steps."""
     b = clock.b
-    return b.maximum(b.floor(b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))), 0)
-
-
-def index_at(clock: Clock) -> Term:
-    """The local step that the formula sees, as an integer."""
     if clock.plain:
-        return clock.b.floor(clock.at)
-    index = _whole(clock, clock.at)
-    return index if clock.most is None else clock.b.minimum(index, clock.b.floor(clock.most))
+        return b.floordiv(b.floor(clock.at), every)
+    index = _whole(clock, clock.at, every)
+    return index if clock.most is None else b.minimum(index, b.floordiv(b.floor(clock.most), every))
+
+
+def _whole(clock: Clock, step: Term, every: Any) -> Term:
+    """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
+    b = clock.b
+    first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
+    if clock.counted and step.kind == "i":
+        return b.maximum(clock.whole(step, 1, every), first)
+    local = b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))
+    return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
 
 
 def time_of(clock: Clock) -> Term:
@@ -264,7 +261,15 @@ def time_of(clock: Clock) -> Term:
     if clock.plain:
         return clock.at
     time = b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    if clock.least is not None:
+        time = b.maximum(time, b.floats(clock.least))
     return time if clock.most is None else b.minimum(time, b.floats(clock.most))
+
+
+def whole_time(clock: Clock) -> Term:
+    """The local time, an integer on a clock that is merely ahead: beyond the target's integers it wraps around."""
+    ahead = isinstance(clock.scale, int) and clock.scale == 1 and isinstance(clock.offset, int)
+    return clock.b.sub(clock.at, clock.offset) if ahead and clock.most is None else time_of(clock)
 
 
 @kind("multi_step")
@@ -348,7 +353,7 @@ class StepDecay(_Endless):
     gamma: float = _fields.positive(default=0.1)
 
     def formula(self, clock: Clock) -> Term:
-        return clock.b.ipow(self.gamma, clock.b.floordiv(index_of(clock), self.every))
+        return clock.b.ipow(self.gamma, index_of(clock, self.every))
 
     def edges(self, stop: Any) -> Any:
         return range(self.every, math.ceil(stop), self.every)
@@ -401,7 +406,7 @@ class ExponentialDecay(_Endless):
     gamma: float = _fields.positive()
 
     def formula(self, clock: Clock) -> Term:
-        t = time_of(clock)
+        t = whole_time(clock)
         return clock.b.ipow(self.gamma, t) if t.kind == "i" else clock.b.pow(self.gamma, t)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
@@ -535,7 +540,7 @@ class Table(Schedule):
             return value
         following = read(b, self.values, b.minimum(index + 1, size - 1))
         part = b.minimum(b.floats(time_of(clock)) - b.floats(index), 1.0)
-        return value * (1.0 - part) + following * part
+        return b.where(b.lt(index, size - 1), value * (1.0 - part) + following * part, value)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         sampled = [self.values[min(int(i / ratio), len(self.values) - 1)] for i in range(steps)]

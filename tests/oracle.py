@@ -910,14 +910,14 @@ def t_of(own: int, at: int) -> Time:
 def _sampled_every(o: Oracle, d: Data, t: Time) -> Value:
     t = held(d, t)
     own, at = (math.floor(x / d["every"]) * d["every"] for x in (t.own, t.at))
-    return o.schedule(d["schedule"], t_of(own, at))
+    return o.schedule(d["schedule"], t_of(max(own, at - 1), at))
 
 
 @schedule("sampled_at")
 def _sampled_at(o: Oracle, d: Data, t: Time) -> Value:
     t = held(d, t)
     own, at = (max([s for s in d["at"] if s <= x], default=0) for x in (t.own, t.at))
-    return o.schedule(d["schedule"], t_of(own, at))
+    return o.schedule(d["schedule"], t_of(max(own, at - 1), at))
 
 
 @schedule("per_epoch")

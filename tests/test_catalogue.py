@@ -49,7 +49,8 @@ def test_every_recipe_is_shown(pages):
     assert all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
 
 
-def test_the_page_is_written_and_put_right(tmp_path, capsys):
+def test_the_page_is_written_and_put_right(pages, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_catalogue, "pages", lambda: pages)
     assert _catalogue.main([str(tmp_path)]) == 0 and _catalogue.outdated(tmp_path) == ([], [])
     (tmp_path / "catalogue" / "gone.svg").write_text("")
     (tmp_path / "catalogue" / "sgdr.svg").write_text("")

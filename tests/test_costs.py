@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import re
 import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,17 @@ def test_one_compilation_for_each_target() -> None:
     assert sorted(made) in (["numpy"], ["numpy", "python"])
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection, whose callbacks would be counted."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def opcodes(call: Callable[..., Any], *arguments: Any) -> int:
     """How many instructions of Python a call runs, those of what it calls included."""
     call(*arguments)
@@ -117,11 +130,12 @@ def opcodes(call: Callable[..., Any], *arguments: Any) -> int:
         return trace
 
     before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call(*arguments)
-    finally:
-        sys.settrace(before)
+    with uncollected():
+        sys.settrace(trace)
+        try:
+            call(*arguments)
+        finally:
+            sys.settrace(before)
     return count
 
 
@@ -134,11 +148,12 @@ def calls(run: Callable[[], Any]) -> int:
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
+    with uncollected():
+        sys.setprofile(note)
+        try:
+            run()
+        finally:
+            sys.setprofile(before)
     return count - 1  # the one that takes the profile away
 
 

@@ -76,6 +76,7 @@ REFUSED = [
     (lambda: recipes.sampling_rate(lrs.linear(), "3%"), "sampling_rate: rate must be one of '50-75'"),
     (lambda: recipes.logarithmic_warmup(0.1, steps=1), "logarithmic_warmup: steps must be an integer >= 2, got 1"),
     (lambda: recipes.cosine_periods(0.1, [3, 4], [1.0]), "cosine_periods: peaks must be as many as the 2 periods"),
+    (lambda: recipes.cosine_periods(0.1, [3], None, [1, 2]), "cosine_periods: ends must be as many as the 1 periods"),
     (lambda: recipes.wsd_s(0.1, [], 0, 0), "wsd_s: peaks must be as many as the 0 periods"),
     (lambda: recipes.piecewise_linear([(0, 1.0)]), "piecewise_linear: points must be at least two"),
     (lambda: recipes.piecewise_linear([(5, 1.0), (5, 0.0)]), "piecewise_linear: points must be at increasing updates"),

@@ -751,7 +751,20 @@ def cosine_periods(r: Draw) -> Any:
         i = bisect.bisect_right(starts, t) - 1
         return e * b + 0.5 * (b * weights[i] - e * b) * (1 + cos(pi * (t - starts[i]) / periods[i]))
 
-    return recipes.cosine_periods(b, periods, weights, e), formula
+    return recipes.cosine_periods(b, periods, weights, [e] * 3), formula
+
+
+@case
+def cosine_periods__of_ignite(r: Draw) -> Any:
+    """T <- int(T * mult) after each cycle, the start and the end each by a factor of its own."""
+    n, grow, up, low = r.randrange(5, 40), r.some(1, 2), r.some(0.5, 1), r.some(0.5, 1)
+    start, end, cycles, rates = 1.0, 0.1, [], []
+    for _ in range(3):
+        cycles.append((n, start, end))
+        rates += [start + (end - start) / 2 * (1 - cos(pi * k / n)) for k in range(n)]
+        n, start, end = int(n * grow), start * up, end * low
+    lr = recipes.cosine_periods(1.0, *zip(*cycles, strict=True))
+    return lr, lambda t: rates[t], range(len(rates))
 
 
 @case
@@ -795,7 +808,8 @@ def sawtooth(r: Draw) -> Any:
 
 @case
 def multi_period_cosine(r: Draw) -> Any:
-    b, n, c = r.rate(), r.randrange(1, 200), r.choice([0.5, 1, 1.5, 2, 3.25])
+    b, c = r.rate(), r.choice([0.5, 1, 1.5, 2, 3.25])
+    n = r.choice([r.randrange(1, 200), 2 * 39 * r.randrange(1, 3)])
     return recipes.multi_period_cosine(b, n, c), lambda t: b * max(0.0, 0.5 * (1 + cos(2 * pi * c * t / n)))
 
 
@@ -1065,6 +1079,16 @@ def deepseek_v2(r: Draw) -> Any:
 @case
 def deepseek_v2_batch(r: Draw) -> Any:
     return recipes.deepseek_v2_batch(), lambda x: 2304 + (9216 - 2304) * min(x / 225e9, 1), around(225 * 10**9, T)
+
+
+@case
+def deepseek_v2_lite(r: Draw) -> Any:
+    w = 2000 * 4608 * 4096
+
+    def formula(x: int) -> float:
+        return 4.2e-4 * min(x / w, 1) * 0.316 ** ((x >= 4.56 * T) + (x >= 5.13 * T))
+
+    return recipes.deepseek_v2_lite(), formula, around(w, 4560 * 10**9, 5130 * 10**9, 5700 * 10**9)
 
 
 @case

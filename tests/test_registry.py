@@ -108,16 +108,16 @@ def test_every_operation_is_used() -> None:
     from lrsched.compiler import lower
 
     seen: set[str] = set()
-    for seed in range(400):
-        for base in ("Schedule", "Profile"):
-            expression = strategies.seeded(seed, base, 3)
-            for target in ("python", "numpy"):
-                for real in (False, True):
-                    waiting = [lower(expression, targets.table(target).builder(real or base == "Profile"))]
-                    while waiting:
-                        term = waiting.pop()
-                        seen.add(term.op)
-                        waiting.extend(a for a in term.args if isinstance(a, _term.Term))
+    expressions = [strategies.seeded(seed, base, 3) for seed in range(400) for base in ("Schedule", "Profile")]
+    for expression in (*expressions, lrs.linear().over(10).restarted().stretched(1.7)):
+        profile = isinstance(expression, lrs.Profile)
+        for target in ("python", "numpy"):
+            for real in (False, True):
+                waiting = [lower(expression, targets.table(target).builder(real or profile))]
+                while waiting:
+                    term = waiting.pop()
+                    seen.add(term.op)
+                    waiting.extend(a for a in term.args if isinstance(a, _term.Term))
     assert set(_term.OPERATIONS) - seen <= {"share"}, "shares are constants unless JAX traces them"
 
 

@@ -1,5 +1,6 @@
 """Schedules of lrsched in PyTorch."""
 
+from lrsched_torch._importing import from_scheduler
 from lrsched_torch._lars import lars_warmup
 from lrsched_torch._plateau import PlateauScheduler
 from lrsched_torch._range_test import RangeTest, range_test
@@ -13,6 +14,7 @@ __all__ = [
     "RangeTest",
     "Scheduler",
     "Snapshots",
+    "from_scheduler",
     "lars_warmup",
     "param_groups",
     "range_test",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from lrsched.adapting import check_count, fail
 from lrsched_torch._scheduler import Scheduler
 
 __all__ = ["Snapshots"]
+
+
+@functools.lru_cache(maxsize=16)
+def _ends(schedule: lrs.Schedule, steps: int) -> tuple[int, ...]:
+    return schedule.cycle_ends(steps)
 
 
 class Snapshots:
@@ -49,13 +55,22 @@ class Snapshots:
     def __init__(
         self, model: torch.nn.Module, scheduler: Scheduler, steps: int, *, folder: str | Path | None = None
     ) -> None:
-        schedule = scheduler.schedules.get("lr")
-        if not isinstance(schedule, lrs.Schedule):
-            fail("Snapshots", "scheduler", "one whose lr is a single schedule", schedule, kind=True)
         self.model, self.scheduler = model, scheduler
-        self.ends = schedule.cycle_ends(check_count("Snapshots", "steps", steps, 1))
+        self.steps = check_count("Snapshots", "steps", steps, 1)
+        if not isinstance(self._schedule, lrs.Schedule):
+            fail("Snapshots", "scheduler", "one whose lr is a single schedule", self._schedule, kind=True)
         self.folder = None if folder is None else Path(folder)
         self._states: dict[int, dict[str, Any]] = {}
+        self._until: Any = None  # the step up to which cycles have been looked at; None before the first call
+
+    @property
+    def _schedule(self) -> Any:
+        return self.scheduler.schedules.get("lr")
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The last step of each cycle of the schedule that is followed now."""
+        return _ends(self._schedule, self.steps)
 
     def _path(self, end: int) -> Path | None:
         return None if self.folder is None else self.folder / f"snapshot-{end}.pt"
@@ -67,8 +82,11 @@ class Snapshots:
 
     def step(self) -> None:
         """Save the model if the update just made was the last of a cycle."""
-        end = self.scheduler.last_epoch - 1
-        if end not in self.ends:
+        now = self.scheduler.last_epoch
+        before = now - 1 if self._until is None else self._until
+        self._until = now
+        end = max((end for end in self.ends if before <= end < now), default=None)
+        if end is None:
             return
         state = copy.deepcopy(self.model.state_dict())
         path = self._path(end)
@@ -117,4 +135,4 @@ class Snapshots:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the snapshots of a checkpoint."""
-        self._states = dict(state_dict["snapshots"])
+        self._states, self._until = dict(state_dict["snapshots"]), None

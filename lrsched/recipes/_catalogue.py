@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lrsched import recipes
-from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
 from lrsched.recipes._examples import Example, examples
 from lrsched.svg import thumbnail
@@ -122,7 +119,7 @@ def _row(example: Example, files: dict[str, str]) -> str:
         told["summary"],
         _code(told["Formula"]),
         f"{_code(str(example))} gives",
-        *(_code(text) for text in _expressions(example.made())),
+        *(_code(_short(text)) for text in example.expressions()),
         f"Elsewhere: {_escaped(told['Elsewhere'])}",
         f"Source: {_escaped(told['Source'])}",
     ]
@@ -139,15 +136,6 @@ def _told(function: Any) -> dict[str, str]:
         assert match is not None, f"{function.__name__} has no {heading}"
         found[heading] = " ".join(match[1].split())
     return {heading: text.replace("``", "`") for heading, text in found.items()}
-
-
-def _expressions(made: Any) -> list[str]:
-    """The expressions that a recipe gave, or the numbers of a vector, shortened to six digits."""
-    if isinstance(made, Schedule | Profile):
-        return [_short(repr(made))]
-    if isinstance(made, np.ndarray):
-        return [", ".join(f"{x:.4f}" for x in made)]
-    return [f"{name} = {_short(repr(part))}" for name, part in made._asdict().items()]
 
 
 def _short(text: str) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from lrsched import recipes
 from lrsched._schedule import Schedule
 from lrsched.profiles import Cosine, Linear, Profile, Rex
@@ -39,6 +41,15 @@ class Example:
         if isinstance(made, Schedule):
             return {"": made}
         return dict(made._asdict()) if isinstance(made, recipes.companions.Seesaw) else {}
+
+    def expressions(self) -> list[str]:
+        """What the recipe gives as text: one expression, two with their names, or the numbers of a vector."""
+        made = self.made()
+        if isinstance(made, Schedule | Profile):
+            return [repr(made)]
+        if isinstance(made, np.ndarray):
+            return [", ".join(f"{x:.4f}" for x in made)]
+        return [f"{name} = {part!r}" for name, part in made._asdict().items()]
 
     def steps(self, schedule: Schedule) -> int:
         """Length of the example's run, in updates."""
@@ -126,7 +137,7 @@ _DECAYS = {
 
 _CYCLES = {
     "abs_sine": _Call(0.01, 0.1, period=250, run=1_000),
-    "cosine_periods": _Call(0.1, [200, 300, 500], [1.0, 0.7, 0.4], end=0.05),
+    "cosine_periods": _Call(0.1, [200, 300, 500], [1.0, 0.7, 0.4], [0.1, 0.07, 0.04]),
     "cyclic": _Call(0.01, 0.1, up=50, down=200, run=1_000),
     "exp_range": _Call(0.01, 0.1, half_period=100, gamma=0.998, run=1_000),
     "growth_decay": _Call(0.001, 0.1, 125, Cosine(), Rex(0.9), run=1_000),
@@ -153,6 +164,7 @@ _LLM = {
     "deepseek_multi_step": _Call(0.1, steps=1_000, warmup=20),
     "deepseek_v2": _Call(),
     "deepseek_v2_batch": _Call(run=10**12),
+    "deepseek_v2_lite": _Call(),
     "deepseek_v3": _Call(),
     "deepseek_v3_batch": _Call(run=10**12),
     "exponential_cooldown": _Call(0.05),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
+from lrsched._fields import is_jax
 from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
 from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, rest
@@ -238,31 +240,33 @@ def sgdr_floor(
     return peak * (floor + (1 - floor) * COSINE.over(first).restarted(times, t_mult=t_mult, gamma=gamma))
 
 
-def cosine_periods(peak: Any, periods: Any, peaks: Any = None, end: Any = 0.0) -> Schedule:
-    """Cosine cycles of given lengths and peaks.
+def cosine_periods(peak: Any, periods: Any, peaks: Any = None, ends: Any = None) -> Schedule:
+    """Cosine cycles of given lengths, peaks and ends.
 
-    Formula: in period i of T updates: peak * (end + (p_i - end) * (1 + cos(pi * c / T)) / 2), c updates into it
+    Formula: in period i of T updates: peak * (e_i + (p_i - e_i) * (1 + cos(pi * c / T)) / 2), c updates into it
 
     Args:
         peak: the rate where p_i is 1.
         periods: lengths, in updates.
         peaks: shares p_i of the peak at which the periods start; all 1 by default.
-        end: share of the peak at the end of every period.
+        ends: shares e_i of the peak at which they end; all 0 by default.
 
     Elsewhere: mmengine CosineRestartLR(periods, restart_weights), which holds its last value; ignite
-        CosineAnnealingScheduler with start_value_mult and cycle_mult.
+        CosineAnnealingScheduler with start_value_mult, end_value_mult and cycle_mult.
     Source: Loshchilov and Hutter (2017).
 
     Example:
         >>> from lrsched import recipes
-        >>> recipes.cosine_periods(1.0, [2, 2], [1.0, 0.5], end=0.1).sample(5).round(3).tolist()
+        >>> recipes.cosine_periods(1.0, [2, 2], [1.0, 0.5], [0.1, 0.1]).sample(5).round(3).tolist()
         [1.0, 0.55, 0.5, 0.3, 0.1]
     """
     lengths = [check_count("cosine_periods", "periods", n, 1) for n in periods]
     tops = [1.0] * len(lengths) if peaks is None else list(peaks)
-    if not lengths or len(tops) != len(lengths):
-        fail("cosine_periods", "peaks", f"as many as the {len(lengths)} periods (at least 1)", peaks)
-    whole = [COSINE.over(n, top, end) for n, top in zip(lengths, tops, strict=True)]
+    feet = [0.0] * len(lengths) if ends is None else list(ends)
+    for name, given in (("peaks", tops), ("ends", feet)):
+        if not lengths or len(given) != len(lengths):
+            fail("cosine_periods", name, f"as many as the {len(lengths)} periods (at least 1)", given)
+    whole = [COSINE.over(n, top, foot) for n, top, foot in zip(lengths, tops, feet, strict=True)]
     return peak * whole[0].then(*whole[1:])
 
 
@@ -282,7 +286,8 @@ def sgdr_warmup(
         gamma: factor on the peaks per cycle.
         end: share of the first peak at both ends of every cycle.
 
-    Elsewhere: pytorch-scheduler and pytorch_optimizer CosineAnnealingWarmupRestarts; optax sgdr_schedule.
+    Elsewhere: pytorch-scheduler and pytorch_optimizer CosineAnnealingWarmupRestarts; optax sgdr_schedule. ignite warms
+        up after each cycle: ``(cosine().over(n, end=e) >> warmup(w, e)).restarted()``.
     Source: Loshchilov and Hutter (2017).
 
     Example:
@@ -350,7 +355,9 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         steps: length of the run, in updates; the wave goes on after.
         cycles: waves in the run, positive; 0.5 is one fall to 0.
 
-    Elsewhere: transformers cosine(num_cycles); torch CosineAnnealingLR beyond T_max.
+    ``cosine().over(steps / (2 * cycles)).mirrored().restarted()`` where that is a whole number of updates.
+
+    Elsewhere: transformers cosine(num_cycles); torch CosineAnnealingLR beyond T_max; "rebound".
     Source: the transformers documentation.
 
     Example:
@@ -359,6 +366,9 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.146447, 0.5, 0.853553, 1.0]
     """
     positive("multi_period_cosine", cycles=cycles)
+    half = None if is_jax(cycles) or is_jax(steps) else Fraction(steps) / (2 * Fraction(cycles))
+    if half is not None and half.denominator == 1:
+        return peak * COSINE.over(half.numerator).mirrored().restarted()
     return peak * COSINE.over(steps).mirrored().restarted().stretched(1 / (2 * cycles))
 
 

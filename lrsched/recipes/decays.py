@@ -631,7 +631,7 @@ def flat_linear(peak: Any, steps: int, flat: Any = 0.5, end: Any = 0.0) -> Sched
         flat: share held: the explore phase.
         end: share of the peak at the end.
 
-    Elsewhere: "delayed linear" of the REX paper; knee schedule; trapezoid without warm-up.
+    Elsewhere: "delayed linear" of the REX paper; knee schedule; warm-down; trapezoid without warm-up.
     Source: Iyer et al. (2023).
 
     Example:

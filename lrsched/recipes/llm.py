@@ -26,6 +26,7 @@ __all__ = [
     "deepseek_multi_step",
     "deepseek_v2",
     "deepseek_v2_batch",
+    "deepseek_v2_lite",
     "deepseek_v3",
     "deepseek_v3_batch",
     "exponential_cooldown",
@@ -446,6 +447,26 @@ def deepseek_v2_batch() -> Schedule:
         (2304.0, 9216.0)
     """
     return Warmup(225 * BILLION, 2304.0, 9216.0)
+
+
+def deepseek_v2_lite(tokens: int = 5_700 * BILLION, warmup: int = 2_000 * 4_608 * 4_096) -> Schedule:
+    """DeepSeek-V2-Lite: multi-step at 80 % and 90 % of the tokens, peak 4.2e-4, batches of one size.
+
+    Formula: 4.2e-4 * min(n / w, 1) * (1, 0.316 from 80 %, 0.316**2 from 90 %), n tokens
+
+    Args:
+        tokens: of the run.
+        warmup: w, in tokens: 2,000 updates of 4,608 sequences of 4,096 tokens.
+
+    Elsewhere: the rate of the model card; ``.stretched(1 / tokens_per_update)`` counts updates.
+    Source: DeepSeek-AI (2024).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.deepseek_v2_lite()(4 * 10**12)
+        0.00042
+    """
+    return deepseek_multi_step(4.2e-4, tokens, warmup, (0.8, 0.9), (0.316, 0.316**2))
 
 
 def deepseek_v3(warmup: int = 2_000 * 3_072 * 4_096) -> Schedule:

@@ -22,8 +22,8 @@ HELPERS = {
     "larger": "static double larger(double a, double b) { return a > b || a != a ? a : b; }",
     "floordiv": "static int64_t floordiv(int64_t a, int64_t b) { return a / b - (a % b < 0); }",
     "modulo": "static int64_t modulo(int64_t a, int64_t b) { return a % b < 0 ? a % b + b : a % b; }",
-    "muldiv": """/* floor(a * m / d), whatever the width of the product; 0 <= a, m and 0 < d < 2^62 */
-static int64_t muldiv(int64_t a, int64_t m, int64_t d)
+    "muldiv": """/* floor((a * m + p) / d), whatever the width of the product; 0 <= a, m and 0 <= p < d < 2^62 */
+static int64_t muldiv(int64_t a, int64_t m, int64_t d, int64_t p)
 {
     uint64_t q = 0, r = 0, rest = (uint64_t)(a % d);
     for (int i = 62; i >= 0; i--) {
@@ -34,7 +34,13 @@ static int64_t muldiv(int64_t a, int64_t m, int64_t d)
         q += r / (uint64_t)d;
         r %= (uint64_t)d;
     }
-    return a / d * m + (int64_t)q;
+    return a / d * m + (int64_t)(q + (r + (uint64_t)p) / (uint64_t)d);
+}""",
+    "mulmod": """/* (a * m + p) mod d, by the digits that wrap around */
+static int64_t mulmod(int64_t a, int64_t m, int64_t d, int64_t p)
+{
+    uint64_t q = (uint64_t)muldiv(a, m, d, p);
+    return (int64_t)((uint64_t)a * (uint64_t)m + (uint64_t)p - q * (uint64_t)d);
 }""",
     "mix": """static uint64_t mix(uint64_t x)
 {
@@ -56,7 +62,7 @@ static int64_t muldiv(int64_t a, int64_t m, int64_t d)
     return k;
 }""",
 }
-NEEDS = {"noise": ("mix",)}
+NEEDS = {"noise": ("mix",), "mulmod": ("muldiv",)}
 
 
 def _number(value: Any, kind: str) -> str:
@@ -91,9 +97,18 @@ def _positive(plain: str, other: str) -> Any:
 
 
 def _muldiv(term: Term) -> str:
+    _fits(term)
+    return "muldiv({0}, {1}, {2}, {3})"
+
+
+def _mulmod(term: Term) -> str:
+    _fits(term)
+    return "mulmod({0}, {1}, {2}, {3})"
+
+
+def _fits(term: Term) -> None:
     if any(not a.lo >= 0 or (a.hi >= WIDEST and a.is_const) for a in term.args):
         raise ScheduleError("source: a length of this expression is too finely divided for C's integers")
-    return "muldiv({0}, {1}, {2})"
 
 
 def _mul(term: Term) -> str:
@@ -125,6 +140,7 @@ TEMPLATES: dict[str, Any] = {
     "floordiv": _positive("({0} / {1})", "floordiv({0}, {1})"),
     "mod": _positive("({0} % {1})", "modulo({0}, {1})"),
     "muldiv": _muldiv,
+    "mulmod": _mulmod,
     "floor": "((int64_t)floor({0}))",
     "real": "((double){0})",
     "div": _div,

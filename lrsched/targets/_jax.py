@@ -15,7 +15,6 @@ from lrsched._emit import Code, emit, named
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
-HIGH = 16
 LARGEST = 3e38
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
@@ -81,38 +80,56 @@ def _gather(table: Any, index: Any) -> Any:
     return table.at[jnp.asarray(index).astype(jnp.uint32)].get(mode="promise_in_bounds")
 
 
-def _mul32(a: Any, b: Any) -> tuple[Any, Any]:
-    """The 64-bit product of two unsigned 32-bit numbers, as (high, low)."""
-    mask = jnp.uint32(0xFFFF)
-    a0, a1, b0, b1 = a & mask, a >> HIGH, b & mask, b >> HIGH
+def _product(a: Any, b: Any) -> tuple[Any, Any]:
+    """The product of two unsigned numbers in two words of their width, as (high, low)."""
+    half = a.dtype.itemsize * 4
+    mask = jnp.asarray((1 << half) - 1, a.dtype)
+    a0, a1, b0, b1 = a & mask, a >> half, b & mask, b >> half
     low, m1, m2 = a0 * b0, a1 * b0, a0 * b1
-    middle = (low >> HIGH) + (m1 & mask) + (m2 & mask)
-    high = a1 * b1 + (m1 >> HIGH) + (m2 >> HIGH) + (middle >> HIGH)
-    return high, (middle << HIGH) | (low & mask)
+    middle = (low >> half) + (m1 & mask) + (m2 & mask)
+    high = a1 * b1 + (m1 >> half) + (m2 >> half) + (middle >> half)
+    return high, (middle << half) | (low & mask)
 
 
-def _muldiv(t: Any, times: Any, over: Any) -> Any:
-    """floor(t * times / over) with a 64-bit product; an estimate in floats, corrected exactly."""
-    if int_type() == jnp.int64:
-        return (jnp.asarray(t, jnp.int64) * times) // over
-    t, times, over = (jnp.asarray(x).astype(jnp.uint32) for x in (t, times, over))
-    high, low = _mul32(t, times)
+def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """floor((t * times + more) / over)."""
+    return _divided(t, times, over, more)[0].astype(int_type())
+
+
+def _mulmod(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """(t * times + more) mod over; an unsigned integer, since it may be beyond the signed ones."""
+    return _divided(t, times, over, more)[1]
+
+
+def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
+    """t * times + more divided by over, and the rest: a product of two words, an estimate in floats, corrected."""
+    word, real = (jnp.uint32, jnp.float32) if int_type() == jnp.int32 else (jnp.uint64, jnp.float64)
+    t, times, over, more = (_word(x, word) for x in (t, times, over, more))
+    width, digits = t.dtype.itemsize * 8, np.finfo(real).nmant
+    high, low = _product(t, times)
+    low = low + more
+    high = high + (low < more).astype(word)
     quotient = jnp.zeros_like(high * over)
     for _ in range(3):
-        back_high, back_low = _mul32(quotient, over)
-        left_low = low - back_low
-        left_high = high - back_high - (low < back_low).astype(jnp.uint32)
-        negative = left_high >> 31 == 1
-        size = jnp.where(negative, 0.0, left_high.astype(jnp.float32) * 2.0**32 + left_low.astype(jnp.float32))
-        step = (size / over.astype(jnp.float32) * (1.0 - 2.0**-20)).astype(jnp.uint32)
-        quotient = quotient + step
+        left_high, left_low = _less(high, low, quotient, over)
+        size = left_high.astype(real) * 2.0**width + left_low.astype(real)
+        size = jnp.where(left_high >> (width - 1) == 1, 0.0, size)
+        quotient = quotient + (size / over.astype(real) * (1.0 - 2.0 ** (3 - digits))).astype(word)
     for _ in range(2):
-        back_high, back_low = _mul32(quotient, over)
-        left_low = low - back_low
-        left_high = high - back_high - (low < back_low).astype(jnp.uint32)
-        more = (left_high > 0) | (left_low >= over)
-        quotient = quotient + more.astype(jnp.uint32)
-    return quotient.astype(int_type())
+        left_high, left_low = _less(high, low, quotient, over)
+        quotient = quotient + ((left_high > 0) | (left_low >= over)).astype(word)
+    return quotient, _less(high, low, quotient, over)[1]
+
+
+def _word(x: Any, word: Any) -> Any:
+    """An integer as an unsigned one, a plain number beyond the signed ones too."""
+    return jnp.asarray(np.array(x, dtype=np.dtype(word))) if isinstance(x, int) else jnp.asarray(x).astype(word)
+
+
+def _less(high: Any, low: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """(high, low) - a * b in two words."""
+    back_high, back_low = _product(a, b)
+    return high - back_high - (low < back_low).astype(high.dtype), low - back_low
 
 
 def _mix(x: Any) -> Any:
@@ -307,8 +324,8 @@ def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
 def _fixed_power(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
     """2**(sign * L * n) for L in fixed point with 64 bits after the point."""
     n = jnp.asarray(exponent).astype(jnp.uint32)
-    high, low = _mul32(n, jnp.asarray(first, jnp.uint32))
-    carry, _ = _mul32(n, jnp.asarray(second, jnp.uint32))
+    high, low = _product(n, jnp.asarray(first, jnp.uint32))
+    carry, _ = _product(n, jnp.asarray(second, jnp.uint32))
     total = low + carry
     high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.asarray(whole, jnp.uint32)
     fraction = _real(total >> 8) * 2.0**-24 + _real(total & 0xFF) * 2.0**-32
@@ -349,6 +366,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "floordiv": lambda a, b: lax.div(*_pair(a, b)),
     "mod": lambda a, b: lax.rem(*_pair(a, b)),
     "muldiv": _muldiv,
+    "mulmod": _mulmod,
     "floor": _floor,
     "real": _real,
     "div": lambda a, b: a / b,

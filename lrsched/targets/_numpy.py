@@ -33,14 +33,27 @@ def _noise(seed: int, t: Any) -> Any:
     return (x >> np.uint64(8)).astype(np.float64) * 2.0**-23 - 1.0
 
 
-def _muldiv(t: Any, times: Any, over: Any) -> Any:
-    """floor(t * times / over) without overflow."""
-    flat = np.asarray(t, dtype=np.float64)
-    if flat.size and float(flat.max()) * float(np.max(times)) >= 2.0**62:
-        rows = np.broadcast_arrays(flat, times, over)
-        exact = [int(x) * int(m) // int(d) for x, m, d in zip(*(row.ravel() for row in rows), strict=True)]
-        return np.array(exact, dtype=np.float64).reshape(rows[0].shape)
-    return (flat.astype(np.int64) * np.int64(times) // np.int64(over)).astype(np.float64)
+def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """floor((t * times + more) / over) without overflow."""
+    return np.asarray(np.floor_divide(*_scaled(t, times, over, more)), dtype=np.float64)
+
+
+def _mulmod(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """(t * times + more) mod over without overflow."""
+    return np.asarray(np.mod(*_scaled(t, times, over, more)), dtype=np.float64)
+
+
+def _scaled(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
+    """t * times + more, and over, as 64-bit integers where they fit, else as Python's."""
+    t, times, over, more = (_integers(x) for x in (t, times, over, more))
+    wide = t.size and float(t.max()) * float(times.max()) + float(more.max()) >= 2.0**62
+    kind = object if wide else np.int64
+    return t.astype(kind) * times.astype(kind) + more.astype(kind), over.astype(kind)
+
+
+def _integers(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.astype(np.int64) if x.dtype.kind == "f" else x
 
 
 def _valuation(t: Any) -> Any:
@@ -72,6 +85,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "floordiv": np.floor_divide,
     "mod": np.mod,
     "muldiv": _muldiv,
+    "mulmod": _mulmod,
     "floor": np.floor,
     "real": lambda a: a,
     "div": np.divide,

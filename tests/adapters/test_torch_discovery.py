@@ -214,6 +214,22 @@ def test_snapshots_at_the_ends_of_cycles(on_disk, tmp_path):
         snapshots.state(5)
 
 
+def test_snapshots_follow_a_replacement_and_steps_that_count_samples():
+    model = torch.nn.Linear(1, 1)
+    lr = lrs.cosine().over(100).restarted()
+    scheduler = Scheduler(torch.optim.SGD(model.parameters(), lr=0.1), lr=lr)
+    snapshots = Snapshots(model, scheduler, 400)
+    for _ in range(10):
+        scheduler.step(32)
+        snapshots.step()
+    assert snapshots.taken == [99, 199, 299]
+    scheduler.replace(lr=lr.lasting(320) >> lrs.cosine().over(50).restarted())
+    for _ in range(3):
+        scheduler.step(25)
+        snapshots.step()
+    assert snapshots.taken == [99, 199, 299, 369]
+
+
 def test_mistakes_of_snapshots():
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

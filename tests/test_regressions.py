@@ -1,0 +1,233 @@
+"""Expressions that random search found wrong once, each as small as it could be made: on every target, for good."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lrsched as lrs
+import oracle
+import strategies
+from lrsched._digital import Line, lowest
+
+TOP = 2**31 - 1
+FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "a stretch that ends between two steps, read between them": (
+        "linear().over(1).stretched(1.5)",
+        (1, 1.25, 1.75, 2.5),
+    ),
+    "a cycle that ends between two steps, read between them": (
+        "linear().over(3, 1.0, 2.0).lasting(5).stretched(1.5).restarted(t_mult=1.3)",
+        (4.25, 4.6, 6.2),
+    ),
+    "growing cycles that start before the clock": (
+        "linear().over(1, start=0.0, end=0.5).lasting(2).reversed().restarted(t_mult=1.4, gamma=0.001).advanced(1)",
+        (0, 1, 2, 5, 10**9),
+    ),
+    "the turn of a squeezed mirror belongs to the step before it": (
+        "piecewise((3,), (1.0, 5.0)).lasting(3).mirrored().stretched(2/3)",
+        (1, 2, 3),
+    ),
+    "the turn of a stretched mirror": ("step_decay(1, 0.5).lasting(4).mirrored().stretched(2.0)", (7, 8, 9)),
+    "a squeezed clock that runs back ends before 0": (
+        "piecewise((0,), (0.5, 0.0)).lasting(3).reversed().stretched(0.5)",
+        (0, 1, 2),
+    ),
+    "a clock that runs back ends within a step": (
+        "linear().over(3, start=0.5, endpoint=True).advanced(2).reversed().stretched(0.6)",
+        (0, 1, 2),
+    ),
+    "a table read back from within a step": (
+        "table((0.5, 2.0, 3.0, 4.0)).advanced(2).reversed().stretched(0.6)",
+        (1, 2),
+    ),
+    "growing cycles inside growing cycles": (
+        "table((0.5, 0.0, 0.0)).advanced(1).restarted(times=2, t_mult=0.5).restarted(times=2, t_mult=0.2)",
+        (2, 3, 4),
+    ),
+    "the cycle that begins with the last step": ("hold(1).restarted(t_mult=2.0, gamma=0.5)", (2**30, TOP - 1, TOP)),
+    "growing cycles beyond the integers of the clock": (
+        "hold(1).restarted(t_mult=2.0, gamma=0.5).advanced(2**30)",
+        (2**30 - 2, 2**30 - 1, TOP),
+    ),
+    "growing cycles of a squeezed clock": (
+        "linear().over(2).restarted(t_mult=2.0, gamma=0.5).stretched(0.001)",
+        (2**29, TOP),
+    ),
+    "a sample at the end belongs to the step before it": (
+        "geometric(2, 0.2, 0.5).extended(1, 101).sampled(every=101)",
+        (0, 100, 101, 102),
+    ),
+    "a mirror longer than the clock": ("linear().over(2147483646).mirrored()", (0, TOP - 2, TOP - 1, TOP)),
+    "the last entry of a stretched table": (
+        "table((0.5, 3.193, 2.91), interpolate=True).extended(0, 2147483646).extended(10, 1000000)",
+        (10, 688542, 10**6),
+    ),
+    "epochs at the end of an extension": (
+        "silver_steps(3).per_epoch(2).after('repeat').extended(1, 2)",
+        (0, 1, 2, 3),
+    ),
+    "cycles of a stretched restart, far out": (
+        "linear().over(10).restarted().stretched(1.7)",
+        (16, 17, 18, 10**9 + 7, 2**31 - 2),
+    ),
+    "drops of a stretched decay, far out": ("step_decay(1000, 0.999999).stretched(1.7)", (10**6, 10**9, 2**31 - 2)),
+    "places inside two stretches": (
+        "staircase((0.3, 0.7), (1.0, 2.0, 3.0)).over(10).stretched(1.3).restarted().stretched(1.7)",
+        (6, 7, 15, 16, 10**9 + 7),
+    ),
+    "sample times inside two stretches": (
+        "linear().sampled(times=7).over(10).stretched(1.1).restarted(t_mult=1.5).stretched(0.7)",
+        (1, 5, 10, 999, 10**6),
+    ),
+    "silver steps and a short ramp in growing stretched cycles": (
+        "minimum(silver_steps(3), linear().over(2, 0.0, 0.5, endpoint=True)).restarted(t_mult=1.9).stretched(2.0)",
+        (3, 4, 17),
+    ),
+    "noise beyond the integers of the clock": ("constant(0.5).perturbed(0.5, 0).advanced(3)", (0, TOP - 1, TOP)),
+    "repeats beyond the integers of the clock": (
+        "inverse_time_decay(0.5).lasting(3).after('repeat').advanced(3)",
+        (0, TOP - 2, TOP - 1, TOP),
+    ),
+    "a power ahead of the clock": ("exponential_decay(0.996).advanced(100)", (0, 99, 10**4)),
+    "a slow power beyond the integers of the clock": ("exponential_decay(0.99999999).advanced(10**9)", (0, 10**9, TOP)),
+    "drops beyond the integers of the clock": ("step_decay(10**9, 0.5).advanced(10**9)", (0, 10**9, TOP)),
+    "cycles beyond the integers of the clock": (
+        "linear().over(3 * 2**29).restarted(gamma=0.5).advanced(2**30)",
+        (0, 2**29, TOP - 1, TOP),
+    ),
+    "a rise that starts near the last step": (
+        "warmup(4, profile=knots((0.0, 0.2, 1.0), (0.0, 0.5, 0.0)), skip_zero=True).delayed(2147483645)",
+        (TOP - 3, TOP - 2, TOP - 1),
+    ),
+    "a clock that runs back from beyond the integers": (
+        "warmup(9, 1.5, -1.5, exponential(), skip_zero=True).reversed().lasting(9).extended(5, 2147483646).stretched(1.5)",
+        (7, 8, 9, 19, 10**6, TOP - 1),
+    ),
+}
+
+
+def cases() -> Iterable[tuple[Any, list[float]]]:
+    """Every expression that was found wrong, and where to look at it."""
+    return [(lrs.parse(text), list(steps)) for text, steps in FOUND.values()]
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found_by_search_on_the_host(name: str) -> None:
+    text, steps = FOUND[name]
+    schedule = lrs.parse(text)
+    data = schedule.to_dict()
+    for t in steps:
+        whole = t == int(t)
+        found = {"python": schedule(t), "numpy": float(schedule(np.array([t]))[0])}
+        if whole and t < TOP:
+            found["sample"] = float(schedule.sample(int(t), int(t) + 2)[0])
+        for target, value in found.items():
+            own = None if whole else Fraction(math.floor(t))
+            complaint = oracle.complaint(data, t, value) and oracle.complaint(data, t, value, own=own)
+            assert not complaint, f"{target}: {complaint}\n{text}"
+
+
+def test_found_by_search_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    x64 = bool(jax.config.jax_enable_x64)
+    kind, step = (oracle.FLOAT64, np.int64) if x64 else (oracle.FLOAT32, np.int32)
+    rows = [(s, np.array([t for t in steps if t == int(t)], dtype=step)) for s, steps in cases()]
+    functions = [lrs.compile(s, "jax") for s, _ in rows]
+    values = jax.jit(lambda steps: [f(t) for f, t in zip(functions, steps, strict=True)])([t for _, t in rows])
+    for (schedule, steps), found in zip(rows, values, strict=True):
+        for t, value in zip(steps.tolist(), np.asarray(found, dtype=np.float64).tolist(), strict=True):
+            complaint = oracle.complaint(schedule.to_dict(), t, value, kind)
+            assert not complaint, f"{complaint}\n{schedule!r}"
+
+
+def test_found_by_search_in_jax_with_float64() -> None:
+    pytest.importorskip("jax")
+    here = Path(__file__)
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", str(here)]
+    environment = os.environ | {"JAX_ENABLE_X64": "1"}
+    chosen = [*command, "-k", "test_found_by_search_in_jax and not float64"]
+    result = subprocess.run(
+        chosen, env=environment, capture_output=True, text=True, cwd=here.parent.parent, check=False
+    )
+    assert result.returncode == 0 and "1 passed" in result.stdout, result.stdout[-3000:] + result.stderr[-1000:]
+
+
+# ---- lines on the grid
+
+
+def test_short_lines_have_the_same_floor() -> None:
+    rnd = random.Random(1)
+    for _ in range(4000):
+        limit, over, other = rnd.randint(1, 60), rnd.choice((rnd.randint(1, 300), 10**6 - 17)), rnd.randint(1, 999)
+        slope, start = Fraction(rnd.randrange(over), over), Fraction(rnd.randrange(other), other)
+        line = Line.through(slope, start, limit)
+        assert 0 <= line.times <= line.over <= 2 * limit
+        assert [line.at(t) for t in range(limit + 1)] == [math.floor(slope * t + start) for t in range(limit + 1)]
+
+
+def test_short_lines_as_long_as_a_run() -> None:
+    rnd = random.Random(2)
+    for _ in range(50):
+        slope, start = Fraction(rnd.random()), Fraction(rnd.random())
+        line = Line.through(slope, start, TOP)
+        assert line.over < 2**32
+        for t in (0, 1, TOP - 1, TOP, *(rnd.randrange(TOP) for _ in range(200))):
+            assert line.at(t) == math.floor(slope * t + start)
+
+
+def test_the_lowest_remainder() -> None:
+    rnd = random.Random(3)
+    for _ in range(4000):
+        over, limit = rnd.randint(1, rnd.choice((30, 5000))), rnd.randint(0, 80)
+        times, more = rnd.randrange(over), rnd.randrange(over)
+        heights = [(times * t + more) % over for t in range(limit + 1)]
+        assert heights[lowest(times, more, over, limit)] == min(heights)
+
+
+@pytest.mark.parametrize("target", ["python", "numpy", "jax"])
+def test_wide_products_divided(target: str) -> None:
+    """floor((t * times + more) / over) and the rest, with products of two words."""
+    if target == "jax":
+        pytest.importorskip("jax")
+    from lrsched import targets
+
+    rnd = random.Random(4)
+    table = targets.table(target)
+    for _ in range(12):
+        over = rnd.randrange(2**30, 2**32)
+        times, more = rnd.randrange(over // 2), rnd.randrange(over)
+        builder = table.builder()
+        steps = [0, 1, TOP, rnd.randrange(TOP), rnd.randrange(2**16)]
+        roots = (builder.muldiv(builder.step(), times, over, more), builder.mulmod(builder.step(), times, over, more))
+        loaded = [_loaded(table, root) for root in roots]
+        for t in steps:
+            step = np.array([t], dtype=np.int32) if target == "jax" else np.array([float(t)])
+            values = [int(np.asarray(f(t if target == "python" else step)).ravel()[0]) for f in loaded]
+            assert tuple(values) == divmod(t * times + more, over)
+
+
+def _loaded(table: Any, root: Any) -> Any:
+    source, objects = table.function(root, "    pass") if table.name == "python" else table.function(root)
+    if table.name != "python":
+        return table.load(source, objects)
+    space: dict[str, Any] = dict(objects)
+    exec(source, space)
+    return space["schedule"]
+
+
+def test_strategies_reach_what_was_found() -> None:
+    """The search that found these draws nested changes of the clock: a check of the search itself."""
+    names = {"restarted", "stretched", "mirrored", "reversed", "extended", "advanced", "per_epoch", "after"}
+    drawn = "".join(repr(strategies.seeded(seed, depth=6)) for seed in range(60))
+    assert all(f".{name}(" in drawn for name in names)
