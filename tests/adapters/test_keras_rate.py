@@ -1,8 +1,11 @@
 """The rate of a Keras optimizer: its values, in compiled steps, under accumulation, saved and loaded."""
 
+import copy
 import importlib.util
 import json
 import os
+import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +136,12 @@ def test_the_configuration_is_plain_json(seed):
     assert keras.saving.deserialize_keras_object(json.loads(json.dumps(kept))) == rate
 
 
+def test_it_is_copied_and_pickled():
+    rate = LearningRate(S, 2)
+    assert pickle.loads(pickle.dumps(rate)) == rate == copy.deepcopy(rate)
+    assert float(pickle.loads(pickle.dumps(rate))(4)) == float(rate(4))
+
+
 def test_an_optimizer_is_made_again_from_its_configuration():
     optimizer = keras.optimizers.Adam(LearningRate(S, 2), gradient_accumulation_steps=2)
     again = keras.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(optimizer))))
@@ -179,6 +188,20 @@ def test_the_arithmetic_on_tensors_is_that_of_the_host():
         np.testing.assert_allclose(
             np.broadcast_to(found, len(steps)), expected, rtol=1e-9, atol=1e-12 * size, err_msg=repr(schedule)
         )
+
+
+@on_torch
+def test_wide_products_are_exact_on_tensors():
+    import torch
+
+    from lrsched_keras import _target
+
+    rnd = random.Random(1)
+    for _ in range(500):
+        t, over = rnd.randrange(2**31), rnd.randrange(1, 2 ** rnd.randrange(1, 54))
+        times, more = rnd.randrange(over), rnd.randrange(over)
+        found = _target._divided(torch.tensor(t, dtype=torch.float64), times, over, more)
+        assert tuple(map(int, found)) == divmod(t * times + more, over)
 
 
 @on_torch
