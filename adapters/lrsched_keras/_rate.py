@@ -88,6 +88,9 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
         """The rate that ``get_config`` describes."""
         return cls(lrs.from_dict(config["schedule"]), config["accumulation"])
 
+    def __reduce__(self) -> Any:
+        return LearningRate, (self.schedule, self.accumulation)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LearningRate):
             return NotImplemented

@@ -35,6 +35,8 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     ``set_model(model)`` once and ``on_train_batch_begin(i)`` before each ``train_on_batch``, and ``on_epoch_begin(e)``
     where the unit is an epoch.
 
+    A schedule over samples or tokens becomes one over updates by ``lrs.units.in_updates``.
+
     Args:
         schedule: the schedule, or a number.
         hyperparameter: a number of the optimizer by its name: "learning_rate", "momentum", "beta_1", "weight_decay".

@@ -20,15 +20,17 @@ def example():
 
 
 def test_the_ensemble_beats_its_last_member_on_noisy_labels(example):
-    last, together = example.ensemble(epochs=12, cycles=3, seeds=1)
+    last, together = example.ensemble(epochs=9, cycles=3, seeds=1)
     assert together < last - 0.01
 
 
+@pytest.mark.heavy
 def test_the_plateau_cuts_and_the_warm_up_rises(example):
     rates = example.plateau(8)
     assert max(rates) == pytest.approx(0.5) and rates[0] < 0.3
 
 
+@pytest.mark.heavy
 def test_the_range_test_finds_a_rate_for_a_cycle_that_trains(example):
     cycle, _ = example.one_cycle(example.suggested(), epochs=3, seeds=1)
     assert cycle < 0.15

@@ -126,7 +126,7 @@ def test_two_metrics_are_two_callbacks():
     assert rate(model) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("start", ["number", "schedule", "callback"])
+@pytest.mark.parametrize("start", [pytest.param("number", marks=pytest.mark.heavy), "schedule", "callback"])
 def test_a_run_goes_on_at_any_epoch_in_another_process(tmp_path, start):
     """Nothing survives but what is in files: a new model, a new rule, a new callback each time."""
     schedule = 0.1 * lrs.warmup(6, start=0.1)
@@ -331,7 +331,11 @@ def state(model):
     return [np.array(keras.ops.convert_to_numpy(v)) for v in (*model.variables, *model.optimizer.variables)]
 
 
-@pytest.mark.parametrize("given", [0.01, LearningRate(lrs.linear().over(20, 0.05, 0.01))], ids=["number", "schedule"])
+@pytest.mark.parametrize(
+    "given",
+    [0.01, pytest.param(LearningRate(lrs.linear().over(20, 0.05, 0.01)), marks=pytest.mark.heavy)],
+    ids=["number", "schedule"],
+)
 def test_a_range_test_leaves_the_model_as_it_was(given):
     x, y = problem()
     ends = []
