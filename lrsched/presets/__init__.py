@@ -16,9 +16,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrsched.presets import torch
+    from lrsched.presets import keras, optax, torch
 
-__all__ = ["torch"]
+__all__ = ["keras", "optax", "torch"]
 
 
 def __getattr__(name: str) -> Any:
