@@ -16,9 +16,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrsched.presets import torch
+    from lrsched.presets import keras, optax, timm, torch, transformers, warmup_scheduler
 
-__all__ = ["torch"]
+__all__ = ["keras", "optax", "timm", "torch", "transformers", "warmup_scheduler"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
 from lrsched._fields import is_jax
 from lrsched._schedule import Schedule
-from lrsched.profiles import Cosine, Linear
+from lrsched.combinators import sequence
+from lrsched.profiles import Cosine, Linear, Profile
 from lrsched.schedules import Constant, ExponentialDecay, MultiStep, Piecewise, StepDecay, custom
 
 __all__ = [
@@ -18,6 +21,9 @@ __all__ = [
     "drops",
     "factor",
     "geometric_drop",
+    "joined_at",
+    "laid",
+    "positive",
     "resumed",
     "steps_down",
 ]
@@ -77,3 +83,28 @@ def factor(where: str, name: str, value: Any) -> Schedule:
     if callable(value):
         fail(where, name, "a schedule, a number, or the name of a function registered with lrsched.register", value)
     return Constant(value)
+
+
+def positive(where: str, name: str, value: Any) -> Any:
+    """A finite number above 0."""
+    return between(where, name, value, 0, 2**53, open_low=True)
+
+
+def laid(profile: Profile, steps: Any, start: Any = 1.0, end: Any = 0.0) -> Schedule:
+    """A profile that ends at its last value over a number of steps that need not be whole, held after."""
+    if not isinstance(steps, float) or steps.is_integer():
+        return profile.over(steps if is_jax(steps) else int(steps), start, end)
+    return (profile.over(1, start, end) >> Constant(end)).stretched(steps)
+
+
+def joined_at(where: str, name: str, schedules: Sequence[Schedule], starts: Sequence[Any], argument: str) -> Schedule:
+    """Schedules end to end, each from its start on a clock of its own; the last for ever."""
+    places = [check_count(where, argument, m) for m in starts]
+    if len(places) != len(schedules) - 1:
+        fail(where, argument, f"one fewer than the {len(schedules)} {name}", list(starts))
+    if sorted(places) != places:
+        fail(where, argument, "in increasing order", list(starts))
+    lengths = [b - a for a, b in itertools.pairwise([0, *places])]
+    parts = [part.lasting(n) for part, n in zip(schedules, lengths, strict=False) if n]
+    last = schedules[-1] if schedules[-1].duration else Constant(schedules[-1](0))
+    return sequence(*parts, last) if parts else last

@@ -8,7 +8,6 @@ Multiplying rates from step to step makes PyTorch drift by some 1e-14 per step; 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,8 +15,19 @@ import numpy as np
 
 from lrsched._errors import ScheduleError, check_choice, check_count, fail
 from lrsched._schedule import Schedule
-from lrsched.combinators import goes_on, sequence
-from lrsched.presets._parts import COSINE, LINEAR, ONE, between, drops, factor, geometric_drop, resumed, steps_down
+from lrsched.combinators import goes_on
+from lrsched.presets._parts import (
+    COSINE,
+    LINEAR,
+    ONE,
+    between,
+    drops,
+    factor,
+    geometric_drop,
+    joined_at,
+    resumed,
+    steps_down,
+)
 from lrsched.presets._torch_cycles import one_cycle, total_steps_of, triangles
 from lrsched.profiles import Polynomial
 from lrsched.schedules import Constant, Hold, Warmup, table
@@ -501,15 +511,7 @@ def SequentialLR(
     """
     name = "SequentialLR"
     children = [_child(name, child, base) for child in schedulers]
-    starts = [check_count(name, "milestones", m) for m in milestones]
-    if len(starts) != len(children) - 1:
-        fail(name, "milestones", f"one fewer than the {len(children)} schedulers", milestones)
-    if sorted(starts) != starts:
-        fail(name, "milestones", "in increasing order", milestones)
-    lengths = [b - a for a, b in itertools.pairwise([0, *starts])]
-    parts = [child.lasting(n) for child, n in zip(children, lengths, strict=False) if n]
-    last = children[-1] if children[-1].duration else Constant(children[-1](0))
-    return resumed(name, sequence(*parts, last) if parts else last, last_epoch)
+    return resumed(name, joined_at(name, "schedulers", children, milestones, "milestones"), last_epoch)
 
 
 def _child(where: str, child: Any, base: Any) -> Schedule:
