@@ -20,6 +20,7 @@ from lrsched.profiles import (
     inverse_time,
     knots,
     linear,
+    logarithmic,
     one_minus_power,
     pchip,
     phases,
@@ -50,9 +51,9 @@ from lrsched.schedules import (
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
-    from lrsched import grouping, recipes
+    from lrsched import grouping, presets, recipes, units
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
-    from lrsched.feedback import Greedy, Plateau
+    from lrsched.feedback import Greedy, Plateau, agreed
     from lrsched.fitting import identify
     from lrsched.layers import discriminative, layerwise, unfreezing
     from lrsched.plotting import plot
@@ -62,7 +63,10 @@ if TYPE_CHECKING:
 # where the names are that few programs need: loaded when first used
 LATER = {
     "grouping": "grouping",
+    "presets": "presets",
     "recipes": "recipes",
+    "units": "units",
+    "agreed": "feedback",
     "discriminative": "layers",
     "layerwise": "layers",
     "unfreezing": "layers",
@@ -87,6 +91,7 @@ __all__ = [
     "Profile",
     "Schedule",
     "ScheduleError",
+    "agreed",
     "chebyshev_steps",
     "constant",
     "cosine",
@@ -108,6 +113,7 @@ __all__ = [
     "knots",
     "layerwise",
     "linear",
+    "logarithmic",
     "maximum",
     "minimum",
     "multi_step",
@@ -120,6 +126,7 @@ __all__ = [
     "plot",
     "polynomial",
     "power_decay",
+    "presets",
     "range_sweep",
     "recipes",
     "register",
@@ -134,6 +141,7 @@ __all__ = [
     "tanh",
     "trust_ratio",
     "unfreezing",
+    "units",
     "warmup",
 ]
 

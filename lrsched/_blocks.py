@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrsched._skeleton import Affine, Linear, Node, Scalar, Skeleton, Value
+from lrsched._skeleton import ONE, Affine, Linear, Node, Scalar, Skeleton, UnfitError, Value
+from lrsched._steps import tame, times
 from lrsched.targets._numpy import OPERATIONS
 
 __all__ = ["BLOCK", "LONG", "Blocks"]
 
 BLOCK = 16_384
 LONG = 4_096
+DEEP = 150  # operations inside operations; deeper ones are left to the code for arrays, which is not nested
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
 Patch = tuple[Scalar, Scalar]
@@ -26,6 +28,7 @@ class Blocks:
         self.free: list[str] = []
         self.used: set[str] = set()
         self.places: dict[str, str] = {}
+        self.depth = 0
 
     def fill(self, value: Value) -> None:
         """Fill the output from ``t`` to ``end``."""
@@ -67,8 +70,7 @@ class Blocks:
         with w.inside() as lines:
             self.used, self.free = set(), [f"b{k + 1}" for k in reversed(range(self.buffers))]
             result = self.array(value, "o", {})
-            if result != "o":
-                w.line(f"o[...] = {result}")
+            self.copied(result, "o")
             w.line("if spare is not None: out[i - lo:i - lo + n] = o")
         w.level += 1
         w.line("n = end - i")
@@ -78,6 +80,13 @@ class Blocks:
             w.line(f"{name} = whole_{name}[:n]")
         w.level -= 1
         w.lines.extend(lines)
+
+    def copied(self, found: str, target: str) -> None:
+        """Bring a result to its target, unless it was computed there."""
+        if self.places.get(found) == target:
+            self.w.line(f"if {found} is not {target}: {target}[...] = {found}")
+        elif found != target:
+            self.w.line(f"{target}[...] = {found}")
 
     # ---- buffers
 
@@ -100,15 +109,14 @@ class Blocks:
         """Code for a value, in ``target`` if it needs a place; the name or literal of the result."""
         if isinstance(value, Scalar):
             return value.text
-        if isinstance(value, Affine):
-            return self._steps(value, target)
         if isinstance(value, Linear):
             return self._line(value, target, done)
         if id(value) in done:
             return done[id(value)]
-        if value.uses < 2:
-            return self._node(value, target, done)
-        found = done[id(value)] = self._node(value, self.take(), done)
+        place = target if value.uses < 2 else self.take()
+        found = self._steps(value, place) if isinstance(value, Affine) else self._node(value, place, done)
+        if value.uses > 1:
+            done[id(value)] = found
         return found
 
     def _steps(self, value: Affine, target: str) -> str:
@@ -131,6 +139,7 @@ class Blocks:
         return name
 
     def _line(self, value: Linear, target: str, done: Done) -> str:
+        value = self._inward(value)
         base, factor, shift = self.array(value.base, target, done), value.factor, value.shift
         if factor.value == -1 and shift.value != 0:
             self.w.line(f"sub_({shift.text}, {base}, {target})")
@@ -143,7 +152,27 @@ class Blocks:
             base = target
         return base
 
+    def _inward(self, value: Linear) -> Linear:
+        """A multiple of a product or quotient as one of its first operand, where that is a multiple itself."""
+        base = value.base
+        if not isinstance(base, Node) or base.op not in ("mul", "div") or base.uses > 1 or value.factor.value == 1:
+            return value
+        first = base.operands[0]
+        if not isinstance(first, Linear) or first.shift.value != 0 or not tame(first.factor, value.factor):
+            return value
+        factor = times(self.w, first.factor, value.factor)
+        inner = Node(base.op, (Linear(factor, first.base, first.shift), *base.operands[1:]), base.uses)
+        return Linear(ONE, inner, value.shift)
+
     def _node(self, node: Node, target: str, done: Done) -> str:
+        self.depth += 1
+        if self.depth > DEEP:
+            raise UnfitError
+        found = self._written(node, target, done)
+        self.depth -= 1
+        return found
+
+    def _written(self, node: Node, target: str, done: Done) -> str:
         special = {"wave": self._wave, "patch": self._patch, "choice": self._choice, "call": self._call}.get(node.op)
         if special is not None:
             return special(node, target, done)
@@ -174,15 +203,18 @@ class Blocks:
 
     def _wave(self, node: Node, target: str, done: Done) -> str:
         steps, angle = node.operands
-        self.w.line(f"sin_(mul_({self._steps(steps, target)}, {angle.text}, {target}), {target})")
-        self.w.line(f"mul_({target}, {target}, {target})")
+        with self.w.inside() as direct:
+            self.w.line(f"sin_(mul_({self._steps(steps, target)}, {angle.text}, {target}), {target})")
+            self.w.line(f"mul_({target}, {target}, {target})")
+        self.w.line(f"if n < {LONG}:")
+        self.w.lines.extend(direct)
+        first = f"i + {steps.offset.text}" if steps.sign > 0 else f"{steps.offset.text} - i"
+        self.w.line(f"else: wave({target}, {first}, {steps.sign}, {angle.text}, 1.0, 0.0, waves, None)")
         return target
 
     def _patch(self, node: Node, target: str, done: Done) -> str:
         inner, place, single = node.operands
-        found = self.array(inner, target, done)
-        if found != target:
-            self.w.line(f"{target}[...] = {found}")
+        self.copied(self.array(inner, target, done), target)
         self.w.line(f"if i <= {place.text} < i + n: {target}[{place.text} - i] = {single.text}")
         return target
 

@@ -204,6 +204,11 @@ def recipes(arguments: Any) -> int:
         _say(name + (_arguments_of(getattr(known, name)) if exact else ""))
         body = text if exact else text.split("\n\n")[0]
         _say("\n".join(f"    {line}".rstrip() for line in body.splitlines()))
+    if exact:
+        from lrsched.recipes._examples import examples
+
+        example = examples()[arguments.query]
+        _say(f"\n    {example} gives\n" + "\n".join(f"    {text}" for text in example.expressions()))
     return 0
 
 

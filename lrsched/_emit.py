@@ -18,7 +18,7 @@ Template = str | Callable[[Term], str]
 LONGEST = 12
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Dialect:
     """How a target writes operations.
 
@@ -40,12 +40,11 @@ class Dialect:
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass
 class Code:
     """The lines of a function body, and the objects that they name."""
 
-    lines: list[str]
-    objects: dict[str, Any]
+    def __init__(self, lines: list[str], objects: dict[str, Any]) -> None:
+        self.lines, self.objects = lines, objects
 
 
 def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:

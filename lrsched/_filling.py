@@ -24,7 +24,6 @@ __all__ = ["generated", "loaded", "lowered"]
 SHORT = 128
 COPIES = 6
 ELEMENTWISE = frozenset({"add", "sub", "mul", "neg", "div", "minimum", "maximum", "real", "sqrt", "exp", "expm1"})
-CALM = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "real", "sin", "where", "gather"})
 
 HEAD = """\
 def fill(t, lo, hi, out):
@@ -46,11 +45,10 @@ def lowered(formula: Callable[[Clock], Term], b: Builder) -> Term:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """The source of a filler, the objects that it names, and whether its arithmetic is ``calm``: it never warns."""
+    """The source of a filler, and the objects that it names."""
 
     source: str = ""
     objects: dict[str, Any] = dataclasses.field(default_factory=dict)
-    calm: bool = False
 
 
 def generated(formula: Callable[[Clock], Term]) -> Made:
@@ -64,22 +62,7 @@ def generated(formula: Callable[[Clock], Term]) -> Made:
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
-    return Made(source, writer.w.objects, _calm(root, writer.forms))
-
-
-def _calm(root: Term, forms: Forms) -> bool:
-    """Whether array arithmetic cannot warn: no division, power or huge number in it."""
-    waiting, seen = [named(root)], set()
-    while waiting:
-        term = waiting.pop()
-        if term.num in seen:
-            continue
-        seen.add(term.num)
-        by_number = term.op == "div" and term.args[1].op == "const" and 1e-100 < abs(term.args[1].args[0]) < 1e100
-        if forms.of(term) == "vector" and not (by_number or (term.op in CALM and -1e200 < term.lo <= term.hi < 1e200)):
-            return False
-        waiting.extend(named(a) for a in _parts(term))
-    return True
+    return Made(source, writer.w.objects)
 
 
 class _Writer:
@@ -250,7 +233,9 @@ def _replaced(root: Term, old: Term, new: Term) -> Term:
             numbers = [(key, made[named(value).num]) for key, value in term.args[2]]
             made[term.num] = b.call(term.args[0], args[1], numbers)
         elif term.op == "gather":
-            made[term.num] = b.gather(args[0], args[1], term.kind)
+            table, index = term.args[0], args[1]
+            index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
+            made[term.num] = b.gather(table, index, term.kind)
         elif term.op in ("search", "where", "checked"):
             made[term.num] = getattr(b, term.op)(*args)
         else:
@@ -294,4 +279,14 @@ def _space() -> dict[str, Any]:
     space: dict[str, Any] = {"numpy": np, "empty": np.empty, "copy": np.array, "float64": np.dtype(np.float64)}
     space |= {"ramp": RAMP, "down": DOWN} | {name: getattr(math, name) for name in MATH}
     exec(compile("".join(HELPERS.values()), "<lrsched helpers>", "exec"), space)  # noqa: S102 - own text
-    return space | {f"{op}_": f for op, f in OPERATIONS.items()} | CALLED | {"checked": OPERATIONS["checked"]}
+    return (
+        space
+        | {f"{op}_": f for op, f in OPERATIONS.items()}
+        | CALLED
+        | {"gather_": _taken, "checked": OPERATIONS["checked"]}
+    )
+
+
+def _taken(table: Any, index: Any) -> Any:
+    """Entries of a table; any entry where an index that nobody reads lies outside."""
+    return table.take(index.astype(np.intp), mode="clip")

@@ -63,7 +63,7 @@ def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) 
     left, right = float(before.after("hold")(int(before.duration))), float(after(0))
     if alike(left, right, 0.01) or not math.isfinite(left + right) or step < 1:
         return
-    if alike(run.value(step - 1), run.value(step), 0.001):
+    if alike(run.value(step - 1), run.value(step), 0.001) or _keeps_pace(after, left, right):
         return
     change = f"from {number(left)} to {number(right)}"
     if _warms(before):
@@ -78,6 +78,12 @@ def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) 
     elif not _meant(before, after, left, right, first):
         remedy = "Let the next piece start where this one ends: over(steps, start=...)."
         yield Finding("warning", step, f"The rate jumps at a joint, {change}.", remedy, "jump")
+
+
+def _keeps_pace(after: Schedule, left: float, right: float) -> bool:
+    """Whether the change at the joint is about that of the next step: a line that goes on."""
+    change = float(after(1)) - right if after.duration > 1 else 0.0
+    return (right - left) * change > 0 and abs(right - left) <= 1.5 * abs(change)
 
 
 def _meant(before: Schedule, after: Schedule, left: float, right: float, first: bool) -> bool:

@@ -15,6 +15,7 @@ from lrsched._blocks import BLOCK
 from lrsched._clock import Clock
 from lrsched._filling import generated, loaded, lowered
 from lrsched._term import Builder, Term
+from lrsched.targets._numpy import OPERATIONS
 
 __all__ = ["BLOCK", "Filler", "filler"]
 
@@ -33,29 +34,26 @@ class Filler:
 
     def __init__(self, schedule: Any) -> None:
         made = generated(schedule.formula)
-        self.source, self.calm = made.source, made.calm
+        self.source = made.source
         self.piecewise = loaded(made.source, made.objects) if made.source else None
         self._together: Callable[[Any], Any] | None = None
 
     def fill(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """Write the values of steps ``first`` to ``last - 1``."""
-        t = first
-        if self.calm and self.piecewise is not None:
-            t = self.piecewise(first, first, last, out)
-        if t < last:
-            with np.errstate(all="ignore"):
-                self._fill(schedule, t, first, last, out)
+        with np.errstate(all="ignore"):
+            t = first if self.piecewise is None else self.piecewise(first, first, last, out)
+            if t < last:
+                self._rest(schedule, t, first, last, out)
 
-    def _fill(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+    def _rest(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+        """Go on from ``t``, where pieces are short, and look again from time to time whether they still are."""
         chunk = 4 * BLOCK
         while t < last:
-            if self.piecewise is not None:
-                t = self.piecewise(t, first, last, out)
-                if t == last:
-                    return
-            stop = min(t + chunk, last) if self.piecewise is not None else last
+            stop = last if self.piecewise is None else min(t + chunk, last)
             self.together(schedule, t, stop, out[t - first : stop - first])
             t, chunk = stop, 2 * chunk
+            if self.piecewise is not None and t < last:
+                t = self.piecewise(t, first, last, out)
 
     def together(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """All pieces of a block at once."""
@@ -72,4 +70,25 @@ def _kernel(formula: Callable[[Clock], Term]) -> Callable[[Any], Any]:
 
     target = targets.table("numpy")
     assert isinstance(target, CallTarget)
-    return target.load(*target.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True))))
+    source, objects = target.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True)))
+    return target.load(source, {**objects, "search": _search, "ipow": _ipow})
+
+
+def _search(thresholds: Any, t: Any) -> Any:
+    """How many thresholds each step has passed; steps that rise are counted by the thresholds between them."""
+    if len(t) < 2 or np.any(t[1:] < t[:-1]):
+        return OPERATIONS["search"](thresholds, t)
+    first, last = np.searchsorted(thresholds, t[[0, -1]], side="right")
+    if 4 * (last - first) > len(t):
+        return OPERATIONS["search"](thresholds, t)
+    ends = np.searchsorted(t, thresholds[first:last], side="left")
+    return np.repeat(np.arange(first, last + 1, dtype=np.float64), np.diff(ends, prepend=0, append=len(t)))
+
+
+def _ipow(base: Any, exponent: Any) -> Any:
+    """Powers, once for each run of equal exponents."""
+    if np.ndim(base) == 0:
+        firsts = np.flatnonzero(np.diff(exponent, prepend=np.nan))
+        if 4 * len(firsts) < len(exponent):
+            return np.repeat(np.power(base, exponent[firsts]), np.diff(firsts, append=len(exponent)))
+    return OPERATIONS["ipow"](base, exponent)

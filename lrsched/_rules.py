@@ -95,7 +95,11 @@ def zero_first(run: Run) -> Iterator[Finding]:
 
 
 def warmup_too_long(run: Run) -> Iterator[Finding]:
-    """A warm-up that takes the whole run."""
+    """A warm-up that takes the whole run; a ramp from one level to another, run for its own length, is none."""
+    n = run.schedule.duration
+    alone = n == run.steps and _ends_on_top(run, float(run.schedule.after("hold")(int(n))))
+    if alone and run.value(0) > 0.1 * run.value(run.steps - 1):
+        return
     for part in run.parts:
         if rises(part.node) and part.start < run.steps:
             end = part.at(part.node.duration)
@@ -197,7 +201,7 @@ def short_last_cycle(run: Run) -> Iterator[Finding]:
             continue
         begin = ends[-2] + 1 if len(ends) > 1 else max((int(e) for e in _edges_below(schedule, stop)), default=0)
         length, done = ends[-1] + 1 - begin, stop - begin
-        if done < 0.95 * length and not _at_its_foot(schedule, begin, stop, length):
+        if 0 < done < 0.95 * length and not _at_its_foot(schedule, begin, stop, length):
             at = math.ceil(start + begin * pace)
             rate = number(schedule(stop - 1))
             sentence = f"The run ends {done:,} steps into a cycle of {length:,}, with the rate at {rate}."

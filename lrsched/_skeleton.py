@@ -32,7 +32,7 @@ class UnfitError(Exception):
 class Scalar:
     """A name or a literal; ``value`` if known; ``least`` and ``most`` bound the size of a value other than 0.
 
-    ``minus`` is what a negative is the negative of.
+    ``minus`` is what a negative is the negative of; ``nonzero`` says that it is never 0.
     """
 
     text: str
@@ -40,14 +40,16 @@ class Scalar:
     least: float = 0.0
     most: float = math.inf
     minus: Scalar | None = None
+    nonzero: bool = False
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class Affine:
     """``factor * step + offset``, an integer."""
 
     factor: Scalar
     offset: Scalar
+    uses: int = 0
 
     @property
     def sign(self) -> int:
@@ -82,7 +84,7 @@ def literal(value: Any) -> Scalar:
     if isinstance(value, Fraction):
         value = float(value)
     size = abs(value) if value == value else math.inf
-    return Scalar(plain_number(value, ""), value, size, size)
+    return Scalar(plain_number(value, ""), value, size, size, nonzero=value != 0)
 
 
 ONE, ZERO = literal(1.0), literal(0.0)
@@ -110,11 +112,11 @@ class Skeleton:
         self.count += 1
         return f"x{self.count}"
 
-    def let(self, text: str, least: float = 0.0, most: float = math.inf) -> Scalar:
+    def let(self, text: str, least: float = 0.0, most: float = math.inf, nonzero: bool = False) -> Scalar:
         """A variable for an expression."""
         name = self.name()
         self.line(f"{name} = {text}")
-        return Scalar(name, None, least, most)
+        return Scalar(name, None, least, most, nonzero=nonzero)
 
     @contextmanager
     def inside(self) -> Iterator[list[str]]:
@@ -208,14 +210,14 @@ class Skeleton:
         template = TEMPLATES[term.op]
         text = template if isinstance(template, str) else template(term)
         sizes = (abs(term.lo), abs(term.hi))
-        least = min(sizes) if term.lo > 0 or term.hi < 0 else 0.0
-        return self.let(text.format(*(x.text for x in operands)), least, max(sizes))
+        nonzero = term.lo > 0 or term.hi < 0
+        return self.let(text.format(*(x.text for x in operands)), nonzero * min(sizes), max(sizes), nonzero)
 
     def node(self, op: str, *operands: Any) -> Node:
         """An operation on arrays; counts the uses of its operands."""
         for operand in operands:
             base = operand.base if isinstance(operand, Linear) else operand
-            if isinstance(base, Node):
+            if isinstance(base, Node | Affine):
                 base.uses += 1
         return Node(op, operands)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["RunningSums", "StackedPieces"]
 
 
+AT_ONCE = 1024
+
+
 class StackedPieces:
     """Parts whose numbers are JAX values, the equal ones stacked: one formula per group."""
 
@@ -85,16 +88,20 @@ def _has_rows(node: Any) -> bool:
 
 
 class RunningSums:
-    """The ends of pieces of given lengths, summed only as far as a search needs: rows first, then one row."""
+    """The starts of pieces of given lengths: all of them for up to 1024 pieces, else of rows and then of one row.
+
+    Empty pieces in front fill the rows, so that the piece before the first is never found and the last never passed.
+    """
 
     def __init__(self, lengths: Any) -> None:
         import jax.numpy as jnp
 
-        self.lengths, self.size = lengths, lengths.shape[0]
-        self.width = self.size if self.size <= 32 else math.isqrt(self.size - 1) + 1
-        rows = -(-self.size // self.width)
-        self.starts: dict[int, tuple[Any, Any]] = {}
-        self.square = jnp.pad(lengths, (0, rows * self.width - self.size)).reshape(rows, self.width)
+        self.size = lengths.shape[0]
+        width = min(self.size, 32) if self.size <= AT_ONCE else math.isqrt(self.size - 1) + 1
+        rows = -(-self.size // width)
+        self.spare = rows * width - self.size
+        self.square = jnp.pad(lengths, (self.spare, 0)).reshape(rows, width)
+        self.found: dict[int, tuple[Any, Any]] = {}
 
     def __len__(self) -> int:
         return self.size
@@ -103,43 +110,43 @@ class RunningSums:
         """The index of the piece that step t lies in."""
         import jax.numpy as jnp
 
-        row: Any = 0
-        before: Any = 0
-        inside = self.square[0]
-        if len(self.square) > 1:
-            sums = self.square.sum(1)
-            row = jnp.minimum(_passed(sums, t, 0), len(sums) - 1)
-            before = _sum_below(sums, row)
-            inside = self._row(row)
-        column = jnp.minimum(_passed(inside, t, jnp.asarray(before)[..., None]), self.size - 1 - row * self.width)
-        index = row * self.width + column
-        self.starts[id(index)] = (index, before + _sum_below(inside, column))
+        t = jnp.asarray(t)
+        rows = _sums_before(self.square.sum(1))
+        if self.size <= AT_ONCE:
+            place, start = _last_started((_sums_before(self.square) + rows[:, None]).reshape(-1), t)
+        else:
+            row, before = _last_started(rows, t)
+            inside, start = _last_started(_sums_before(self._row(row)) + before[..., None], t)
+            place = row * self.square.shape[1] + inside
+        index = place - self.spare
+        self.found[id(index)] = (index, start)
         return index
 
     def _row(self, row: Any) -> Any:
         import jax.numpy as jnp
         from jax import lax
 
+        row = row.astype(jnp.uint32)
         if row.ndim == 0:
-            return lax.dynamic_slice(self.square, (row, jnp.zeros_like(row)), (1, self.width))[0]
-        return self.square.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
+            return lax.dynamic_slice(self.square, (row, jnp.zeros_like(row)), (1, self.square.shape[1]))[0]
+        return self.square.at[row].get(mode="promise_in_bounds")
 
     def before(self, index: Any) -> Any:
         """The sum of the lengths before the piece that a search has found."""
-        return self.starts[id(index)][1]
+        return self.found[id(index)][1]
 
 
-def _passed(lengths: Any, t: Any, start: Any) -> Any:
-    """How many of the pieces of these lengths, laid from ``start`` on, end at or before t."""
+def _sums_before(lengths: Any) -> Any:
+    """The sum of those before each, along the last axis."""
     import jax.numpy as jnp
 
-    lower = jnp.asarray(np.tri(lengths.shape[-1], dtype=lengths.dtype))
-    ends = (lengths[..., None, :] * lower).sum(-1) + start
-    return (ends <= jnp.asarray(t)[..., None]).sum(-1, dtype=lengths.dtype)
+    lower = np.tri(lengths.shape[-1], k=-1, dtype=lengths.dtype)
+    return jnp.einsum("...j,ij->...i", lengths, lower)
 
 
-def _sum_below(lengths: Any, index: Any) -> Any:
+def _last_started(starts: Any, t: Any) -> tuple[Any, Any]:
+    """The index of the last that starts at or before t, and its start."""
     import jax.numpy as jnp
 
-    below = jnp.arange(lengths.shape[-1]) < jnp.asarray(index)[..., None]
-    return jnp.where(below, lengths, 0).sum(-1, dtype=lengths.dtype)
+    started = starts <= t[..., None]
+    return started.sum(-1, dtype=starts.dtype) - 1, jnp.where(started, starts, 0).max(-1)

@@ -23,7 +23,7 @@ from lrsched._skeleton import (
     literal,
 )
 
-__all__ = ["RULES", "equal", "gather", "place", "search"]
+__all__ = ["RULES", "equal", "gather", "place", "search", "tame", "times"]
 
 
 # ---- integers in scalar code
@@ -56,7 +56,7 @@ def opposite(w: Skeleton, a: Scalar) -> Scalar:
     if a.value is not None:
         return literal(-a.value)
     negative = w.let(f"-{a.text}")
-    return a.minus or Scalar(negative.text, None, a.least, a.most, a)
+    return a.minus or Scalar(negative.text, None, a.least, a.most, a, a.nonzero)
 
 
 def times(w: Skeleton, a: Scalar, c: Scalar) -> Scalar:
@@ -255,13 +255,14 @@ def search(w: Skeleton, thresholds: Any, t: Value) -> Value:
     table = w.table(thresholds)
     if isinstance(t, Scalar):
         return w.let(f"bisect({table}, {t.text})")
-    if not isinstance(t, Affine) or not t.sign:
+    if not isinstance(t, Affine):
         return w.node("search", w.table(thresholds, "array"), t)
+    if t.sign != 1:
+        found = w.name()
+        w.line(f"{found}, end = passing({table}, {t.factor.text}, {t.offset.text}, t, end)")
+        return Scalar(found)
     count = w.let(f"bisect({table}, {here(w, t).text})")
-    if t.sign == 1:
-        w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
-    else:
-        w.line(f"if {count.text}: end = min(end, {t.offset.text} - {table}[{count.text} - 1] + 1)")
+    w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
     return count
 
 
@@ -272,7 +273,7 @@ def gather(w: Skeleton, values: Any, index: Value) -> Value:
     if isinstance(index, Scalar):
         sizes = np.abs(values[values != 0].astype(np.float64))
         least, most = (float(sizes.min()), float(sizes.max())) if sizes.size else (0.0, 0.0)
-        return w.let(f"{w.table(values)}[{index.text}]", least, most)
+        return w.let(f"{w.table(values)}[{index.text}]", least, most, sizes.size == values.size)
     return w.node("gather", w.table(values, "array"), index)
 
 
@@ -289,9 +290,14 @@ def add(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return Affine(a.factor, plus(w, a.offset, c))
-    if isinstance(a, Linear):
+    if isinstance(a, Linear) and (a.shift.value == 0 or _plain(a)):
         return Linear(a.factor, a.base, plus(w, a.shift, c))
-    return Linear(ONE, a, c) if isinstance(a, Node) else None
+    return Linear(ONE, a, c) if isinstance(a, Node) else Linear(ONE, w.node("real", a), c)
+
+
+def _plain(a: Linear) -> bool:
+    """Whether this is a line or a wave, whose own rounding covers that of another shift; others are rounded alone."""
+    return isinstance(a.base, Affine) or a.base.op == "wave"
 
 
 def _affine(factor: Scalar, offset: Scalar) -> Value:
@@ -328,13 +334,13 @@ def mul(w: Skeleton, a: Value, c: Value) -> Value | None:
         return None
     if isinstance(a, Affine):
         return _affine(times(w, a.factor, c), times(w, a.offset, c))
-    if isinstance(a, Linear) and _tame(a.factor, c) and (a.shift.value == 0 or _tame(a.shift, c)):
+    if isinstance(a, Linear) and tame(a.factor, c) and (a.shift.value == 0 or (tame(a.shift, c) and _plain(a))):
         shift = ZERO if a.shift.value == 0 else times(w, a.shift, c)
         return Linear(times(w, a.factor, c), a.base, shift)
     return _scaled(w, a, c)
 
 
-def _tame(a: Scalar, c: Scalar) -> bool:
+def tame(a: Scalar, c: Scalar) -> bool:
     """Whether a product of sizes stays within the normal numbers."""
     return a.least * c.least > SMALLEST and a.most * c.most < LARGEST
 
@@ -347,7 +353,7 @@ def _scaled(w: Skeleton, a: Value, c: Scalar) -> Value:
 
 def div(w: Skeleton, a: Value, c: Value) -> Value | None:
     """a / c; by a number of ordinary size, a multiple."""
-    if not isinstance(c, Scalar) or not c.least > SMALLEST or not c.most < LARGEST or isinstance(a, Scalar):
+    if not isinstance(c, Scalar) or not c.nonzero or not SMALLEST < c.least <= c.most < LARGEST:
         return None
     if c.value is not None:
         return mul(w, a, literal(1.0 / c.value))

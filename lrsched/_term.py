@@ -209,6 +209,9 @@ class Builder:
             if folded is not None:
                 return folded
         terms = [self.settled(t) for t in terms]
+        late = not self.branching and op != "where" and result in "nf"
+        if late and any(t.op == "checked" for t in terms):
+            return self._checked_late(op, terms)
         numbers = [t for t, k in zip(terms, kinds, strict=True) if k == "n"]
         any_real = any(t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit) for t in numbers)
         wanted = "f" if any_real else (numbers[0].kind if numbers else "i")
@@ -220,6 +223,13 @@ class Builder:
         if kind == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
+
+    def _checked_late(self, op: str, terms: list[Term]) -> Term:
+        """Checks after the operation, so that a side of a condition that is not taken is not checked."""
+        result = self._make(op, *(t.args[1] if t.op == "checked" else t for t in terms))
+        for t in terms:
+            result = self.checked(t.args[0], result) if t.op == "checked" else result
+        return result
 
     def _fold(self, op: str, terms: list[Term]) -> Term | None:
         columns = [t for t in terms if t.op == "column"]
@@ -431,6 +441,10 @@ class Builder:
             return yes if condition.args[0] else no
         if yes is no:
             return yes
+        if not self.branching and yes.op == "checked":
+            return self.checked(self.where(condition, yes.args[0], False), self.where(condition, yes.args[1], no))
+        if not self.branching and no.op == "checked":
+            return self.checked(self.where(condition, False, no.args[0]), self.where(condition, yes, no.args[1]))
         if not self.branching and yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
             return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
         return self._make("where", condition, yes, no)
@@ -480,6 +494,8 @@ class Builder:
     def pow(self, a: Any, c: Any) -> Term:
         """a**c of real numbers; NaN rather than complex."""
         a, c = self.lift(a), self.lift(c)
+        if c.equals(0):
+            return self.lift(1.0)
         if c.equals(1) and not a.is_const:
             return self.floats(a)
         if c.equals(2) and not a.is_const:

@@ -14,6 +14,7 @@ from lrsched._blocks import BLOCK
 __all__ = ["CALLED", "DOWN", "RAMP"]
 
 TABLE = 1_024
+KEPT = 8
 ROWS = 64  # a product of a thousand columns and more rows than these would wake the threads of BLAS
 
 RAMP = np.arange(BLOCK, dtype=np.float64)
@@ -44,6 +45,16 @@ def changing(test: Callable[[int], bool], t: int, end: int) -> tuple[bool, int]:
     return holds, high
 
 
+def passing(table: list[int], factor: int, offset: int, t: int, end: int) -> tuple[int, int]:
+    """How many thresholds ``factor * t + offset`` has passed, and the end of the range on which that stays."""
+    count = bisect.bisect_right(table, factor * t + offset)
+    if factor > 0:
+        end = min(end, -((offset - table[count]) // factor))
+    elif factor < 0 and count:
+        end = min(end, (offset - table[count - 1]) // -factor + 1)
+    return count, end
+
+
 def multiple(factor: int, offset: int, count: int, over: int, end: int) -> int:
     """The end of the range on which ``(factor * t + offset) // over`` is ``count``."""
     if factor > 0:
@@ -66,6 +77,8 @@ def wave(
     """
     table = tables.get((angle, sign))
     if table is None:
+        if len(tables) >= KEPT:
+            tables.clear()
         table = tables[angle, sign] = _table(angle, sign)
     size = len(out)
     most = ROWS if spare is None else len(spare) // TABLE
@@ -121,6 +134,7 @@ CALLED: dict[str, Any] = {
     "crossing": crossing,
     "meeting": meeting,
     "multiple": multiple,
+    "passing": passing,
     "steady": steady,
     "wave": wave,
 }

@@ -110,9 +110,8 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         converted.source = bare.source  # type: ignore[attr-defined]
         return converted
     source, objects = _python_source(node)
-    text = py.complete(source)
-    function: Any = _loaded(text, objects, "schedule")
-    function.source = text
+    function: Any = _loaded(py.complete(source), objects, "schedule")
+    function.source = py.complete(source, py.tables(objects))
     return function
 
 
@@ -121,19 +120,19 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     target = targets.table("python")
     if isinstance(node, Profile):
         return _variant(node, target, True, "    t = float(t)", "schedule")
-    whole, objects = _variant(node, target, False, "    if type(t) is not int: t = step(t)")
-    between, more = _variant(node, target, True, "    if type(t) is not int: t = step(t)")
-    if between == whole:
+    check = "    if type(t) is not int: t = step(t)"
+    whole, objects = _variant(node, target, False, check)
+    between, more = _variant(node, target, True, check)
+    if (between, more) == (whole, objects):
         return whole, objects
+    names = {old: next((k for k, v in objects.items() if v == value), f"real_{old}") for old, value in more.items()}
+    if names:
+        between = re.sub(rf"\b(?:{'|'.join(names)})\b", lambda found: names[found[0]], between)
+    head = f"def schedule(t):\n{check}\n"
     guard = "    if type(t) is not int:\n        t = step(t)\n        if type(t) is float: return between(t)"
-    whole, objects = _variant(node, target, False, guard)
-    between, more = _variant(node, target, True, "", "between")
-    renamed = {k: f"real_{k}" for k in more}
-    for name in [line.split(" = ")[0] for line in between.splitlines() if line.startswith("table")]:
-        renamed[name] = f"real_{name}"
-    for old, new in renamed.items():
-        between = re.sub(rf"\b{old}\b", new, between)
-    return between + "\n" + whole, objects | {renamed[k]: v for k, v in more.items()}
+    between = between.replace(head, "def between(t):\n", 1)
+    whole = whole.replace(head, f"def schedule(t):\n{guard}\n", 1)
+    return between + "\n" + whole, {names[k]: v for k, v in more.items()} | objects
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
-from lrsched._errors import check_choice, fail
+from lrsched._errors import ScheduleError, check_choice, fail
 from lrsched._reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
-from lrsched._scalars import INT_MAX, Scalars, single
+from lrsched._scalars import INT_MAX, Scalars, real_scalar, single
 from lrsched.greedy import Greedy, GreedyState
 
-__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState"]
+__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState", "agreed"]
 
 DIALECTS = (None, "torch", "keras", "optax")
 LONGEST_LADDER = 1_000_000
@@ -270,3 +270,38 @@ class Plateau(Reducer[PlateauState]):
             cooldown=cooldown,
             cuts=cuts,
         )
+
+
+def agreed(metrics: Iterable[Any], differ: str = "error") -> float:
+    """The one metric by which several processes decide alike, from the metrics of all of them.
+
+    Each process gathers the metrics of every rank, in the order of ranks, and updates its reducer with the result: the
+    states then stay the same everywhere. Metrics that are equal, all NaN included, are used as they are.
+
+    Args:
+        metrics: the metric of each rank, real numbers.
+        differ: what happens when they are not equal: "error", or "mean" for their mean (correctly rounded).
+
+    Raises:
+        ScheduleError: metrics that differ, naming those of the ranks; no metrics, or one that is no real number.
+
+    Example:
+        >>> agreed([0.5, 0.5]), agreed([0.25, 0.5], differ="mean")
+        (0.5, 0.375)
+        >>> agreed([0.25, 0.5])
+        Traceback (most recent call last):
+        lrsched._errors.ScheduleError: agreed: metrics differ: 0.25 on rank 0, 0.5 on rank 1 (differ='mean' averages)
+    """
+    check_choice("agreed", "differ", differ, ("error", "mean"))
+    values = [float(real_scalar("agreed", f"metrics[{rank}]", metric)) for rank, metric in enumerate(metrics)]
+    if not values:
+        fail("agreed", "metrics", "those of at least one rank", values)
+    first = values[0]
+    other = next((r for r, x in enumerate(values) if x != first and not (math.isnan(x) and math.isnan(first))), None)
+    if other is None:
+        return first
+    if differ == "mean":
+        return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
+    raise ScheduleError(
+        f"agreed: metrics differ: {first!r} on rank 0, {values[other]!r} on rank {other} (differ='mean' averages)"
+    )

@@ -30,6 +30,7 @@ __all__ = [
     "inverse_time",
     "knots",
     "linear",
+    "logarithmic",
     "one_minus_power",
     "pchip",
     "phases",
@@ -327,6 +328,30 @@ class InverseTime(Profile):
     def formula(self, x: Progress) -> Pair:
         grown = x.b.floats(self.rate) * x.u
         return 1.0 / (1.0 + grown), grown / (1.0 + grown)
+
+
+@kind("logarithmic")
+class Logarithmic(Profile):
+    """``p(u) = 1 - log(1 + rate*u) / log(1 + rate)``, rate > 0: the logarithm of progress, fast first, then slow.
+
+    As the profile of a warm-up of w steps, ``logarithmic(w)`` gives log(t + 1) / log(w + 1).
+
+    Example:
+        >>> from lrsched import logarithmic, warmup
+        >>> round(logarithmic(3.0)(1 / 3), 12)
+        0.5
+        >>> warmup(3, profile=logarithmic(3.0)).sample(4).round(6).tolist()
+        [0.0, 0.5, 0.792481, 1.0]
+    """
+
+    rate: float = _fields.positive()
+
+    def formula(self, x: Progress) -> Pair:
+        b, rate = x.b, x.b.floats(self.rate)
+        whole = b.log1p(rate)
+        left = b.minimum(b.log1p(rate * x.z / (1.0 + rate * x.u)) / whole, 1.0)
+        done = b.minimum(b.log1p(rate * x.u) / whole, 1.0)
+        return b.where(b.eq(x.done, 0), 1.0, left), b.where(b.eq(x.left, 0), 1.0, done)
 
 
 @kind("rex")
@@ -805,6 +830,7 @@ cosine = Cosine
 polynomial = Polynomial
 exponential = Exponential
 inverse_time = InverseTime
+logarithmic = Logarithmic
 rex = Rex
 tanh = Tanh
 one_minus_power = OneMinusPower

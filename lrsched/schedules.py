@@ -61,6 +61,8 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     weight = b.where(falling, p, q)
     value = b.add(b.mul(_span(near, far), weight), near)
     if profile.first == 1.0:
+        if b.exact_ends and not b.branching and profile.last == 0.0:  # where the weight is 0, near is exact by itself
+            return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
     return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
 
@@ -110,6 +112,13 @@ def _with_exact_ends(x: Progress, profile: Profile, value: Term, start: Term, en
     if profile.first == 1.0 and not (near is start and b.exact_ends is False):
         value = b.where(b.eq(x.done, 0), start, value)
     return value
+
+
+def _at_far_end(x: Progress, falling: Term) -> Term:
+    """Whether all is left of what falls, or all is done of what rises."""
+    if falling.op == "const":
+        return x.b.eq(x.done if falling.args[0] else x.left, 0)
+    return x.b.eq(x.b.where(falling, x.left, x.done), x.total)
 
 
 @kind("over", method="over")

@@ -11,7 +11,7 @@ import numpy as np
 from lrsched._terminal import envelope
 from lrsched.describe import Description, cells, defined, describe, number
 
-__all__ = ["curve", "document", "table"]
+__all__ = ["curve", "document", "table", "thumbnail"]
 
 WIDTH, HEIGHT = 560, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 26
@@ -111,3 +111,70 @@ def document(schedule: Any) -> str:
     if not math.isfinite(shown.peak):
         return f"<div><pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p></div>"
     return f"<div>{curve(schedule)}{table(shown)}<pre>{html.escape(shown.expression)}</pre></div>"
+
+
+# ---- small pictures
+
+SMALL_WIDTH, SMALL_HEIGHT, SMALL_LEFT, SMALL_RIGHT, SMALL_TOP, SMALL_BASE, SMALL_COLUMNS = 226, 90, 48, 218, 8, 74, 130
+
+
+def thumbnail(schedule: Any, steps: int) -> str:
+    """A small picture of a schedule in a run: the curve, its smallest and largest value, and the length."""
+    points = _outline(schedule, steps)
+    values = [value for _, value in points]
+    bottom, top = min(values), max(values)
+    bottom = min(bottom, 0.0) if bottom < 0.5 * top or bottom == top else bottom
+    height, width = SMALL_BASE - SMALL_TOP, SMALL_RIGHT - SMALL_LEFT
+    places = [
+        f"{SMALL_LEFT + width * x / steps:.1f},{SMALL_BASE - height * (value - bottom) / (top - bottom):.1f}"
+        for x, value in points
+    ]
+    dot = places[0].split(",")
+    frame = f"M{SMALL_LEFT} {SMALL_TOP}H{SMALL_RIGHT}M{SMALL_LEFT} {SMALL_BASE}H{SMALL_RIGHT}"
+    body = [
+        f'<path d="{frame}" stroke="#8885" fill="none"/>',
+        f'<polyline points="{" ".join(_thinned(places))}" {LINE}/>',
+        f'<circle cx="{dot[0]}" cy="{dot[1]}" r="2.2" fill="#1f77b4"/>',
+        _label(SMALL_LEFT - 5, SMALL_TOP, _brief(top)),
+        _label(SMALL_LEFT - 5, SMALL_BASE, _brief(bottom)),
+        _label(SMALL_RIGHT, SMALL_HEIGHT - 7, _brief(steps)),
+    ]
+    box = f'viewBox="0 0 {SMALL_WIDTH} {SMALL_HEIGHT}" width="{SMALL_WIDTH}" height="{SMALL_HEIGHT}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="9">{"".join(body)}</svg>\n'
+    )
+
+
+def _outline(schedule: Any, steps: int) -> list[tuple[float, float]]:
+    """Steps and values to draw a line through: stairs in a short run, else one point a column and its extremes."""
+    if steps <= STAIRS:
+        return [(x, float(value)) for t, value in enumerate(schedule.sample(steps)) for x in (t, t + 1)]
+    low, high = envelope(schedule, steps, SMALL_COLUMNS)
+    edges = [i * steps // SMALL_COLUMNS for i in range(SMALL_COLUMNS)] + [steps - 1]
+    ends = [float(schedule(t)) for t in edges]
+    points: list[tuple[float, float]] = []
+    for i in range(SMALL_COLUMNS):
+        points.append((edges[i], ends[i]))
+        slack, middle = 1e-4 * max(map(abs, ends)), (edges[i] + edges[i + 1]) / 2
+        points += [(middle, float(high[i]))] * bool(high[i] > max(ends[i : i + 2]) + slack)
+        points += [(middle, float(low[i]))] * bool(low[i] < min(ends[i : i + 2]) - slack)
+    return [*points, (edges[-1], ends[-1])]
+
+
+def _label(x: float, y: float, text: str) -> str:
+    return f'<text x="{x}" y="{y}" dy="0.35em" text-anchor="end" fill="#777">{text}</text>'
+
+
+def _brief(value: float) -> str:
+    """A value in the few characters that a small picture has room for."""
+    if not 1e3 <= abs(value) < 1e8:
+        return f"{value:.4g}".replace("e+", "e") if value > 1 else f"{value:.3g}"
+    return f"{value:,.0f}"
+
+
+def _thinned(points: list[str]) -> list[str]:
+    """The points of a line without those in the middle of a level."""
+    level = [p.split(",")[1] for p in points]
+    return [
+        p for i, p in enumerate(points) if not 0 < i < len(points) - 1 or not level[i - 1] == level[i] == level[i + 1]
+    ]

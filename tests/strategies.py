@@ -13,11 +13,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 import lrsched as lrs
 import oracle
-from lrsched import _fields, _node, schedules
+from lrsched import _fields, _node, _tree, schedules
 
 BIG = (2**24 - 1, 2**24, 2**24 + 1, 10**6, 10**9, 2**31 - 3, 2**31 - 2)
 NICE = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5, 2.0, 3.0, 10.0, 1e-3, 1e-5, -0.5, -1.0, -2.0)
@@ -214,6 +215,17 @@ def seeded(seed: int, base: str = "Schedule", depth: int | None = None, big: boo
     """The expression of a number: the same in every run."""
     rnd = random.Random(seed)
     return Maker(rnd, big=big).expression(base, depth or 1 + seed % 6)
+
+
+def single(expression: Any) -> Any:
+    """The expression with its real numbers as float32 holds them: what it is when it is passed as an argument."""
+
+    def rounded(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(rounded, value))
+        return float(np.float32(value)) if isinstance(value, float) else value
+
+    return _tree.map_every_leaf(expression, rounded)
 
 
 def steps_of(schedule: Any, rnd: random.Random, count: int = 16, limit: int = 2**31 - 1) -> list[int]:

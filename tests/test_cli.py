@@ -302,6 +302,8 @@ def test_recipes_are_listed_searched_and_explained(capsys):
         "sgdr" in ran(capsys, "recipes", "Restarts warm")[1] and "one_cycle\n" not in ran(capsys, "recipes", "sgdr")[1]
     )
     assert ran(capsys, "recipes", "one_cycle")[1].startswith("one_cycle(peak, steps, rise=0.3,")
+    told = "    recipes.sgdr(0.1, first=100) gives\n    0.1 * cosine().over(100).restarted(t_mult=2.0)\n"
+    assert ran(capsys, "recipes", "sgdr")[1].endswith(told)
     assert ran(capsys, "recipes", "zzz") == (
         2,
         "",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import math
 import re
 import subprocess
 import sys
+import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -101,6 +105,176 @@ def test_one_compilation_for_each_target() -> None:
         for _ in range(20):
             schedule(np.arange(5))
     assert sorted(made) in (["numpy"], ["numpy", "python"])
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection, whose callbacks would be counted."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def opcodes(call: Callable[..., Any], *arguments: Any) -> int:
+    """How many instructions of Python a call runs, those of what it calls included."""
+    call(*arguments)
+    count = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    with uncollected():
+        sys.settrace(trace)
+        try:
+            call(*arguments)
+        finally:
+            sys.settrace(before)
+    return count
+
+
+def calls(run: Callable[[], Any]) -> int:
+    """How many functions, those written in C included, a call calls."""
+    count = 0
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    with uncollected():
+        sys.setprofile(note)
+        try:
+            run()
+        finally:
+            sys.setprofile(before)
+    return count - 1  # the one that takes the profile away
+
+
+def pieces(count: int) -> Any:
+    """Straight pieces of ten steps."""
+    first, *rest = (linear().over(10, 1 + i % 7, 0.5) for i in range(count))
+    return first.then(*rest)
+
+
+def closure(t: int, peak: float = 3e-4, start: int = 500, total: int = 100_000, end: float = 3e-5) -> float:
+    if t < start:
+        return peak * t / start
+    if t < total:
+        return end + 0.5 * (peak - end) * (1.0 + math.cos(math.pi / (total - start) * (t - start)))
+    return end
+
+
+@pytest.mark.parametrize("t", [3, 700, 90_000, 200_000])
+def test_a_value_costs_hardly_more_instructions_than_by_hand(t: int) -> None:
+    allowed = opcodes(closure, t) + 20
+    assert opcodes(RUN, t) <= allowed
+    assert opcodes(lrs.compile(RUN, "python"), t) <= allowed
+
+
+@pytest.mark.parametrize("t", [3, 700, 90_000, 200_000])
+def test_a_value_is_one_function_and_at_most_one_of_mathematics(t: int) -> None:
+    """``type`` and ``sin``, and the caller's lambda."""
+    RUN(t)
+    assert calls(lambda: RUN(t)) <= 4
+
+
+FAR = [
+    0.1 * cosine().over(10).restarted(t_mult=2),
+    lrs.step_decay(30, 0.9),
+    lrs.inverse_sqrt(100),
+    rex().over(5).restarted(),
+    linear().over(100).sampled(every=7).restarted(gamma=0.999),
+]
+
+
+@pytest.mark.parametrize("schedule", FAR, ids=repr)
+def test_a_value_costs_the_same_at_any_step(schedule: Any) -> None:
+    near, far = (max(opcodes(schedule, t + i) for i in range(12)) for t in (200, 10**9))
+    assert abs(far - near) <= 4, (near, far)
+
+
+def test_a_value_costs_the_same_in_many_pieces() -> None:
+    few, many = (opcodes(pieces(n), 10 * n - 35) for n in (10, 5_000))
+    assert many <= few + 4
+
+
+def test_compiling_is_linear_in_the_number_of_pieces() -> None:
+    def work(n: int, use: Callable[[Any], Any]) -> int:
+        schedule = pieces(n)
+        return calls(lambda: use(schedule))
+
+    for use in (lambda s: s(3), lambda s: lrs.compile(s, "python"), lambda s: lrs.compile(s, "numpy")):
+        few, many = work(300, use), work(3_000, use)
+        assert many <= 11 * few, (few, many)
+    few, many = (calls(lambda n=n: pieces(n)) for n in (300, 3_000))
+    assert many <= 11 * few, (few, many)
+
+
+def test_memory_is_linear_in_the_number_of_pieces() -> None:
+    def held(n: int) -> int:
+        return peak(lambda: (schedule := pieces(n), schedule(3)))
+
+    few, many = held(300), held(3_000)
+    assert many <= 11 * few and many < 3_000 * 10_000, (few, many)
+
+
+@pytest.mark.heavy
+def test_a_hundred_thousand_pieces() -> None:
+    def seconds(n: int) -> float:
+        start = time.process_time()
+        schedule = pieces(n)
+        assert schedule(10 * n - 1) == pytest.approx(0.5 + 0.1 * (0.5 + (n - 1) % 7))
+        lrs.compile(schedule, "numpy")
+        return time.process_time() - start
+
+    seconds(1_000)
+    few, many = seconds(10_000), seconds(100_000)
+    assert many < 25 * few, (few, many)
+
+
+def test_very_deep_expressions_are_refused_clearly() -> None:
+    def nested(n: int) -> Any:
+        schedule = cosine().over(100)
+        for _ in range(n):
+            schedule = schedule * 1.5 + linear().over(100)
+        return schedule
+
+    assert nested(40)(3) > 0
+    with pytest.raises(lrs.ScheduleError, match="expressions nest at most 100 deep"):
+        nested(5_000)
+
+
+def test_long_chains_of_one_operator_are_flat() -> None:
+    schedule = cosine().over(100)
+    for _ in range(500):
+        schedule = schedule * 1.001
+    assert schedule(0) == pytest.approx(1.001**500)
+    joined = hold(1)
+    for i in range(500):
+        joined = joined >> hold(1, 0.5 + i)
+    assert joined(500) == 499.5 and joined.duration == 501
+
+
+def test_import_loads_little_beyond_numpy() -> None:
+    program = (
+        "import sys, numpy; before = set(sys.modules); import lrsched as s; after = set(sys.modules); "
+        "x = 0.1 * (s.warmup(5) >> s.cosine().over(50)); x(3); called = set(sys.modules); "
+        "print(*sorted(after - before), '|', *sorted(called - after))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    imported, called = (set(half.split()) for half in found.split("|"))
+    heavy = {"asyncio", "concurrent", "ctypes", "email", "http", "logging", "multiprocessing", "socket", "ssl"}
+    heavy |= {"sqlite3", "unittest", "xml", "numpy.testing", "numpy.f2py", "numpy.polynomial"}
+    optional = {"cli", "demo", "plotting", "svg", "identify", "describe", "discovery", "checks"}
+    assert not (heavy | {f"lrsched.{name}" for name in optional}) & (imported | called)
+    assert all(name.startswith("lrsched") for name in called), called
 
 
 def test_what_is_imported() -> None:

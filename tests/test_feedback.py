@@ -18,7 +18,7 @@ import pytest
 import lrsched.feedback
 import lrsched.greedy
 from lrsched._errors import ScheduleError
-from lrsched.feedback import Greedy, GreedyState, Plateau, PlateauState
+from lrsched.feedback import Greedy, GreedyState, Plateau, PlateauState, agreed
 
 NAN, INF = math.nan, math.inf
 DIALECTS = (None, "torch", "keras", "optax")
@@ -411,3 +411,54 @@ def test_floats_need_no_framework():
         "assert not {'jax', 'torch', 'keras', 'optax'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- several processes
+
+
+@pytest.mark.parametrize(
+    ("metrics", "differ", "expected"),
+    [
+        ([0.1, 0.1, 0.1], "error", 0.1),
+        ([0.1, 0.1, 0.1], "mean", 0.1),
+        ([1, np.float32(2.0)], "mean", 1.5),
+        ([1e16, 1.0, -1e16], "mean", 1 / 3),
+        ([math.inf, 1.0], "mean", math.inf),
+        ([math.inf, math.inf], "error", math.inf),
+        ([0.0, -0.0], "error", 0.0),
+    ],
+)
+def test_ranks_agree_on_a_metric(metrics, differ, expected):
+    assert agreed(metrics, differ) == expected
+    assert agreed(iter(metrics), differ=differ) == expected
+
+
+def test_nan_on_every_rank_is_agreed_on_and_on_one_it_is_not():
+    assert math.isnan(agreed([math.nan, math.nan]))
+    assert math.isnan(agreed([math.nan, 1.0], differ="mean"))
+    with pytest.raises(ScheduleError, match=r"nan on rank 0, 1\.0 on rank 1"):
+        agreed([math.nan, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "options", "message"),
+    [
+        ([0.5, 0.5, 0.25, 0.125], {}, "0.5 on rank 0, 0.25 on rank 2"),
+        ([], {}, "those of at least one rank"),
+        ([0.5, "x"], {}, r"metrics\[1\] must be a real number"),
+        ([0.5], {"differ": "min"}, "differ must be one of 'error', 'mean'"),
+    ],
+)
+def test_metrics_that_differ_are_an_error_that_names_the_ranks(metrics, options, message):
+    with pytest.raises(ScheduleError, match=message):
+        agreed(metrics, **options)
+
+
+def test_ranks_that_agree_on_their_metrics_take_the_same_decisions():
+    rule = Plateau(factor=0.5, patience=1)
+    series = np.random.default_rng(4).normal(size=(50, 3)).tolist()
+    assert len({tuple(rule.replay(rank)) for rank in zip(*series, strict=True)}) == 3
+    states = [rule.init()] * 3
+    for metrics in series:
+        states = [rule.update(state, agreed(metrics, differ="mean")) for state in states]
+        assert states[0] == states[1] == states[2]

@@ -156,6 +156,11 @@ def test_policies() -> None:
     with pytest.raises(lrs.ScheduleError, match="past the end"):
         ramp.after("error")(4)
     assert ramp.after("error")(3) == 0.25
+    ends = warmup(12).after("error")
+    among = hold(40).then(2 * ends, hold(40), 3 * ends, hold(40), 4 * ends)
+    assert np.array_equal(among(np.arange(156)), values(among, range(156))), "checked where its piece is read"
+    with pytest.raises(lrs.ScheduleError):
+        among(np.arange(157))
     assert ramp.after("repeat").after(0.5) == ramp.after(0.5), "the last one set wins"
     assert ramp.after("repeat").duration == 4
     assert values(ramp.after("repeat") >> hold(2, 9.0), [4, 5]) == [9, 9], "nobody asks for a value past it"
@@ -598,3 +603,10 @@ def test_noise_is_the_same_everywhere_and_bounded() -> None:
     assert sampled.tolist() == [1 + 0.5 * float(oracle.noise(12345678901, t)) for t in range(2000)]
     assert noisy(2**31 - 1) != noisy(2**31 - 2)
     assert not np.array_equal(sampled, constant(1.0).perturbed(0.5, 12345678902).sample(2000))
+
+
+@pytest.mark.parametrize("over", [0.0, hold(5, 0.0), hold(5, 0.0) * linear().over(5)], ids=repr)
+def test_a_division_by_zero_is_that_of_ieee(over: Any) -> None:
+    for value, quotient in ((1.0, math.inf), (-2.0, -math.inf), (0.0, math.nan)):
+        schedule = hold(5, value) / over
+        np.testing.assert_array_equal([schedule(2), *schedule.sample(5)], quotient)

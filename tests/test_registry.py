@@ -18,9 +18,7 @@ import oracle
 import strategies
 from lrsched import _fields, _node, _term, targets
 
-PROFILES = (
-    "flat linear cosine polynomial exponential inverse_time rex tanh one_minus_power knots pchip staircase phases"
-)
+PROFILES = "flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
 SCHEDULES = (
     "warmup constant hold multi_step step_decay piecewise exponential_decay inverse_time_decay inverse_sqrt power_decay "
     "geometric table silver_steps chebyshev_steps range_sweep custom register"
@@ -53,6 +51,7 @@ SIGNATURES = {
     "polynomial": "(power=2.0)",
     "exponential": "(rate=4.0)",
     "inverse_time": "(rate)",
+    "logarithmic": "(rate)",
     "rex": "(bend=0.5)",
     "tanh": "(lower=-6.0, upper=3.0)",
     "one_minus_power": "(power=0.5)",

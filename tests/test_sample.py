@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import random
 import threading
@@ -17,11 +18,18 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _filling, _node, cosine, hold, linear, profiles, rex, step_decay, warmup
+from lrsched import _filling, _node, _waves, cosine, hold, linear, profiles, rex, step_decay, warmup
 from lrsched._range import BLOCK, filler
 
 KINDS = sorted(_node.KINDS)
 LONG = 40_000
+FOUND = [
+    "linear().over(5) / piecewise((1, 3), (0.0, 1.0, 2.0))",
+    "knots((0.0, 0.25, 1.0), (-2.5, 1.0, 0.5)).over(9) / piecewise((1, 3), (0.0, 1.0, 2.0)).stretched(1.5)",
+    "multi_step((0, 2, 12, 100), gamma=1e-05).perturbed(3.0, 10)",
+    "table((-2.415, 2.868, 4.345)).restarted(times=7, t_mult=4.56, gamma=0.001).perturbed(1.5, 40)",
+    "chebyshev_steps(2, 5.226, 10.25, fractal=False).extended(0, 101).mirrored().after('repeat')",
+]
 
 
 def sampled(schedule: Any, start: int, stop: int) -> Any:
@@ -40,9 +48,25 @@ def check(schedule: Any, start: int, stop: int, steps: Any) -> None:
         return
     assert values.shape == (stop - start,)
     data = schedule.to_dict()
-    for t in steps:
+    for t in {*steps, *apart(schedule, start, values)}:
         complaint = oracle.complaint(data, t, float(values[t - start]))
+        if complaint and oracle.complaint(data, t, schedule(t)) and values[t - start] == schedule(t):
+            continue  # a range can be no better than its single steps, which other tests hold to the bound
         assert not complaint, f"sample({start}, {stop}): {complaint}\n{schedule!r}"
+
+
+def apart(schedule: Any, start: int, values: Any) -> list[int]:
+    """Some of the steps at which a range is not what an array of its steps gives, beyond a few roundings."""
+    steps = np.arange(start, start + len(values))
+    try:
+        single = schedule(steps)
+    except lrs.ScheduleError:
+        return []
+    with np.errstate(all="ignore"):
+        near = np.abs(values - single) <= 32 * np.spacing(np.maximum(np.abs(values), np.abs(single)))
+    alike = near | (values == single) | (np.isnan(values) & np.isnan(single))
+    different = steps[~alike].tolist()
+    return [*different[:3], *different[-3:], *different[:: max(1, len(different) // 4)]]
 
 
 def ranges(schedule: Any, rnd: random.Random) -> list[tuple[int, int, list[int]]]:
@@ -69,6 +93,13 @@ def test_numbered_expressions_are_within_the_bound(block: int) -> None:
         expression, rnd = strategies.seeded(seed), random.Random(seed)
         for start, stop, steps in ranges(expression, rnd):
             check(expression, start, stop, steps)
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_expressions_that_were_once_wrong(text: str) -> None:
+    """Divisors among zeros, factors of what cancels, look-ups on sides that no step takes."""
+    expression = lrs.parse(text)
+    check(expression, 0, 50_000, [0, 1, 2, 3, 5, 9])
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -115,6 +146,11 @@ EXACT = [
     rex().over(20_000).sampled(every=3),
     (warmup(10) >> linear().over(30)).stretched(1.3).restarted(),
     linear().over(50).mirrored().restarted(gamma=0.99),
+    hold(2).then(*(hold(3 + i % 4, 1.0 + i) for i in range(9))).restarted(),
+    hold(300).then(*(linear().over(400 + i, 1.0 + i) for i in range(9))).mirrored().restarted(),
+    warmup(700, 0.9, 5.6, profile=lrs.inverse_time(4.7)).mirrored() ** 0.5,
+    lrs.geometric(9000, 3.8, 0.001).sampled(at=(0, 300, 1200, 4000)).advanced(1).mirrored(),
+    2 * cosine().over(70_000) * cosine().over(30_000).restarted() + 1,
 ]
 
 
@@ -123,6 +159,25 @@ def test_ranges_agree_with_arrays_of_steps(schedule: Any) -> None:
     for start, stop in ((0, 70_000), (12_345, 51_000), (99_000, 100_100), (499, 502)):
         array = schedule(np.arange(start, stop))
         np.testing.assert_allclose(schedule.sample(start, stop), array, rtol=5e-15, atol=0)
+
+
+@settings(max_examples=200)
+@given(st.integers(-4, 4), st.integers(-60, 60), st.integers(-50, 50), st.integers(1, 9), st.integers(0, 30))
+def test_where_a_value_of_the_step_changes(factor: int, offset: int, bound: int, over: int, t: int) -> None:
+    """What holds at the first step of a range, and the step at which it stops, against all steps one by one."""
+    table = [-20, 0, 3, 4, 17, 1 << 80]
+    step: Callable[[int], int] = lambda k: factor * k + offset  # noqa: E731
+    cases: list[tuple[Any, Callable[[int], Any]]] = [
+        (_waves.crossing(factor, offset, bound, t, 40), lambda k: step(k) < bound),
+        (_waves.changing(lambda k: step(k) < bound, t, 40), lambda k: step(k) < bound),
+        (_waves.passing(table, factor, offset, t, 40), lambda k: bisect.bisect_right(table, step(k))),
+        (_waves.meeting(factor, offset - bound, t, 40), lambda k: step(k) == bound),
+        (_waves.steady(lambda k: step(k) * 0.25, t, 40), lambda k: step(k) // 4),
+        ((step(t) // over, _waves.multiple(factor, offset, step(t) // over, over, 40)), lambda k: step(k) // over),
+    ]
+    for found, wanted in cases:
+        changed = [k for k in range(t, 40) if wanted(k) != wanted(t)]
+        assert found == (wanted(t), min(changed, default=40))
 
 
 def test_no_range_and_a_single_step() -> None:
@@ -165,10 +220,19 @@ def test_what_cannot_be_filled() -> None:
 def test_no_warning_and_no_nan() -> None:
     """Division by zero, overflow and the roots of negatives are IEEE values, silently."""
     steps = warmup(4) - 0.5
-    for schedule in (1 / warmup(4), steps**0.5, lrs.exponential_decay(1e5), 0 * (1 / warmup(4)), -(1 / steps)):
+    below = lrs.piecewise((0, 1, 3), (-2.1, -2.0, -2.1, -2.0)).lasting(20).reversed() ** 0.001
+    for schedule in (1 / warmup(4), steps**0.5, lrs.exponential_decay(1e5), 0 * (1 / warmup(4)), -(1 / steps), below):
         with np.errstate(all="raise"):
             found = schedule.sample(100)
         np.testing.assert_allclose(found, [schedule(t) for t in range(100)], rtol=1e-14)
+
+
+def test_long_sums() -> None:
+    """Operations on operations, however deep."""
+    waves = cosine().over(900)
+    for i in range(600):
+        waves = waves + (i + 1) * cosine().over(901 + i)
+    np.testing.assert_allclose(waves.sample(5, 2000), waves(np.arange(5, 2000)), rtol=1e-13)
 
 
 def test_threads_share_a_schedule() -> None:

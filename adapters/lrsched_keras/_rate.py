@@ -88,6 +88,9 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
         """The rate that ``get_config`` describes."""
         return cls(lrs.from_dict(config["schedule"]), config["accumulation"])
 
+    def __reduce__(self) -> Any:
+        return LearningRate, (self.schedule, self.accumulation)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LearningRate):
             return NotImplemented
@@ -102,30 +105,39 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 
 
 class Evaluator:
-    """``schedule(step // accumulation + offset)`` as a tensor, at any step and inside any compiled program.
+    """``schedule((step + before) // every + after)`` as a tensor, at any step and inside any compiled program.
 
     JAX traces the schedule. PyTorch reads the step on the host, which costs less than a schedule's worth of small
     kernels, except inside ``torch.compile``, where a read would break the graph; there, and in TensorFlow, the
     schedule is arithmetic in float64 on the device.
     """
 
-    def __init__(self, schedule: lrs.Schedule, accumulation: int = 1, offset: int = 0) -> None:
-        self.schedule, self.accumulation, self.offset = schedule, accumulation, offset
+    def __init__(self, schedule: lrs.Schedule, every: int = 1, before: int = 0, after: int = 0) -> None:
+        self.schedule, self.every, self.before, self.after = schedule, every, before, after
         self.on_tensors: Any = None if keras.backend.backend() == "jax" else on_tensors(schedule)
 
     def __call__(self, step: Any) -> Any:
         """The value after ``step`` batches, a whole number or a tensor."""
-        count = keras.ops.convert_to_tensor(step)
+        count: Any = keras.ops.convert_to_tensor(step)
         if keras.backend.backend() == "jax":
-            return keras.ops.cast(self.schedule(count // self.accumulation + self.offset), float_type())
+            return keras.ops.cast(self.schedule(self.clock(count)), float_type())
         if keras.backend.backend() == "torch" and not tracing():
-            return keras.ops.convert_to_tensor(self.at(int(count)), float_type())
-        whole = keras.ops.cast(count, "int64") // self.accumulation + self.offset
+            return keras.ops.convert_to_tensor(self.schedule(self.clock(int(count))), float_type())
+        whole = self.clock(keras.ops.cast(count, "int64"))
         return keras.ops.cast(self.on_tensors(keras.ops.cast(whole, "float64")), float_type())
 
-    def at(self, step: int) -> float:
-        """The value after ``step`` batches, on the host."""
-        return self.schedule(step // self.accumulation + self.offset)
+    def clock(self, count: Any) -> Any:
+        """The schedule's step after ``count`` batches."""
+        return (count + self.before) // self.every + self.after
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evaluator) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.schedule, self.every, self.before, self.after
 
 
 def float_type() -> str:

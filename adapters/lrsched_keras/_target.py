@@ -8,12 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops as keras_ops
 
 import lrsched as lrs
 
 __all__ = ["OPERATIONS", "install", "on_tensors"]
 
+ops: Any = keras_ops
 MASK = 0xFFFFFFFF
 
 
@@ -80,10 +81,25 @@ def _share(x: Any, n: Any) -> Any:
     return low + ops.cast(up, "float64")
 
 
-def _muldiv(t: Any, times: Any, over: Any) -> Any:
-    """floor(t * times / over), on integers that stay below 2**63 for lengths below 2**31."""
-    t, times, over = _whole(t), _whole(times), _whole(over)
-    return ops.cast(t // over * times + t % over * times // over, "float64")
+def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """floor((t * times + more) / over)."""
+    return ops.cast(_divided(t, times, over, more)[0], "float64")
+
+
+def _mulmod(t: Any, times: Any, over: Any, more: Any) -> Any:
+    """(t * times + more) mod over."""
+    return ops.cast(_divided(t, times, over, more)[1], "float64")
+
+
+def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
+    """Quotient and rest, for integers below 2**54: t byte by byte, so that nothing exceeds 64 bits."""
+    t, times, over, more = _whole(t), _whole(times), _whole(over), _whole(more)
+    quotient, rest = t * 0, t * 0
+    for shift in range(48, -8, -8):
+        step = rest * 256 + ops.bitwise_and(ops.right_shift(t, shift), 255) * (times % over)
+        quotient, rest = quotient * 256 + step // over, step % over
+    last = rest + more
+    return quotient + t * (times // over) + last // over, last % over
 
 
 def _mix(x: Any) -> Any:
@@ -130,6 +146,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "floordiv": _floordiv,
     "mod": _mod,
     "muldiv": _muldiv,
+    "mulmod": _mulmod,
     "floor": _floor,
     "real": _wide,
     "div": _on(operator.truediv),

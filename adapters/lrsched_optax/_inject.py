@@ -14,9 +14,9 @@ import numpy as np
 import optax
 
 import lrsched as lrs
-from lrsched.adapting import fail, holds_arrays, is_jax
+from lrsched.adapting import fail, is_jax
 from lrsched_optax._groups import Groups
-from lrsched_optax._state import InjectState, add_steps
+from lrsched_optax._state import InjectState, add_steps, check_horizon
 
 __all__ = ["inject"]
 
@@ -31,8 +31,8 @@ def inject(
         tx = inject(optax.adamw, learning_rate=lr, b1=beta, weight_decay=1e-4)
 
     A hyperparameter may also be a dictionary of schedules or numbers by group. The keys are patterns for the names of
-    the parameters (``"head/*"``; those of ``lrsched.grouping``, the first that matches counts), or the labels of a
-    tree given as ``labels``, as for ``optax.multi_transform``. Each group then has an optimizer of its own:
+    parameters (``"head/*"``; those of ``lrsched.grouping``, the first that matches counts), or the labels of a tree
+    given as ``labels``, as for ``optax.multi_transform``. Each group then has an optimizer of its own:
 
         tx = inject(optax.adamw, learning_rate={"head/*": lr, "*": 0.1 * lr}, weight_decay={"*bias": 0.0, "*": wd})
 
@@ -41,7 +41,9 @@ def inject(
     are.
 
     Where schedules count samples or tokens, say in each update how many were seen:
-    ``tx.update(gradients, state, params, count=batch_size)``. The count may be traced.
+    ``tx.update(gradients, state, params, count=batch_size)``. The count may be traced, and follow a schedule
+    (``lrsched.units.size``). Count the whole batch, ``jax.lax.psum(mine, axis)`` where devices share it: the rate is
+    then the same for any number of devices.
 
     Args:
         factory: what makes the transformation: ``optax.adamw``, ``optax.sgd``, a function of one's own.
@@ -153,15 +155,10 @@ class _Injected:
 
     def check_horizon(self, dtype: Any) -> None:
         """Refuse a schedule over samples that ends where the counter cannot go."""
-        followed = [(k, v) for k, v in self.shared.items()]
+        followed = list(self.shared.items())
         followed += [(f"{k}[{g!r}]", v) for k, by_group in self.groups.values.items() for g, v in by_group.items()]
         for name, schedule in followed:
-            if isinstance(schedule, lrs.Schedule) and not holds_arrays(schedule):
-                try:
-                    jax.tree.leaves(schedule)
-                except lrs.ScheduleError as error:
-                    allowed = f"a schedule within the {dtype} counter of samples (enable x64, or count in larger units)"
-                    raise lrs.ScheduleError(f"inject: {name} must be {allowed}, got {schedule!r}") from error
+            check_horizon("inject", name, schedule, dtype)
 
 
 def _like(new: Any, old: Any) -> Any:

@@ -11,7 +11,7 @@ import optax
 import lrsched as lrs
 from lrsched.adapting import check_count
 from lrsched_optax._schedules import lifted
-from lrsched_optax._state import InjectState, add_steps
+from lrsched_optax._state import InjectState, add_steps, check_horizon
 
 __all__ = ["lars_warmup"]
 
@@ -31,7 +31,8 @@ def lars_warmup(
 
     Args:
         learning_rate: a schedule or a number.
-        steps: length of the warm-up in updates, an integer >= 0.
+        steps: length of the warm-up in updates, an integer >= 0; in samples or tokens where updates say how many they
+            saw, as for :func:`inject`: ``tx.update(gradients, state, params, count=batch_size)``.
         coefficient: the trust coefficient, >= 0.
         eps: added to the norm of the update, >= 0.
         mask: a tree of booleans (or a prefix of the parameters' tree, or a function from parameters to one) that says
@@ -68,8 +69,12 @@ def lars_warmup(
         step = jnp.zeros((), jnp.result_type(int))
         return InjectState(step, {"learning_rate": rate_at(step)}, ())
 
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, InjectState]:
+    def update(
+        updates: Any, state: Any, params: Any = None, *, count: Any = None, **extra: Any
+    ) -> tuple[Any, InjectState]:
         del extra
+        if count is not None:
+            check_horizon("lars_warmup", "learning_rate", schedule, state.step.dtype)
         if params is None:
             raise lrs.ScheduleError("lars_warmup: update needs the parameters: update(gradients, state, params)")
         rate, warming = rate_at(state.step), state.step < length
@@ -80,7 +85,7 @@ def lars_warmup(
 
         tree = mask(params) if callable(mask) else mask
         found = jax.tree.map(lambda m, g, w: jax.tree.map(lambda *x: scaled(m, *x), g, w), tree, updates, params)
-        return found, InjectState(add_steps(state.step), {"learning_rate": rate}, ())
+        return found, InjectState(add_steps(state.step, 1 if count is None else count), {"learning_rate": rate}, ())
 
     return optax.GradientTransformationExtraArgs(init, update)
 

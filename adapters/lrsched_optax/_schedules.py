@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 import lrsched as lrs
@@ -41,7 +42,8 @@ def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
         A function of the count: an int, a NumPy or JAX integer of any type, or a tracer; negative counts are 0.
 
     Raises:
-        ScheduleError: ``s`` is no schedule, or ``dtype`` is no floating dtype (or float64 while x64 is disabled).
+        ScheduleError: ``s`` is no schedule, or ``dtype`` is no floating dtype (or float64 while x64 is disabled); from
+            the function, a count of Python or NumPy beyond JAX's integers, which JAX would wrap.
 
     Example:
         >>> import jax.numpy as jnp, lrsched as lrs
@@ -58,7 +60,16 @@ def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
     outside = traced if holds_arrays(schedule) else jax.jit(traced)
 
     def rate(count: Any) -> jax.Array:
-        value: jax.Array = (traced if isinstance(count, Tracer) else outside)(count)
+        value: jax.Array = (traced if isinstance(count, Tracer) else outside)(_fitting(count))
         return value
 
     return rate
+
+
+def _fitting(count: Any) -> Any:
+    """The count, if JAX's integers hold it."""
+    if isinstance(count, int | np.integer | np.ndarray) and np.asarray(count).dtype.kind in "iuO":
+        widest = np.iinfo(jnp.result_type(int))
+        if np.size(count) and (np.max(count) > widest.max or np.min(count) < widest.min):
+            fail("as_schedule", "count", f"within {widest.dtype} ({widest.max} at most; enable x64 for more)", count)
+    return count

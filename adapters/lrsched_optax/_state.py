@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrsched.adapting import fail
+import lrsched as lrs
+from lrsched.adapting import fail, holds_arrays
 from lrsched.feedback import PlateauState
 from lrsched.greedy import GreedyState
 
-__all__ = ["InjectState", "ReduceState", "add_steps", "at", "current"]
+__all__ = ["InjectState", "ReduceState", "add_steps", "at", "check_horizon", "current"]
 
 STEP_OF_OPTAX = {"InjectStatefulHyperparamsState", "InjectHyperparamsState", "ScaleByScheduleState"}
 
@@ -41,6 +42,16 @@ def add_steps(step: jax.Array, count: Any = 1) -> jax.Array:
     largest = np.iinfo(step.dtype).max
     more = jnp.asarray(count).astype(step.dtype)
     return jnp.where(step > largest - more, largest, step + more)
+
+
+def check_horizon(where: str, argument: str, schedule: Any, dtype: Any) -> None:
+    """Refuse a schedule over samples that ends where the counter cannot go."""
+    if isinstance(schedule, lrs.Schedule) and not holds_arrays(schedule):
+        try:
+            jax.tree.leaves(schedule)
+        except lrs.ScheduleError as error:
+            allowed = f"a schedule within the {dtype} counter of samples (enable x64, or count in larger units)"
+            raise lrs.ScheduleError(f"{where}: {argument} must be {allowed}, got {schedule!r}") from error
 
 
 def _is_known(node: Any) -> bool:

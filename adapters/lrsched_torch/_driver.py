@@ -68,15 +68,15 @@ class Driver:
                 driver._forget()
                 driver._write()
 
-        for name, hook in (
-            ("register_step_pre_hook", before_update),
-            ("register_load_state_dict_post_hook", after_loading),
-        ):
-            try:
-                handle = getattr(self.optimizer, name)(hook)
-            except AttributeError:  # a wrapper of an optimizer, which need not have hooks
-                continue
-            weakref.finalize(self, handle.remove).atexit = False
+        hooks = {"register_step_pre_hook": before_update, "register_load_state_dict_post_hook": after_loading}
+        for name, hook in hooks.items():
+            for optimizer in (self.optimizer, getattr(self.optimizer, "optimizer", None)):
+                try:
+                    handle = getattr(optimizer, name)(hook)
+                except AttributeError:  # a wrapper of an optimizer, which need not have hooks
+                    continue
+                weakref.finalize(self, handle.remove).atexit = False
+                break
 
     def _has_changed(self) -> bool:
         groups = self.optimizer.param_groups

@@ -143,7 +143,9 @@ class Scheduler(Driver, LRScheduler):
 
     # -- stepping
 
-    def step(self, count: Any = 1, *, applied: bool = True) -> None:
+    def step(  # pyright: ignore[reportIncompatibleMethodOverride] - PyTorch's own argument is deprecated
+        self, count: Any = 1, *, applied: bool = True
+    ) -> None:
         """Count updates, and write the values that the next one uses.
 
         Once per update of the optimizer: not per micro-batch under gradient accumulation, nor per process. A schedule

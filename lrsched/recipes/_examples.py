@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from lrsched import recipes
 from lrsched._schedule import Schedule
 from lrsched.profiles import Cosine, Linear, Profile, Rex
@@ -40,6 +42,15 @@ class Example:
             return {"": made}
         return dict(made._asdict()) if isinstance(made, recipes.companions.Seesaw) else {}
 
+    def expressions(self) -> list[str]:
+        """What the recipe gives as text: one expression, two with their names, or the numbers of a vector."""
+        made = self.made()
+        if isinstance(made, Schedule | Profile):
+            return [repr(made)]
+        if isinstance(made, np.ndarray):
+            return [", ".join(f"{x:.4f}" for x in made)]
+        return [f"{name} = {part!r}" for name, part in made._asdict().items()]
+
     def steps(self, schedule: Schedule) -> int:
         """Length of the example's run, in updates."""
         if self.run is not None:
@@ -66,12 +77,14 @@ _WARMUPS = {
     "inverse_sqrt_shifted": _Call(0.1, warmup=100, timescale=300, run=1_000),
     "inverse_sqrt_since": _Call(0.1, warmup=100, run=1_000),
     "linear_warmup": _Call(0.1, steps=500, run=1_000),
+    "logarithmic_warmup": _Call(0.1, steps=500, run=1_000),
     "noam": _Call(512, warmup=200, run=1_000),
     "noam_hold": _Call(0.1, warmup=100, hold=300, run=1_000),
     "polynomial_warmup": _Call(0.1, steps=500, run=1_000),
     "power_law": _Call(0.1, warmup=100, power=0.8, run=1_000),
     "root_warmup": _Call(0.1, steps=500, run=1_000),
     "saturating_warmup": _Call(0.1, timescale=200, run=1_000),
+    "trapezoid": _Call(0.1, steps=1_000, warmup=100, decay=200),
     "untuned_exponential": _Call(0.1, beta2=0.99, run=1_000),
     "untuned_linear": _Call(0.1, beta2=0.99, run=1_000),
     "warmup_constant": _Call(0.1, warmup=200, run=1_000),
@@ -99,10 +112,12 @@ _DECAYS = {
     "half_life": _Call(0.1, updates=200, run=1_000),
     "hyperbolic_decay": _Call(0.1, steps=1_000, bound=1_200),
     "inverse_time_lr": _Call(0.1, rate=0.01, run=1_000),
+    "inverse_time_stairs": _Call(0.1, every=100, rate=0.5, run=1_000),
     "inverse_time_to": _Call(0.1, steps=1_000, end=0.1),
     "k_decay": _Call(0.1, steps=1_000),
     "knot_profile": _Call(0.1, 1_000, (0, 0.3, 0.8, 1), (1, 0.9, 0.2, 0)),
     "linear_decay": _Call(0.1, steps=1_000),
+    "linear_ramp": _Call(0.02, 0.1, steps=500, begin=200),
     "multi_step_lr": _Call(0.1, [500, 750], run=1_000),
     "natural_exponential": _Call(0.1, rate=0.004, run=1_000),
     "one_minus_square_power": _Call(0.1, steps=1_000),
@@ -122,6 +137,7 @@ _DECAYS = {
 
 _CYCLES = {
     "abs_sine": _Call(0.01, 0.1, period=250, run=1_000),
+    "cosine_periods": _Call(0.1, [200, 300, 500], [1.0, 0.7, 0.4], [0.1, 0.07, 0.04]),
     "cyclic": _Call(0.01, 0.1, up=50, down=200, run=1_000),
     "exp_range": _Call(0.01, 0.1, half_period=100, gamma=0.998, run=1_000),
     "growth_decay": _Call(0.001, 0.1, 125, Cosine(), Rex(0.9), run=1_000),
@@ -133,6 +149,7 @@ _CYCLES = {
     "polynomial_cycles": _Call(0.1, steps=250, run=1_000),
     "sawtooth": _Call(0.1, 0.01, period=200, run=1_000),
     "sgdr": _Call(0.1, first=100, run=1_500),
+    "sgdr_floor": _Call(0.1, first=100, floor=0.2, gamma=0.7, run=1_500),
     "sgdr_warmup": _Call(0.1, first=250, warmup=50, cycles=4, gamma=0.8),
     "slanted_triangular": _Call(0.1, steps=1_000),
     "snapshot": _Call(0.1, steps=1_000, cycles=5),
@@ -147,6 +164,7 @@ _LLM = {
     "deepseek_multi_step": _Call(0.1, steps=1_000, warmup=20),
     "deepseek_v2": _Call(),
     "deepseek_v2_batch": _Call(run=10**12),
+    "deepseek_v2_lite": _Call(),
     "deepseek_v3": _Call(),
     "deepseek_v3_batch": _Call(run=10**12),
     "exponential_cooldown": _Call(0.05),
@@ -160,6 +178,7 @@ _LLM = {
     "mirror_cosine_cooldown": _Call(),
     "olmo2_32b": _Call(),
     "olmo3_7b": _Call(),
+    "olmo3_anneal": _Call(steps=1_000, warmup=200),
     "power_lr": _Call(0.1, steps=1_000, warmup=50, decay=200),
     "power_scheduler": _Call(0.02, 10**12, 128, warmup=10**10, decay=10**11),
     "rsqrt_cooldown": _Call(0.1, steps=1_000, warmup=50, cooldown=200, timescale=300),

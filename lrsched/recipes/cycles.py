@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
+from lrsched._fields import is_jax
 from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
 from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, rest
@@ -13,6 +15,7 @@ from lrsched.schedules import ExponentialDecay, Geometric, Hold, InverseTimeDeca
 
 __all__ = [
     "abs_sine",
+    "cosine_periods",
     "cyclic",
     "exp_range",
     "growth_decay",
@@ -24,6 +27,7 @@ __all__ = [
     "polynomial_cycles",
     "sawtooth",
     "sgdr",
+    "sgdr_floor",
     "sgdr_warmup",
     "slanted_triangular",
     "snapshot",
@@ -48,7 +52,7 @@ def triangular(low: Any, high: Any, half_period: int) -> Schedule:
         high: the rate at s, 3 s...
         half_period: s, in updates.
 
-    Elsewhere: torch CyclicLR(mode="triangular"); ignite LinearCyclicalScheduler; PJ Triangle.
+    Elsewhere: torch CyclicLR(mode="triangular"); ignite LinearCyclicalScheduler; ParameterSchedulers.jl Triangle.
     Source: Smith (2017).
 
     Example:
@@ -70,7 +74,7 @@ def triangular2(low: Any, high: Any, half_period: int, gamma: Any = 0.5) -> Sche
         half_period: s, in updates.
         gamma: factor on the height per cycle.
 
-    Elsewhere: torch CyclicLR(mode="triangular2"); PJ TriangleDecay2.
+    Elsewhere: torch CyclicLR(mode="triangular2"); ParameterSchedulers.jl TriangleDecay2.
     Source: Smith (2017).
 
     Example:
@@ -92,7 +96,8 @@ def exp_range(low: Any, high: Any, half_period: int, gamma: Any) -> Schedule:
         half_period: s, in updates.
         gamma: factor on the height per update, 0.9999 or so.
 
-    Elsewhere: torch CyclicLR(mode="exp_range"), whose documentation counts from the start of the cycle; PJ TriangleExp.
+    Elsewhere: torch CyclicLR(mode="exp_range"), whose documentation counts from the start of the cycle;
+        ParameterSchedulers.jl TriangleExp.
     Source: Smith (2017).
 
     Example:
@@ -193,8 +198,10 @@ def sgdr(
         end: share of the cycle's peak at its end; at a restart the new peak is given.
         times: number of cycles (the cycle limit), after which the end is held; None for ever.
 
-    Elsewhere: torch CosineAnnealingWarmRestarts; Keras CosineDecayRestarts; timm cycle_mul, cycle_decay, cycle_limit;
-        optax sgdr_schedule; composer CosineAnnealingWithWarmRestarts.
+    The end falls with the peaks; ``sgdr_floor`` keeps it.
+
+    Elsewhere: torch CosineAnnealingWarmRestarts; fairseq cosine (lr_shrink); optax sgdr_schedule; composer
+        CosineAnnealingWithWarmRestarts; LRSchedules sgdr_examples.
     Source: Loshchilov and Hutter (2017).
 
     Example:
@@ -205,12 +212,71 @@ def sgdr(
     return peak * COSINE.over(first, end=end).restarted(times, t_mult=t_mult, gamma=gamma)
 
 
+def sgdr_floor(
+    peak: Any, first: int, floor: Any, t_mult: Any = 2, gamma: Any = 1.0, times: int | None = None
+) -> Schedule:
+    """Warm restarts above a floor that does not shrink with the peaks.
+
+    ``peak * (floor + (1 - floor) * cosine().over(first).restarted(t_mult=t_mult, gamma=gamma))``
+
+    Formula: peak * (floor + (1 - floor) * gamma**i * (1 + cos(pi * c / T)) / 2), T = first * t_mult**i, c into cycle i
+
+    Args:
+        peak: the rate at the first restart.
+        first: updates of the first cycle.
+        floor: share of the first peak to which every cycle falls.
+        t_mult: growth of the cycles.
+        gamma: factor on the height above the floor, per cycle.
+        times: number of cycles, after which the floor is held; None for ever.
+
+    Elsewhere: Keras CosineDecayRestarts(alpha); timm CosineLRScheduler(cycle_mul, cycle_decay, cycle_limit, lr_min),
+        whose peaks are peak * gamma**i.
+    Source: Loshchilov and Hutter (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.sgdr_floor(1.0, first=2, floor=0.2, t_mult=1, gamma=0.5).sample(4).round(3).tolist()
+        [1.0, 0.6, 0.6, 0.4]
+    """
+    return peak * (floor + (1 - floor) * COSINE.over(first).restarted(times, t_mult=t_mult, gamma=gamma))
+
+
+def cosine_periods(peak: Any, periods: Any, peaks: Any = None, ends: Any = None) -> Schedule:
+    """Cosine cycles of given lengths, peaks and ends.
+
+    Formula: in period i of T updates: peak * (e_i + (p_i - e_i) * (1 + cos(pi * c / T)) / 2), c updates into it
+
+    Args:
+        peak: the rate where p_i is 1.
+        periods: lengths, in updates.
+        peaks: shares p_i of the peak at which the periods start; all 1 by default.
+        ends: shares e_i of the peak at which they end; all 0 by default.
+
+    Elsewhere: mmengine CosineRestartLR(periods, restart_weights), which holds its last value; ignite
+        CosineAnnealingScheduler with start_value_mult, end_value_mult and cycle_mult.
+    Source: Loshchilov and Hutter (2017).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.cosine_periods(1.0, [2, 2], [1.0, 0.5], [0.1, 0.1]).sample(5).round(3).tolist()
+        [1.0, 0.55, 0.5, 0.3, 0.1]
+    """
+    lengths = [check_count("cosine_periods", "periods", n, 1) for n in periods]
+    tops = [1.0] * len(lengths) if peaks is None else list(peaks)
+    feet = [0.0] * len(lengths) if ends is None else list(ends)
+    for name, given in (("peaks", tops), ("ends", feet)):
+        if not lengths or len(given) != len(lengths):
+            fail("cosine_periods", name, f"as many as the {len(lengths)} periods (at least 1)", given)
+    whole = [COSINE.over(n, top, foot) for n, top, foot in zip(lengths, tops, feet, strict=True)]
+    return peak * whole[0].then(*whole[1:])
+
+
 def sgdr_warmup(
     peak: Any, first: int, warmup: int, cycles: int, t_mult: Any = 1, gamma: Any = 1.0, end: Any = 0.0
 ) -> Schedule:
     """Warm restarts whose every cycle begins with a linear warm-up of the same length.
 
-    Formula: in cycle i: a line from end to 1 in w updates, then a cosine back to end; times peak * gamma**i
+    Formula: in cycle i: a line from end to gamma**i in w updates, then a cosine back to end; times the peak
 
     Args:
         peak: the largest rate.
@@ -218,10 +284,11 @@ def sgdr_warmup(
         warmup: w, updates of every warm-up.
         cycles: number of cycles, at least 1.
         t_mult: growth of the cycles: cycle i lasts round(first * t_mult**i) updates.
-        gamma: factor on the rates per cycle.
-        end: share of the cycle's peak at both its ends.
+        gamma: factor on the peaks per cycle.
+        end: share of the first peak at both ends of every cycle.
 
-    Elsewhere: pytorch-scheduler and pytorch_optimizer CosineAnnealingWarmupRestarts; optax sgdr_schedule.
+    Elsewhere: pytorch-scheduler and pytorch_optimizer CosineAnnealingWarmupRestarts; optax sgdr_schedule. ignite warms
+        up after each cycle: ``(cosine().over(n, end=e) >> warmup(w, e)).restarted()``.
     Source: Loshchilov and Hutter (2017).
 
     Example:
@@ -231,7 +298,7 @@ def sgdr_warmup(
     """
     lengths = [round(first * t_mult**i) for i in range(check_count("sgdr_warmup", "cycles", cycles, 1))]
     falls = [rest("sgdr_warmup", n, warmup=warmup) for n in lengths]
-    whole = [gamma**i * (Warmup(warmup, end) >> COSINE.over(n, end=end)) for i, n in enumerate(falls)]
+    whole = [Warmup(warmup, end, gamma**i) >> COSINE.over(n, gamma**i, end) for i, n in enumerate(falls)]
     return peak * whole[0].then(*whole[1:])
 
 
@@ -257,17 +324,18 @@ def snapshot(peak: Any, steps: int, cycles: int) -> Schedule:
     return peak * COSINE.over(math.ceil(steps / cycles)).restarted().lasting(steps)
 
 
-def sawtooth(high: Any, low: Any, period: int) -> Schedule:
-    """A line down in every cycle, as stochastic weight averaging uses it.
+def sawtooth(high: Any, low: Any, period: int, profile: Profile = LINEAR) -> Schedule:
+    """A line, or any profile, down in every cycle, as stochastic weight averaging uses it.
 
-    Formula: high - (high - low) * (t mod period) / period
+    Formula: low + (high - low) * profile((t mod period) / period)
 
     Args:
         high: the rate at the beginning of a cycle.
         low: the rate that it falls to; average the weights at ``cycle_ends``.
         period: updates of a cycle.
+        profile: shape of the fall.
 
-    Elsewhere: cyclical rate of SWA; fast geometric ensembles; ignite with one side.
+    Elsewhere: cyclical rate of SWA; fast geometric ensembles; the profiles of LRSchedules; pytorch-scheduler "cycle".
     Source: Izmailov et al. (2018).
 
     Example:
@@ -275,7 +343,7 @@ def sawtooth(high: Any, low: Any, period: int) -> Schedule:
         >>> recipes.sawtooth(1.0, 0.0, period=4).sample(5).tolist()
         [1.0, 0.75, 0.5, 0.25, 1.0]
     """
-    return LINEAR.over(period, high, low).restarted()
+    return profile.over(period, high, low).restarted()
 
 
 def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
@@ -288,7 +356,9 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         steps: length of the run, in updates; the wave goes on after.
         cycles: waves in the run, positive; 0.5 is one fall to 0.
 
-    Elsewhere: transformers cosine(num_cycles); torch CosineAnnealingLR beyond T_max.
+    ``cosine().over(steps / (2 * cycles)).mirrored().restarted()`` where that is a whole number of updates.
+
+    Elsewhere: transformers cosine(num_cycles); torch CosineAnnealingLR beyond T_max; "rebound".
     Source: the transformers documentation.
 
     Example:
@@ -297,6 +367,9 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.146447, 0.5, 0.853553, 1.0]
     """
     positive("multi_period_cosine", cycles=cycles)
+    half = None if is_jax(cycles) or is_jax(steps) else Fraction(steps) / (2 * Fraction(cycles))
+    if half is not None and half.denominator == 1:
+        return peak * COSINE.over(half.numerator).mirrored().restarted()
     return peak * COSINE.over(steps).mirrored().restarted().stretched(1 / (2 * cycles))
 
 

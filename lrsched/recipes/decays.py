@@ -51,10 +51,12 @@ __all__ = [
     "half_life",
     "hyperbolic_decay",
     "inverse_time_lr",
+    "inverse_time_stairs",
     "inverse_time_to",
     "k_decay",
     "knot_profile",
     "linear_decay",
+    "linear_ramp",
     "multi_step_lr",
     "natural_exponential",
     "one_minus_square_power",
@@ -171,7 +173,7 @@ def exponential_lr(peak: Any, gamma: Any) -> Schedule:
         peak: the first rate.
         gamma: factor per update, positive.
 
-    Elsewhere: torch ExponentialLR; d2l FactorScheduler; thinc compounding; Paddle ExponentialDecay.
+    Elsewhere: torch ExponentialLR; d2l FactorScheduler (one update ahead); Paddle ExponentialDecay.
     Source: folklore of stochastic approximation.
 
     Example:
@@ -331,6 +333,30 @@ def linear_decay(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
     return peak * LINEAR.over(steps, end=end)
 
 
+def linear_ramp(start: Any, end: Any, steps: int, begin: int = 0) -> Schedule:
+    """A line between two values, up or down, after a wait.
+
+    Formula: start + (end - start) * min(max(t - begin, 0) / steps, 1)
+
+    Args:
+        start: value until t = begin.
+        end: value from t = begin + steps on.
+        steps: length of the line, in updates.
+        begin: updates of the wait.
+
+    Elsewhere: torch LinearLR(start_factor, end_factor); optax linear_schedule(transition_begin); mmengine LinearLR
+        (over one update less).
+    Source: folklore.
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.linear_ramp(0.5, 1.0, steps=2, begin=1).sample(5).tolist()
+        [0.5, 0.5, 0.75, 1.0, 1.0]
+    """
+    line = LINEAR.over(steps, start, end)
+    return Hold(begin, start) >> line if begin else line
+
+
 def budgeted_linear(peak: Any, steps: int, budget: Any) -> Schedule:
     """Linear decay to 0 over the budget: the share of a full run that can be afforded.
 
@@ -406,7 +432,8 @@ def inverse_time_lr(peak: Any, rate: Any, degree: Any = 1.0) -> Schedule:
         rate: decay per update, at least 0.
         degree: exponent; 1/2 is the inverse square root.
 
-    Elsewhere: Keras InverseTimeDecay(decay_rate / decay_steps); jax inverse_time_decay; thinc decaying; Caffe "inv".
+    Elsewhere: Keras InverseTimeDecay(decay_rate / decay_steps); jax inverse_time_decay; thinc decaying; Caffe "inv";
+        (t + 1)**-a of pytorch-scheduler PowerLaw and d2l SquareRootScheduler, with rate 1 and degree a.
     Source: Robbins and Monro (1951); Bottou (2012).
 
     Example:
@@ -415,6 +442,27 @@ def inverse_time_lr(peak: Any, rate: Any, degree: Any = 1.0) -> Schedule:
         [1.0, 0.5, 0.3333333333333333, 0.25]
     """
     return peak * InverseTimeDecay(rate) ** degree
+
+
+def inverse_time_stairs(peak: Any, every: int, rate: Any) -> Schedule:
+    """Inverse time decay in drops.
+
+    Formula: peak / (1 + rate * floor(t / every))
+
+    Args:
+        peak: the first rate.
+        every: updates between drops; the first drop is at t = every.
+        rate: decay per drop, at least 0.
+
+    Elsewhere: Keras InverseTimeDecay(staircase=True); jax inverse_time_decay(staircase=True).
+    Source: the TensorFlow documentation (2016).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.inverse_time_stairs(1.0, every=2, rate=1.0).sample(5).tolist()
+        [1.0, 1.0, 0.5, 0.5, 0.3333333333333333]
+    """
+    return peak * InverseTimeDecay(rate).per_epoch(every)
 
 
 def inverse_time_to(peak: Any, steps: int, end: Any) -> Schedule:
@@ -583,7 +631,7 @@ def flat_linear(peak: Any, steps: int, flat: Any = 0.5, end: Any = 0.0) -> Sched
         flat: share held: the explore phase.
         end: share of the peak at the end.
 
-    Elsewhere: "delayed linear" of the REX paper; knee schedule; trapezoid without warm-up.
+    Elsewhere: "delayed linear" of the REX paper; knee schedule; warm-down; trapezoid without warm-up.
     Source: Iyer et al. (2023).
 
     Example:
@@ -689,7 +737,8 @@ def tanh_decay(peak: Any, steps: int, lower: Any = -6.0, upper: Any = 3.0, end: 
         lower, upper: arguments of the tangent at the two ends.
         end: share of the peak where the tangent is 1.
 
-    Elsewhere: timm TanhLRScheduler (-7, 3); pytorch-scheduler (-3, 3); the logistic decay 1/(1 + exp(k*(u - c))).
+    Elsewhere: timm TanhLRScheduler (-7, 3); pytorch-scheduler (-3, 3); the sigmoid 1 / (1 + exp(k * (u - c))) has
+        lower = -k * c / 2, upper = k * (1 - c) / 2.
     Source: Hsueh, Li and Wu (2019).
 
     Example:
@@ -834,7 +883,7 @@ def piecewise_linear(points: Any) -> Schedule:
     Args:
         points: (update, rate) pairs, updates increasing.
 
-    Elsewhere: ignite PiecewiseLinear; optax piecewise_interpolate_schedule("linear"); LRSchedules; big_vision.
+    Elsewhere: ignite PiecewiseLinear; optax piecewise_interpolate_schedule("linear"); init2winit.
     Source: folklore.
 
     Example:

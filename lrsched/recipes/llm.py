@@ -26,6 +26,7 @@ __all__ = [
     "deepseek_multi_step",
     "deepseek_v2",
     "deepseek_v2_batch",
+    "deepseek_v2_lite",
     "deepseek_v3",
     "deepseek_v3_batch",
     "exponential_cooldown",
@@ -39,6 +40,7 @@ __all__ = [
     "mirror_cosine_cooldown",
     "olmo2_32b",
     "olmo3_7b",
+    "olmo3_anneal",
     "power_lr",
     "power_scheduler",
     "rsqrt_cooldown",
@@ -325,17 +327,25 @@ def wsd_s(peak: Any, periods: Any, warmup: int, decay: int, end: Any = 0.0, peak
 
 
 def infinite_schedule(
-    peak: Any, warmup: int, cooldown: int, constant: int, anneal: int, level: Any = 0.125, end: Any = 0.01
+    peak: Any,
+    warmup: int,
+    cooldown: int,
+    constant: int,
+    anneal: int,
+    level: Any = 0.125,
+    end: Any = 0.01,
+    profile: Profile = COSINE,
 ) -> Schedule:
     """An infinite schedule: warm-up, cooldown to a constant, the constant, and an anneal on demand.
 
-    Formula: 0 -> 1 in w, a cosine 1 -> level in c, level for n, then level * (end / level)**(x / a); times the peak
+    Formula: 0 -> 1 in w, profile 1 -> level in c, level for n, then level * (end / level)**(x / a); times the peak
 
     Args:
         peak: the largest rate.
         warmup, cooldown, constant, anneal: w, c, n and a, in updates.
         level: share of the peak of the constant part, positive.
         end: share of the peak at the end of the anneal, positive.
+        profile: of the cooldown, from 1 to 0: cosine, or ``(inverse_time(k) ** 0.5).normalised()`` for "inv-inf".
 
     Elsewhere: InfiniteLRScheduler; "cosine-inf".
     Source: Ibrahim et al. (2024); Singh et al. (2025).
@@ -345,7 +355,7 @@ def infinite_schedule(
         >>> recipes.infinite_schedule(1.0, warmup=2, cooldown=4, constant=10, anneal=4)(10)
         0.125
     """
-    head = Warmup(warmup) >> COSINE.over(cooldown, end=level)
+    head = Warmup(warmup) >> profile.over(cooldown, end=level)
     return peak * (head >> Hold(constant, level) >> Geometric(anneal, level, end))
 
 
@@ -373,18 +383,18 @@ def half_cosine(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedule:
 
 
 def deepseek_multi_step(
-    peak: Any, steps: int, warmup: int = 2_000, first: Any = 0.8, second: Any = 0.9, level: Any = 0.316
+    peak: Any, steps: int, warmup: int = 2_000, at: Any = (0.8, 0.9), levels: Any = (0.316, 0.1)
 ) -> Schedule:
     """DeepSeek's multi-step schedule: two drops late in the run.
 
-    Formula: min(t / w, 1) * peak * (1, then level, then level**2)
+    Formula: min(t / w, 1) * peak * (1, then 0.316 from 0.8 * steps, then 0.1 from 0.9 * steps)
 
     Args:
         peak: the rate after the warm-up.
         steps: length of the run, in updates.
         warmup: w, in updates.
-        first, second: shares of the run at which the rate drops: 0.8 and 0.9; 0.6 and 0.9 in V2.
-        level: factor of each drop: 0.316, about the root of 0.1.
+        at: shares of the run at which the rate drops; 0.6 and 0.9 in V2.
+        levels: shares of the peak after each drop; 0.316 and 0.316**2 in V2.
 
     Elsewhere: multi-step decay with a warm-up.
     Source: DeepSeek-AI (2024), DeepSeek LLM.
@@ -394,8 +404,8 @@ def deepseek_multi_step(
         >>> recipes.deepseek_multi_step(1.0, steps=10_000)(8_000)
         0.316
     """
-    places = [cut("deepseek_multi_step", n, s, steps) for n, s in (("first", first), ("second", second))]
-    return peak * (Warmup(warmup) * piecewise(places, [1.0, level, level * level]).lasting(steps))
+    places = [cut("deepseek_multi_step", "at", share, steps) for share in at]
+    return peak * (Warmup(warmup) * piecewise(places, [1.0, *levels]).lasting(steps))
 
 
 # ---- published runs, tokens as the clock
@@ -420,7 +430,7 @@ def deepseek_v2(tokens: int = 8_100 * BILLION, warmup: int = 2_000 * 2_304 * 4_0
         >>> recipes.deepseek_v2()(5 * 10**12)
         7.584e-05
     """
-    return deepseek_multi_step(2.4e-4, tokens, warmup, 0.6, 0.9)
+    return deepseek_multi_step(2.4e-4, tokens, warmup, (0.6, 0.9), (0.316, 0.316**2))
 
 
 def deepseek_v2_batch() -> Schedule:
@@ -437,6 +447,26 @@ def deepseek_v2_batch() -> Schedule:
         (2304.0, 9216.0)
     """
     return Warmup(225 * BILLION, 2304.0, 9216.0)
+
+
+def deepseek_v2_lite(tokens: int = 5_700 * BILLION, warmup: int = 2_000 * 4_608 * 4_096) -> Schedule:
+    """DeepSeek-V2-Lite: multi-step at 80 % and 90 % of the tokens, peak 4.2e-4, batches of one size.
+
+    Formula: 4.2e-4 * min(n / w, 1) * (1, 0.316 from 80 %, 0.316**2 from 90 %), n tokens
+
+    Args:
+        tokens: of the run.
+        warmup: w, in tokens: 2,000 updates of 4,608 sequences of 4,096 tokens.
+
+    Elsewhere: the rate of the model card; ``.stretched(1 / tokens_per_update)`` counts updates.
+    Source: DeepSeek-AI (2024).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.deepseek_v2_lite()(4 * 10**12)
+        0.00042
+    """
+    return deepseek_multi_step(4.2e-4, tokens, warmup, (0.8, 0.9), (0.316, 0.316**2))
 
 
 def deepseek_v3(warmup: int = 2_000 * 3_072 * 4_096) -> Schedule:
@@ -550,3 +580,23 @@ def olmo3_7b() -> Schedule:
     """
     first = Warmup(2_000) >> COSINE.over(1_190_092, end=0.1).lasting(595_046)
     return 3e-4 * (first >> COSINE.over(2 * 1_071_884, end=0.1).advanced(1_071_884))
+
+
+def olmo3_anneal(steps: int, warmup: int = 0) -> Schedule:
+    """OLMo 3 7B after pretraining: a line to 0 from the rate at which that was stopped.
+
+    Formula: 2.0712352850360292e-4 * min(t / w, 1), then a line to 0 at t = steps
+
+    Args:
+        steps: length of the stage, in updates.
+        warmup: w: 0 in mid-training, 200 in the long-context stage.
+
+    Elsewhere: OLMo-core LinearWithWarmup(alpha_f=0).
+    Source: the OLMo-core code (2025).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.olmo3_anneal(steps=100)(0), recipes.olmo3_anneal(steps=100)(100)
+        (0.00020712352850360292, 0.0)
+    """
+    return 2.0712352850360292e-4 * (Warmup(warmup) >> LINEAR.over(rest("olmo3_anneal", steps, warmup=warmup)))

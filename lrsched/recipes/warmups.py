@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrsched._errors import check_real, fail
+from lrsched._errors import check_count, check_real, fail
 from lrsched._schedule import Schedule
-from lrsched.profiles import OneMinusPower, Polynomial, Profile
+from lrsched.profiles import Logarithmic, OneMinusPower, Polynomial, Profile
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, positive, rest
 from lrsched.schedules import (
     Constant,
@@ -34,12 +34,14 @@ __all__ = [
     "inverse_sqrt_shifted",
     "inverse_sqrt_since",
     "linear_warmup",
+    "logarithmic_warmup",
     "noam",
     "noam_hold",
     "polynomial_warmup",
     "power_law",
     "root_warmup",
     "saturating_warmup",
+    "trapezoid",
     "untuned_exponential",
     "untuned_linear",
     "warmup_constant",
@@ -90,7 +92,7 @@ def warmup_linear(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedul
         warmup: w, length of the warm-up.
         end: share of the peak at t = steps, held after.
 
-    Elsewhere: transformers linear; the schedule of BERT; DeepSpeed WarmupDecayLR; slanted triangle.
+    Elsewhere: transformers linear; the schedule of BERT; DeepSpeed WarmupDecayLR (warmup_type="linear").
     Source: Devlin et al. (2019).
 
     Example:
@@ -174,6 +176,32 @@ def warmup_stable_decay(
     return peak * (Warmup(warmup) >> Hold(stable) >> cooldown.over(decay, end=end))
 
 
+def trapezoid(peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0) -> Schedule:
+    """The trapezoid: a line up, a hold, a line down.
+
+    ``peak * (warmup(warmup) >> hold(steps - warmup - decay) >> linear().over(decay, end=end))``
+
+    Formula: peak * t / w, then peak, then peak * (1 - (1 - end) * (t - steps + d) / d)
+
+    Args:
+        peak: the rate of the stable part.
+        steps: length of the run, in updates.
+        warmup: w, length of the line up.
+        decay: d, length of the line down.
+        end: share of the peak at t = steps.
+
+    Elsewhere: trapezoidal schedule; WSD with a linear decay; OLMo-core WSD; torchtitan (warm-up one update ahead).
+    Source: Xing et al. (2018); Haegele et al. (2024).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.trapezoid(1.0, steps=8, warmup=2, decay=4).sample(9).tolist()
+        [0.0, 0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
+    """
+    stable = rest("trapezoid", steps, warmup=warmup, decay=decay)
+    return peak * (Warmup(warmup) >> Hold(stable) >> LINEAR.over(decay, end=end))
+
+
 # ---- the shape of the rise
 
 
@@ -240,6 +268,28 @@ def geometric_warmup(peak: Any, steps: int, start: Any = 1e-3) -> Schedule:
     return peak * Geometric(steps, start, 1.0)
 
 
+def logarithmic_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
+    """Logarithmic warm-up: fast first, then slow.
+
+    Formula: peak * (start + (1 - start) * min(log(t + 1) / log(steps), 1))
+
+    Args:
+        peak: the rate from t = steps - 1 on.
+        steps: updates of the warm-up, at least 2.
+        start: share of the peak at t = 0.
+
+    Elsewhere: DeepSpeed WarmupLR and WarmupDecayLR with warmup_type="log", their default.
+    Source: the DeepSpeed code.
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.logarithmic_warmup(1.0, steps=4).sample(5).round(6).tolist()
+        [0.0, 0.5, 0.792481, 1.0, 1.0]
+    """
+    steps = check_count("logarithmic_warmup", "steps", steps, 2)
+    return peak * Warmup(steps - 1, start, profile=Logarithmic(steps - 1.0))
+
+
 def saturating_warmup(peak: Any, timescale: float) -> Schedule:
     """Exponential warm-up that saturates.
 
@@ -292,7 +342,7 @@ def untuned_exponential(peak: Any, beta2: float = 0.999) -> Schedule:
 def untuned_linear(peak: Any, beta2: float = 0.999) -> Schedule:
     """Untuned linear warm-up for Adam: 2 / (1 - beta2) updates.
 
-    Formula: peak * min((t + 1) * (1 - beta2) / 2, 1)
+    Formula: peak * min((t + 1) / n, 1), n = round(2 / (1 - beta2))
 
     Args:
         peak: the rate after the warm-up.
@@ -386,7 +436,7 @@ def inverse_sqrt_lr(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
         warmup: w, in updates, at least 1.
         start: share of the peak at t = 0.
 
-    Elsewhere: fairseq inverse_sqrt; Megatron and OLMo inverse square root; trax; Tensor2Tensor; LRSchedules.
+    Elsewhere: fairseq inverse_sqrt; Megatron and OLMo inverse square root; trax; Tensor2Tensor; pytorch-scheduler.
     Source: Vaswani et al. (2017).
 
     Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import re
 from typing import Any
 
@@ -198,41 +199,50 @@ class PythonTarget:
         return Builder(branching=True, limit=self.limit, real_steps=real_steps)
 
     def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
-        """The source of a function that returns ``root``, and the objects it needs from outside the source."""
+        """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions."""
         code = emit(root, DIALECT)
-        lines = _guarded(code.lines)
-        objects = {k: v for k, v in code.objects.items() if not isinstance(v, np.ndarray)}
-        tables = "".join(f"{k} = {_tuple(v)}\n" for k, v in code.objects.items() if isinstance(v, np.ndarray))
-        body = "\n".join([f"def {name}(t):", guard, *lines]) + "\n"
-        return tables + body, objects
+        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
+        return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines)]) + "\n", objects
 
 
-def _tuple(values: Any) -> str:
-    return "(" + "".join(plain_number(v, "").strip("()") + ", " for v in values.tolist()).rstrip(" ") + ")"
+def tables(objects: dict[str, Any]) -> str:
+    """The source of those objects that are tables."""
+    return "".join(f"{name} = {_spelled(values)}\n" for name, values in objects.items() if isinstance(values, tuple))
+
+
+def _spelled(values: tuple[Any, ...]) -> str:
+    finite = all(map(math.isfinite, values))
+    spelled = map(repr, values) if finite else (plain_number(v, "").strip("()") for v in values)
+    return f"({', '.join(spelled)},)"
 
 
 def _guarded(lines: list[str]) -> list[str]:
     """The check for negative steps, inside the first branch where every negative step goes there."""
     check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    if re.fullmatch(r"    if t < \d+:", lines[0]):
+    head, _, bound = lines[0].partition("if t < ")
+    if head == "    " and bound[:-1].isdigit():
         return [lines[0], "        " + check, *lines[1:]]
     return ["    " + check, *lines]
 
 
-def complete(text: str) -> str:
-    """The text with the imports and helpers that it uses in front."""
-    used = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
+def complete(text: str, above: str = "") -> str:
+    """The text with the imports and helpers that it uses in front; ``above`` holds its tables."""
+    found = set(re.findall(NAMES, text))
+    used = {name for name in ("inf", "nan") if name in above}
     helpers: list[str] = []
-    waiting = [name for name in HELPERS if re.search(rf"\b{name}\(", text)]
+    waiting = [name for name in HELPERS if f"{name}(" in found]
     while waiting:
         name = waiting.pop(0)
         if HELPERS[name] not in helpers:
             helpers.append(HELPERS[name])
             waiting.extend(NEEDS.get(name, ()))
-            used |= set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", HELPERS[name]))
+            found.update(re.findall(NAMES, HELPERS[name]))
+    used |= {name.rstrip("(") for name in found}
     names = [name for name in MATH if name in used]
     head = f"from math import {', '.join(names)}\n" if names else ""
-    return head + "\n".join([*(h for h in helpers), "", text.rstrip("\n") + "\n"]).lstrip("\n")
+    return head + "\n".join([*(h for h in helpers), "", above + text.rstrip("\n") + "\n"]).lstrip("\n")
 
+
+NAMES = r"[A-Za-z_][A-Za-z_0-9]*\(?"  # with the parenthesis, what is called
 
 TARGET = PythonTarget()

@@ -46,13 +46,24 @@ def test_the_size_does_not_grow_with_the_number_of_pieces():
     assert many <= few + 5
 
 
-def test_a_thousand_pieces_as_an_argument():
-    assert instructions(apply, pieces(1_000), jnp.int32(STEP)) <= 100
+@pytest.mark.parametrize("profile", [lrs.linear(), lrs.cosine(), lrs.exponential()], ids=repr)
+def test_a_thousand_pieces_as_an_argument(profile):
+    schedule = lrs.plan(10_000, *(profile.over(10, 1 + i % 7, 0.5) for i in range(1_000)))
+    assert instructions(apply, schedule, jnp.int32(STEP)) <= 95
+    batch = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 3), schedule)
+    assert instructions(jax.vmap(apply, in_axes=(0, None)), batch, jnp.int32(STEP)) <= 110
 
 
-def test_a_thousand_pieces_under_vmap():
-    batch = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 3), pieces(1_000))
-    assert instructions(jax.vmap(apply, in_axes=(0, None)), batch, jnp.int32(STEP)) <= 300
+def test_a_thousand_pieces_of_three_kinds_as_an_argument():
+    kinds = (lrs.linear(), lrs.cosine(), lrs.rex())
+    schedule = lrs.plan(10_000, *(kinds[i % 3].over(10, 1 + i % 7, 0.5) for i in range(1_000)))
+    assert instructions(apply, schedule, jnp.int32(STEP)) <= 210
+    assert instructions(schedule, jnp.int32(STEP)) <= 100
+
+
+@pytest.mark.parametrize("count", [1_025, 10_000])
+def test_more_pieces_as_an_argument(count):
+    assert instructions(apply, pieces(count), jnp.int32(STEP)) <= 125
 
 
 @pytest.mark.parametrize("schedule", [WARMUP_COSINE, pieces(100), pieces(1_000)], ids=["short", "100", "1000"])

@@ -169,8 +169,10 @@ def test_1000_series_as_optax_jitted_and_on_floats():
         arguments, average = random_arguments(rng, "optax"), (1, 2, 1, 2, 3)[i % 5]
         batch = [random_series(rng) for _ in range(BATCH)]
         plateau = Plateau(**arguments, dialect="optax", average=average)
-        theirs = np.asarray(jax.jit(jax.vmap(optax_scan(arguments, average)))(np.asarray(batch, np.float32)))
-        for series, fast, peer in zip(batch, jitted(plateau, batch), theirs, strict=True):
+        peer_scan = optax_scan(arguments, average)
+        both = jax.jit(jax.vmap(lambda s, plateau=plateau, peer_scan=peer_scan: (plateau.replay(s), peer_scan(s))))
+        ours, theirs = map(np.asarray, both(np.asarray(batch, np.float32)))
+        for series, fast, peer in zip(batch, ours, theirs, strict=True):
             same_decisions(fast, peer, arguments, tolerance=1e-6)
             if average <= 2:  # a mean of more is divided as the compiler sees fit, within its rounding
                 same_decisions(plateau.replay(series), peer, arguments, tolerance=1e-5)

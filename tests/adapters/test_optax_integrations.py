@@ -1,8 +1,7 @@
-"""Training programs around Optax: Flax NNX, Equinox, Orbax, several devices."""
+"""Training programs around Optax: Flax NNX, Equinox, Orbax, the examples."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -150,47 +149,6 @@ def test_orbax_saves_a_batch_of_schedules(tmp_path):
         restored = saver.restore(tmp_path / "batch", {"leaves": leaves})["leaves"]
     again = jax.tree.unflatten(structure, restored)
     np.testing.assert_array_equal(jax.vmap(lambda s: s(7))(again), jax.vmap(lambda s: s(7))(batch))
-
-
-TWO_DEVICES = """
-import jax, jax.numpy as jnp, numpy as np, optax, lrsched as lrs
-from functools import partial
-from jax.sharding import Mesh, PartitionSpec as P
-from lrsched_optax import at, current, inject
-LR = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(9, end=0.1))
-tx = inject(optax.adam, learning_rate=LR)
-x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), jnp.float32)
-
-def update(params, state, x, mean):
-    gradients = mean(jax.grad(lambda w: jnp.mean((x @ w - 1) ** 2))(params))
-    updates, state = tx.update(gradients, state, params)
-    return optax.apply_updates(params, updates), state
-
-alone = jax.jit(partial(update, mean=lambda g: g))
-pmean = lambda g: jax.lax.pmean(g, "x")
-mesh = Mesh(np.array(jax.devices()), ("x",))
-local = partial(update, mean=pmean)
-sharded = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=(P(), P(), P("x")), out_specs=P(), check_vma=False))
-mapped = jax.pmap(local, axis_name="x")
-w = jnp.ones(3)
-one = two = (w, tx.init(w))
-copies = jax.tree.map(lambda v: jnp.stack([v, v]), one)
-for t in range(8):
-    one, two = alone(*one, x), sharded(*two, x)
-    copies = mapped(*copies, x.reshape(2, 4, 3))
-    for state in (one[1], two[1], jax.tree.map(lambda v: v[0], copies[1]), jax.tree.map(lambda v: v[1], copies[1])):
-        np.testing.assert_allclose(current(state)["learning_rate"], LR(t), rtol=2e-6, atol=1e-9)
-        assert int(at(state)) == t + 1
-np.testing.assert_allclose(one[0], two[0], rtol=1e-5)
-np.testing.assert_allclose(one[0], copies[0][1], rtol=1e-5)
-print(len(jax.devices()), "devices")
-"""
-
-
-def test_an_injected_optimizer_on_two_devices():
-    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, env=env, check=False)
-    assert done.stdout.strip() == "2 devices", done.stderr[-3000:]
 
 
 def test_the_budget_study_prints_its_table():

@@ -13,9 +13,9 @@ jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
-from lrsched.feedback import PlateauState  # noqa: E402
-from lrsched_optax import ReduceState, at, current, inject, lars_warmup, range_test, reduce_on_plateau  # noqa: E402
+from lrsched_optax import at, current, inject, lars_warmup, range_test, reduce_on_plateau  # noqa: E402
 
+LR = 0.5 * lrs.warmup(4) * lrs.cosine().over(20)
 METRICS = np.round(np.random.default_rng(1).normal(size=60).cumsum() / 4 + 8, 2).tolist()
 RULES = {
     "default": lrs.Plateau(factor=0.5, patience=2, cooldown=1, smallest=1e-3),
@@ -49,14 +49,38 @@ def test_the_dialect_decides_as_optax_does():
     assert scales(reduce_on_plateau(rule), METRICS)[0] == scales(peer, METRICS)[0]
 
 
-@pytest.mark.parametrize("stop", [1, 7, 13, 22, 41])
-def test_a_restored_run_goes_on_as_if_it_had_never_stopped(stop):
-    tx = reduce_on_plateau(RULES["default"])
-    whole, _ = scales(tx, METRICS)
-    _, state = scales(tx, METRICS[:stop])
-    stored = json.loads(json.dumps([np.asarray(x).item() for x in state.plateau]))
-    restored = jax.tree.map(lambda x, y: jnp.asarray(y, x.dtype), state, ReduceState(PlateauState(*stored)))
-    assert scales(tx, METRICS[stop:], restored)[0] == whole[stop:]
+RESTS = lrs.Plateau(factor=0.5, patience=2, cooldown=3, smallest=1e-3)
+
+
+@pytest.mark.parametrize(
+    "rule", [RESTS, *RULES.values(), lrs.Plateau(patience=1, cooldown=2, dialect="optax")], ids=repr
+)
+def test_a_run_restored_anywhere_continues_bit_for_bit(rule):
+    """Every state of a jitted run goes through JSON and back, in the middle of patience and of cooldown too."""
+    tx = optax.chain(optax.sgd(LR, momentum=0.9), reduce_on_plateau(rule))
+    start = {"w": jnp.asarray([1.0, -2.0, 0.5])}
+
+    @jax.jit
+    def update(params, state, metric):
+        gradients = jax.tree.map(jnp.cos, params)
+        updates, state = tx.update(gradients, state, params, value=metric)
+        return optax.apply_updates(params, updates), state
+
+    run = [(start, tx.init(start))]
+    for metric in METRICS:
+        run.append(update(*run[-1], metric))
+    waiting = {int(state[-1].plateau.bad) for _, state in run}
+    resting = {int(state[-1].plateau.cooldown) for _, state in run}
+    if rule is RESTS:
+        assert {0, 1, 2} <= waiting and {0, 1, 2, 3} <= resting
+    structure = jax.tree.structure(run[0])
+    for stop, metric in enumerate(METRICS):
+        leaves = jax.tree.leaves(run[stop])
+        stored = json.loads(json.dumps([np.asarray(x).tolist() for x in leaves]))
+        restored = [jnp.asarray(x, like.dtype) for x, like in zip(stored, leaves, strict=True)]
+        again = update(*jax.tree.unflatten(structure, restored), metric)
+        for x, y in zip(jax.tree.leaves(again), jax.tree.leaves(run[stop + 1]), strict=True):
+            assert x.dtype == y.dtype and np.asarray(x).tobytes() == np.asarray(y).tobytes(), stop
 
 
 def test_a_plateau_rule_in_a_chain_traces_once_and_scales_the_schedule():
@@ -101,7 +125,6 @@ def test_a_plateau_rule_runs_in_a_scan():
 # ---- LARS warm-up
 
 
-LR = 0.5 * lrs.warmup(4) * lrs.cosine().over(20)
 LAYERS = {"w": jnp.asarray([[1.0, -2.0], [0.5, 3.0]]), "b": jnp.asarray([0.1, 0.0]), "zero": jnp.zeros(2)}
 
 
@@ -141,6 +164,19 @@ def test_after_the_lars_warmup_the_schedule_alone_counts():
     ratio = lrs.trust_ratio(float(jnp.linalg.norm(LAYERS["w"])), float(jnp.linalg.norm(gradient)), coefficient=0.02)
     updates, _ = tx.update({"w": gradient}, tx.init(None)._replace(step=jnp.int32(2)), {"w": LAYERS["w"]})
     np.testing.assert_allclose(updates["w"], -LR(2) * ratio * gradient, rtol=1e-5)
+
+
+def test_a_lars_warmup_may_count_samples():
+    tx, by_update = lars_warmup(LR.stretched(16), 48, coefficient=0.02), lars_warmup(LR, 3, coefficient=0.02)
+    state, other = tx.init(LAYERS), by_update.init(LAYERS)
+    for t in range(6):
+        found, state = tx.update(LAYERS, state, LAYERS, count=16)
+        expected, other = by_update.update(LAYERS, other, LAYERS)
+        assert int(at(state)) == 16 * (t + 1)
+        for key in LAYERS:
+            np.testing.assert_allclose(found[key], expected[key], rtol=3e-6, atol=1e-7)
+    with pytest.raises(lrs.ScheduleError, match=r"lars_warmup: learning_rate must be .* counter"):
+        lars_warmup(lrs.linear().over(10**12), 3).update(LAYERS, state, LAYERS, count=16)
 
 
 def test_lars_warmup_needs_the_parameters():

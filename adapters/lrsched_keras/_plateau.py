@@ -1,0 +1,181 @@
+"""Rates that follow a metric."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import lrsched as lrs
+from lrsched.adapting import check_choice, check_real, fail
+from lrsched_keras._base import forget_rate, rate_of
+from lrsched_keras._optimizers import has_schedule, members, number
+from lrsched_keras._processes import gathered
+from lrsched_keras._rate import LearningRate
+
+__all__ = ["PlateauCallback"]
+
+
+class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Scales the learning rate by what a plateau rule makes of a metric: after each epoch, rate = base * scale.
+
+    The base is what a :class:`ScheduleCallback` in the same ``fit`` sets, or the optimizer's :class:`LearningRate`, or
+    the number that the rate is when the run starts. Several callbacks, each with its own metric, multiply.
+
+    A run that starts at epoch 0 starts anew. One that starts later (``initial_epoch``, ``BackupAndRestore``) goes on
+    where it was, in the middle of patience or cooldown too: the state at an epoch is the rule applied to the metrics
+    before it, which this object keeps, and writes to ``path`` after every epoch for runs in other processes. Without
+    either, a rule that begins at a later epoch begins anew there.
+
+    ``lrs.Plateau(dialect="keras", ...)`` cuts where ``keras.callbacks.ReduceLROnPlateau`` does.
+
+    Args:
+        plateau: a ``lrs.Plateau`` or ``lrs.Greedy``.
+        monitor: the name of the metric in the logs of an epoch.
+        path: a JSON file for the metrics so far. List this callback before ``BackupAndRestore``, so that the file is
+            never behind the backup.
+        ranks: what to do where several processes train: "same", they must report the same metric, and each is told if
+            they differ; "mean", all take the mean of theirs; "alone", each for itself.
+
+    Raises:
+        ScheduleError: an argument is wrong; when ``fit`` starts, the rate is one of Keras's own schedules, or the file
+            belongs to another rule or lacks an epoch; after an epoch, its logs lack the metric.
+
+    Example:
+        >>> import lrsched as lrs, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(0.5), loss="mse")
+        >>> plateau = PlateauCallback(lrs.Plateau(factor=0.5, patience=1, threshold=10.0), monitor="loss")
+        >>> history = model.fit(np.ones((2, 1)), np.ones((2, 1)), epochs=4, verbose=0, callbacks=[plateau])
+        >>> history.history["learning_rate"], plateau.scale
+        ([0.5, 0.5, 0.5, 0.25], 0.5)
+    """
+
+    def __init__(
+        self, plateau: Any, monitor: str = "val_loss", *, path: str | Path | None = None, ranks: str = "same"
+    ) -> None:
+        super().__init__()
+        if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
+            fail("PlateauCallback", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+        if not isinstance(monitor, str) or not monitor:
+            fail("PlateauCallback", "monitor", "the name of a metric", monitor, kind=True)
+        self.plateau: Any = plateau
+        self.monitor = monitor
+        self.path = None if path is None else Path(path)
+        self.ranks: str = check_choice("PlateauCallback", "ranks", ranks, ("same", "mean", "alone"))
+        self.metrics: dict[int, float] = {}
+        self.state: Any = plateau.init()
+        self._bases: list[Any] = []
+        self._new_run = False
+
+    @property
+    def scale(self) -> float:
+        """What the rate is multiplied by at present."""
+        return float(self.plateau.scale(self.state))
+
+    # ---- what Keras calls
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Find the optimizer, and say what does not fit."""
+        for optimizer in members(self.model):
+            if has_schedule(optimizer) and not isinstance(optimizer._learning_rate, LearningRate):
+                allowed = "a number or a LearningRate (lrsched_keras.from_schedule reads Keras's schedules)"
+                fail("PlateauCallback", f"the learning rate of {optimizer.name!r}", allowed, optimizer._learning_rate)
+            forget_rate(optimizer)
+        self._new_run = True
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """At the start of a run, take up the state that belongs to the epoch."""
+        if not self._new_run:
+            return
+        self._new_run = False
+        if epoch == 0:
+            self.metrics, self._bases = {}, []
+        elif self.path is not None:
+            self._read(self.path, epoch)
+        self.metrics = {e: metric for e, metric in self.metrics.items() if e < epoch}
+        self._check_complete(epoch)
+        self.state = self.plateau.init()
+        for e in sorted(self.metrics):
+            self.state = self.plateau.update(self.state, self.metrics[e])
+        self._join()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Judge the metric of the epoch, and scale the rate of the next one."""
+        logs = {} if logs is None else logs
+        if self.monitor not in logs:
+            fail("PlateauCallback", "monitor", f"one of the metrics {', '.join(logs)}", self.monitor)
+        logs.setdefault("learning_rate", number(members(self.model)[0].learning_rate))
+        self.metrics[epoch] = self._agreed(logs[self.monitor])
+        self.state = self.plateau.update(self.state, self.metrics[epoch])
+        self._assign()
+        if self.path is not None:
+            self._write(self.path)
+
+    # ---- parts
+
+    def _join(self) -> None:
+        """Take part in the optimizers' rates, whose bases are those of the epoch at which the rule began."""
+        rates = [rate_of(optimizer) for optimizer in members(self.model)]
+        self._bases = self._bases or [rate.base for rate in rates]
+        for rate, base in zip(rates, self._bases, strict=True):
+            if not rate.scheduled:
+                rate.base = base
+        self._assign()
+
+    def _assign(self) -> None:
+        model: Any = self.model
+        changed = []
+        for optimizer in members(model):
+            rate = rate_of(optimizer)
+            rate.factors[id(self)] = self.scale
+            changed.append(rate.assign(optimizer))
+        if any(changed) and getattr(model, "train_function", None) is not None:
+            model.make_train_function(force=True)
+
+    def _agreed(self, metric: Any) -> float:
+        """The metric that every process takes."""
+        value = float(metric)
+        if self.ranks == "alone":
+            return value
+        return lrs.agreed(gathered(value), "mean" if self.ranks == "mean" else "error")
+
+    def _check_complete(self, epoch: int) -> None:
+        missing = [e for e in range(min(self.metrics, default=epoch), epoch) if e not in self.metrics]
+        if missing:
+            raise lrs.ScheduleError(
+                f"PlateauCallback: the run goes on at epoch {epoch}, but the metric of epoch {missing[0]} is not known;"
+                " list PlateauCallback before BackupAndRestore, or give it a path"
+            )
+
+    def _write(self, path: Path) -> None:
+        bases = [base.get_config() if isinstance(base, LearningRate) else base for base in self._bases]
+        record = {
+            "plateau": self.plateau.to_dict(),
+            "monitor": self.monitor,
+            "rates": bases,
+            "metrics": [[e, self.metrics[e]] for e in sorted(self.metrics)],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".part")
+        draft.write_text(json.dumps(record), encoding="utf-8")
+        draft.replace(path)
+
+    def _read(self, path: Path, epoch: int) -> None:
+        if not path.exists():
+            fail("PlateauCallback", "path", f"the file of a run that goes on at epoch {epoch}", str(path))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for name, mine in (("plateau", self.plateau.to_dict()), ("monitor", self.monitor)):
+            if record[name] != mine:
+                raise lrs.ScheduleError(
+                    f"PlateauCallback: {path} belongs to another rule: its {name} is {record[name]}, not {mine}"
+                )
+        self._bases = [LearningRate.from_config(x) if isinstance(x, dict) else x for x in record["rates"]]
+        self.metrics = {e: check_metric(metric) for e, metric in record["metrics"]}
+
+
+def check_metric(metric: Any) -> float:
+    """A stored metric as a float, which may be infinite or NaN."""
+    return metric if isinstance(metric, float) else check_real("PlateauCallback", "a stored metric", metric)

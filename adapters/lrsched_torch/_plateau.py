@@ -1,0 +1,166 @@
+"""Rates that follow a metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+
+import lrsched as lrs
+from lrsched.adapting import check_choice, check_real, fail
+from lrsched_torch._scheduler import Scheduler, Schedules
+
+__all__ = ["PlateauScheduler"]
+
+OWN = ("plateau", "plateau_state")
+
+
+class PlateauScheduler(Scheduler):
+    """A :class:`Scheduler` whose learning rates are ``schedule(t) * plateau.scale(state)``.
+
+    ``step(metric)`` counts an update, or an epoch if the schedule counts epochs, and reports a metric, as PyTorch's
+    ``ReduceLROnPlateau`` does. Where updates are counted and metrics come once in a while, call ``step()`` per update
+    and ``observe(metric)`` when there is one. Without a schedule, each group keeps the rate that it has, scaled. Other
+    hyperparameters are not scaled.
+
+    ``lrs.Plateau(dialect="torch")`` cuts where PyTorch does. PyTorch's ``eps`` and ``min_lr`` are in units of the rate:
+    for a base rate b they are ``eps=1e-8 / b`` and ``smallest=min_lr / b`` here.
+
+    Args:
+        optimizer: as for :class:`Scheduler`.
+        plateau: a ``lrs.Plateau`` or ``lrs.Greedy``.
+        lr: the schedule or schedules of the learning rate.
+        ranks: what to do where ``torch.distributed`` runs several processes: "same", they must report the same metric,
+            and each is told if they differ; "mean", all take the mean of theirs; "alone", each for itself. The first
+            two communicate: every process has to report.
+        options: everything that :class:`Scheduler` takes.
+
+    Raises:
+        ScheduleError: as for :class:`Scheduler`; ``plateau`` is no such rule.
+
+    Example:
+        >>> import torch, lrsched as lrs
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> scheduler = PlateauScheduler(optimizer, lrs.Plateau(factor=0.5, patience=1), lr=0.1 * lrs.warmup(2))
+        >>> for loss in [1.0, 0.9, 0.9, 0.9]:
+        ...     scheduler.step(loss)
+        >>> scheduler.get_last_lr(), scheduler.scale
+        ([0.05], 0.5)
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        plateau: lrs.Plateau | lrs.Greedy,
+        lr: Schedules = None,
+        *,
+        ranks: Literal["same", "mean", "alone"] = "same",
+        **options: Any,
+    ) -> None:
+        if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
+            fail("PlateauScheduler", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+        check_choice("PlateauScheduler", "ranks", ranks, ("same", "mean", "alone"))
+        self.plateau: Any = plateau
+        self.ranks = ranks
+        self._known: Any = plateau.init()
+        if lr is None:
+            lr, options = lrs.constant(1.0), {**options, "relative": True}
+        super().__init__(optimizer, lr, **options)
+
+    @property
+    def scale(self) -> float:
+        """What the schedule is multiplied by at present."""
+        return float(self.plateau.scale(self._known))
+
+    def step(  # type: ignore[override]
+        self, metric: Any = None, *, count: Any = 1, applied: bool = True
+    ) -> None:
+        """Count an update, and report a metric if there is one; then write the rates that the next update uses.
+
+        Args:
+            metric: a real number or a tensor of one, or None.
+            count, applied: as for :class:`Scheduler`.
+
+        Raises:
+            ScheduleError: the metric is no number, or processes that must agree report different ones.
+        """
+        if metric is not None:
+            self.observe(metric)
+        super().step(count, applied=applied)
+
+    def observe(self, metric: Any) -> None:
+        """Report a metric without counting an update.
+
+        Args:
+            metric: a real number or a tensor of one.
+        """
+        value = metric.item() if isinstance(metric, torch.Tensor) and metric.numel() == 1 else metric
+        before = self.scale
+        self._known = self.plateau.update(self._known, _agreed(value, self.ranks))
+        if self.scale != before:
+            self._forget()
+            self._write()
+
+    def _factor(self, key: str) -> float:
+        return self.scale if key == "lr" else 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of a :class:`Scheduler`, the rule, and what it remembers: plain data."""
+        known = [list(x) if isinstance(x, tuple) else x for x in self._known]
+        return {**super().state_dict(), "plateau": self.plateau.to_dict(), "plateau_state": known}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a state was saved, in the middle of patience or cooldown too.
+
+        The step alone, ``{"last_epoch": t}``, restores the schedule and leaves the rule as it is.
+
+        Args:
+            state_dict: what ``state_dict`` gave.
+
+        Raises:
+            ScheduleError: as for :class:`Scheduler`; the state is of another rule and ``on_mismatch`` is "error".
+        """
+        rule: Any = self.plateau
+        known: Any = self._known
+        if "plateau" in state_dict:
+            known = state_dict["plateau_state"]
+            given = dict(state_dict["plateau"])
+            saved: Any = (lrs.Greedy if "window" in given else lrs.Plateau).from_dict(given)
+            if saved != rule and self.on_mismatch == "error":
+                fail("PlateauScheduler.load_state_dict", "plateau", f"that of the saved state, {saved!r}", rule)
+            rule = saved if self.on_mismatch == "saved" else rule
+            rule.scale(known)
+            known = type(rule.init())(*(tuple(x) if isinstance(x, list) else x for x in known))
+        super().load_state_dict({key: value for key, value in state_dict.items() if key not in OWN})
+        self.plateau, self._known = rule, known
+        self._forget()
+        self._write()
+
+
+def _agreed(metric: Any, ranks: str) -> Any:
+    """The metric that every process takes."""
+    where, distributed = "PlateauScheduler", _distributed()
+    if ranks == "alone" or distributed is None:
+        return metric
+    value = check_real(where, "metric", metric) if not _is_nan(metric) else math.nan
+    found: list[float] = [0.0] * distributed.get_world_size()
+    distributed.all_gather_object(found, value)
+    if ranks == "mean":
+        return math.fsum(found) / len(found) if all(map(math.isfinite, found)) else sum(found) / len(found)
+    if any(repr(other) != repr(found[0]) for other in found):
+        fail(where, "metric", "the same in every process (or ranks='mean')", found)
+    return value
+
+
+def _is_nan(value: Any) -> bool:
+    return bool(value != value)
+
+
+def _distributed() -> Any:
+    """``torch.distributed`` where it runs more than one process, else None."""
+    import torch.distributed as found
+
+    running = found.is_available() and found.is_initialized() and found.get_world_size() > 1
+    return found if running else None

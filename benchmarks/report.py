@@ -1,0 +1,181 @@
+"""Results as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Spread
+from benchmarks.profiles import Section
+from benchmarks.run import CORRECT, Figure, Result
+
+__all__ = ["HEAD", "amount", "cells", "markdown", "plain", "ratio", "summary", "target", "write"]
+
+HEAD = ("who", "median", "ratio (quartiles)", "error / peak", "ULP", "target", "")
+SUMMARY = ("row", "what", "ratio or figure", "target", "reached", "best correct peer")
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+NOTES = f"""Ratios are taken round by round against the first contender of each table that is named there as 1.00; the
+contenders of a round run one after another in random order, in one process (imports and first calls: each in a new
+one). Figures are medians, quartiles in brackets. Errors are against exact values of 50 digits: the largest as a share
+of the peak, and in units in the last place of the result's own type; a result further off than {CORRECT:g} of the peak
+counts as wrong, and its speed for nothing. Only ratios mean anything on another machine."""
+
+
+def amount(value: float, unit: str) -> str:
+    """A figure with a unit that suits its size."""
+    if unit in ("s", "bytes"):
+        for size, name in UNITS if unit == "s" else SIZES:
+            if abs(value) >= size * 0.9995:
+                return f"{value / size:.3g} {name}" if abs(value) < 999.5 * size else f"{value / size:.0f} {name}"
+        return f"{value * 1e9:.2g} ns" if unit == "s" else f"{value:.0f} B"
+    return f"{value:,.0f}"
+
+
+def ratio(spread: Spread) -> str:
+    """A ratio with its quartiles, where they differ."""
+
+    def short(x: float) -> str:
+        return f"{x:,.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}" if x >= 0.1 else f"{x:.2g}"
+
+    quartiles = f" ({short(spread.low)}–{short(spread.high)})" if spread.low != spread.high else ""
+    return short(spread.median) + quartiles
+
+
+def target(figure: Figure, unit: str) -> str:
+    """What is to be reached."""
+    wanted = figure.contender.target
+    if wanted is None:
+        return ""
+    return f"≤ {wanted.limit:g}" if wanted.of == "ratio" else f"≤ {amount(wanted.limit, unit)}"
+
+
+def verdict(figure: Figure) -> str:
+    """Reached, missed or wrong."""
+    if not figure.correct:
+        return "wrong"
+    return {None: "", True: "reached", False: "MISSED"}[figure.reached]
+
+
+def cells(figure: Figure, unit: str) -> tuple[str, ...]:
+    """One line of a row's table."""
+    name = figure.contender.name
+    if figure.value is None or figure.missing:
+        return name, figure.missing, "", "", "", target(figure, unit), ""
+    wrong = figure.errors
+    return (
+        name,
+        amount(figure.value.median, unit),
+        "" if figure.ratio is None else ratio(figure.ratio),
+        "" if wrong is None else f"{wrong.share:.1e}",
+        "" if wrong is None else f"{wrong.ulp:.1f}" if wrong.ulp < 1000 else f"{wrong.ulp:.0e}",
+        target(figure, unit),
+        verdict(figure),
+    )
+
+
+def summary(results: Iterable[Result]) -> list[tuple[str, ...]]:
+    """One line for each target."""
+    lines = []
+    for result in results:
+        peer = result.best("peer")
+        theirs = (
+            ""
+            if peer is None or peer.ratio is None
+            else f"{ratio(Spread.of([peer.ratio.median]))} {peer.contender.name}"
+        )
+        for figure in result.figures:
+            wanted = figure.contender.target
+            if wanted is None:
+                continue
+            unit = result.row.kind.unit
+            found = figure.missing
+            if figure.value is not None and figure.ratio is not None:
+                found = ratio(figure.ratio) if wanted.of == "ratio" else amount(figure.value.median, unit)
+            reached = {None: "not measured", True: "yes", False: "NO"}[figure.reached]
+            lines.append((result.row.name, figure.contender.name, found, target(figure, unit), reached, theirs))
+    return lines
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> str:
+    """A Markdown table; columns in ``numbers`` are set to the right."""
+    rule = ["---:" if i in numbers else "---" for i in range(len(head))]
+    rows = [head, rule, *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def markdown(results: Sequence[Result], sections: Sequence[Section], machine: dict[str, Any], quick: bool) -> str:
+    """The whole report."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    about = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
+    parts = ["# Benchmark", "Written by `python -m benchmarks`; see the end for what the columns mean.", about]
+    if quick:
+        parts.append("**A quick run: few rounds, nothing to quote.**")
+    ahead = [(r, r.ahead) for r in results]
+    parts += ["## Targets", table(SUMMARY, summary(results))]
+    lines = [f"- `{r.row.name}`: {f.contender.name}" for r, f in ahead if f is not None]
+    parts.append(
+        "Rows in which a peer with a correct result is ahead: " + ("none." if not lines else "\n\n" + "\n".join(lines))
+    )
+    for result in results:
+        row = result.row
+        parts += [f"## {row.name}: {row.title}", *([row.note] if row.note else [])]
+        body = [cells(f, row.kind.unit) for f in result.figures]
+        parts.append(table(HEAD, body, frozenset({1, 2, 3, 4})))
+    if sections:
+        parts.append("## Where the time goes")
+    for section in sections:
+        parts += [f"### {section.title}", section.note]
+        parts.append(table(section.head, section.lines, frozenset(range(1, len(section.head)))))
+    return "\n\n".join([*parts, "## How to read it", NOTES]) + "\n"
+
+
+def plain(
+    results: Sequence[Result], sections: Sequence[Section], machine: dict[str, Any], quick: bool
+) -> dict[str, Any]:
+    """The same as plain data."""
+
+    def of(figure: Figure) -> dict[str, Any]:
+        found: dict[str, Any] = {"name": figure.contender.name, "role": figure.contender.role}
+        if figure.missing:
+            return {**found, "missing": figure.missing}
+        for name, part in (("value", figure.value), ("ratio", figure.ratio), ("error", figure.errors)):
+            found[name] = None if part is None else _finite(dataclasses.asdict(part))
+        wanted = figure.contender.target
+        found["target"] = None if wanted is None else dataclasses.asdict(wanted)
+        return {**found, "reached": figure.reached, "correct": figure.correct, "rounds": figure.rounds}
+
+    return {
+        "format": 1,
+        "quick": quick,
+        "machine": machine,
+        "rows": [
+            {
+                "name": r.row.name,
+                "title": r.row.title,
+                "note": r.row.note,
+                "unit": r.row.kind.unit,
+                "reference": r.row.reference,
+                "figures": [of(f) for f in r.figures],
+            }
+            for r in results
+        ],
+        "profiles": [dataclasses.asdict(s) for s in sections],
+    }
+
+
+def _finite(numbers: dict[str, float]) -> dict[str, Any]:
+    """JSON has no infinity."""
+    return {name: x if abs(x) < 1e300 else None for name, x in numbers.items()}
+
+
+def write(
+    output: Path, results: Sequence[Result], sections: Sequence[Section], machine: dict[str, Any], quick: bool
+) -> None:
+    """Write the Markdown file, and the JSON file beside it."""
+    output.write_text(markdown(results, sections, machine, quick), encoding="utf-8")
+    data = plain(results, sections, machine, quick)
+    output.with_suffix(".json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

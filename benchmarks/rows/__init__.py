@@ -1,0 +1,25 @@
+"""Every row of the benchmark, in the order of the report."""
+
+from benchmarks.row import Row
+from benchmarks.rows import cold, memory, optimizers, pieces, programs, ranges, training, values
+
+__all__ = ["ROWS", "chosen"]
+
+ROWS: tuple[Row, ...] = (
+    *values.ROWS,
+    *optimizers.ROWS,
+    *ranges.ROWS,
+    *programs.ROWS,
+    *training.ROWS,
+    *pieces.ROWS,
+    *memory.ROWS,
+    *cold.ROWS,
+)
+
+
+def chosen(pattern: str) -> tuple[Row, ...]:
+    """The rows whose name contains a text (``value``), or matches it if it has wildcards (``range-*``)."""
+    from fnmatch import fnmatchcase
+
+    wanted = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    return tuple(row for row in ROWS if fnmatchcase(row.name, wanted))

@@ -1,0 +1,130 @@
+"""lrs.presets without the libraries: the golden lists, one file a library, each row a call and what it gives."""
+
+import importlib
+import inspect
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import lrsched as lrs
+
+GOLDEN = pathlib.Path(__file__).parent / "golden" / "presets"
+LIBRARIES = sorted(lrs.presets.__all__)
+
+
+def rows(library: str) -> list[dict]:
+    return json.loads((GOLDEN / f"{library}.json").read_text())
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_golden_lists(library):
+    """The numbers of the released packages, taken down once; a schedule among the arguments is given as text."""
+    module = getattr(lrs.presets, library)
+    for row in rows(library):
+        ours = getattr(module, row["name"])(
+            *map(read, row.get("args", [])), **{k: read(v) for k, v in row["kwargs"].items()}
+        )
+        values = np.array(row["values"])
+        found = ours.sample(len(values))
+        assert np.abs(found - values).max() <= row["tolerance"] * np.abs(values).max(), (row, found.tolist())
+        assert lrs.parse(repr(ours)) == ours
+        assert lrs.from_json(ours.to_json()) == ours
+
+
+def read(value):
+    if isinstance(value, str) and "(" in value:
+        return lrs.parse(value)
+    if isinstance(value, list):
+        return [read(v) for v in value]
+    if isinstance(value, dict):
+        return {int(k) if k.isdigit() else k: read(v) for k, v in value.items()}
+    return value
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_every_preset_has_a_golden_list_and_an_example(library):
+    module = getattr(lrs.presets, library)
+    named = {row["name"] for row in rows(library)}
+    for name in module.__all__:
+        assert name in named, name
+        text = inspect.getdoc(getattr(module, name))
+        assert "Example:" in text and "Args:" in text and ("Formula:" in text or name.startswith("get_scheduler")), name
+
+
+def test_presets_are_loaded_when_asked_for():
+    code = """
+import sys, lrsched as lrs
+assert not any(m.startswith("lrsched.presets") for m in sys.modules)
+lrs.presets.torch.StepLR(1.0, 2)
+heavy = {"torch", "jax", "optax", "keras", "transformers", "timm"} & set(sys.modules)
+assert not heavy, heavy
+assert "lrsched.presets.optax" not in sys.modules
+assert {"torch"} <= set(dir(lrs.presets)) and "presets" in dir(lrs)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'caffe'"):
+        _ = lrs.presets.caffe
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_modules_name_what_they_offer(library):
+    module = importlib.import_module(f"lrsched.presets.{library}")
+    public = [
+        n
+        for n, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__.startswith("lrsched.presets") and not n.startswith("_")
+    ]
+    assert set(module.__all__) <= set(public) and module.__all__ == sorted(module.__all__)
+
+
+def test_what_cannot_be_written_is_refused():
+    preset = lrs.presets.torch
+    for made, message in (
+        (
+            lambda: preset.LambdaLR(1.0, lambda t: 1.0),
+            "lr_lambda must be a schedule, a number, or the name of a function",
+        ),
+        (lambda: preset.CyclicLR(0.0, 1.0, scale_fn=abs), "scale_fn must be a schedule"),
+        (lambda: preset.CyclicLR(0.0, 1.0, mode="square"), "mode must be one of 'triangular'"),
+        (lambda: preset.CyclicLR(0.0, 1.0, 0), "step_size_up + step_size_down must be positive, got 0"),
+        (
+            lambda: preset.MultiplicativeLR(1.0, lrs.step_decay(2)),
+            "lr_lambda must be a number, or a schedule of at most",
+        ),
+        (lambda: preset.LinearLR(1.0, start_factor=0.0), "start_factor must be a number in (0, 1], got 0.0"),
+        (lambda: preset.ConstantLR(1.0, factor=1.5), "factor must be a number in [0, 1], got 1.5"),
+        (lambda: preset.OneCycleLR(1.0, 10, pct_start=2.0), "pct_start must be a number in [0, 1]"),
+        (lambda: preset.OneCycleLR_momentum(1.0, 10, cycle_momentum=False), "cycle_momentum must be one of True"),
+        (lambda: preset.CosineAnnealingLR(1.0, T_max=0), "T_max must be a number in (0,"),
+        (lambda: preset.CosineAnnealingWarmRestarts(1.0, 4, 1.5), "T_mult must be an integer >= 1, got 1.5"),
+        (lambda: preset.StepLR(1.0, 0), "step_size must be an integer >= 1, got 0"),
+        (lambda: preset.StepLR(1.0, 2, -1.0), "gamma must be"),
+        (lambda: preset.StepLR(1.0, 2, last_epoch=-2), "last_epoch must be an integer >= -1, got -2"),
+        (
+            lambda: preset.SequentialLR(1.0, [preset.StepLR(1.0, 2)], [3]),
+            "milestones must be one fewer than the 1 schedulers",
+        ),
+        (
+            lambda: preset.SequentialLR(1.0, [preset.StepLR(1.0, 2)] * 3, [3, 2]),
+            "milestones must be in increasing order",
+        ),
+        (lambda: preset.SequentialLR(1.0, [0.5], []), "schedulers must be schedules, or functions"),
+        (lambda: preset.ChainedScheduler([]), "give at least one scheduler"),
+    ):
+        with pytest.raises(lrs.ScheduleError) as error:
+            made()
+        assert message in str(error.value)
+
+
+def test_registered_functions_serve_where_pytorch_takes_lambdas():
+    @lrs.register("presets_halving")
+    def halving(xp, t):
+        return 0.5**t
+
+    assert lrs.presets.torch.LambdaLR(2.0, "presets_halving").sample(3).tolist() == [2.0, 1.0, 0.5]
+    cyclic = lrs.presets.torch.CyclicLR(0.0, 1.0, 1, scale_fn="presets_halving")
+    assert cyclic.sample(4).tolist() == [0.0, 0.5, 0.0, 0.25]
