@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from itertools import cycle, repeat
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 
 __all__ = ["Calls", "Counts", "Kind", "NewProcess", "Once", "Ranges", "Steps", "Values"]
 
+INSTANCES = 5
 Unit = Literal["s", "bytes", "instructions", "calls", ""]
 
 
@@ -113,8 +114,13 @@ class Steps:
     once: bool = False
 
     def loop(self, made: Any) -> Callable[[int], float]:
-        """One update after another, on one instance."""
-        return _repeated(made().advance)
+        """One update after another, on several instances in turn: where a single one lies in memory is luck."""
+        loops = cycle([_repeated(made().advance) for _ in range(INSTANCES)])
+
+        def loop(n: int) -> float:
+            return next(loops)(n)
+
+        return loop
 
     def checked(self, made: Any, most: int | None = None) -> tuple[Sequence[int], Any]:
         """The rates that a fresh instance writes; every group must get the same."""

@@ -12,6 +12,7 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 
 __all__ = ["FULL", "QUICK", "Effort", "Spread", "calibrate", "interleave", "ratios"]
 
@@ -113,12 +114,13 @@ def interleave(
     Every round runs all contenders in a new random order. ``slow`` ones take part in a few rounds only. ``once``
     means that a repetition cannot be shortened or repeated within a slice (a new process, a compilation).
     """
-    known = {
-        name: (1, 0.0) if once and name in slow else (1, loop(1)) if once else calibrate(loop, effort.slice_s)
-        for name, loop in loops.items()
-    }
-    per_round = sum(count * seconds for name, (count, seconds) in known.items() if name not in slow)
-    rounds = max(effort.least, min(effort.most, int(effort.row_s / max(per_round, 1e-9))))
+    counts = {name: 1 if once else calibrate(loop, effort.slice_s)[0] for name, loop in loops.items()}
+    start = perf_counter()
+    for name, loop in loops.items():
+        if name not in slow:
+            loop(counts[name])
+    per_round = max(perf_counter() - start, 1e-9)
+    rounds = max(effort.least, min(effort.most, int(effort.row_s / per_round)))
     order, chance = list(loops), random.Random(seed)
     found: dict[str, list[float | None]] = {name: [] for name in loops}
     with undisturbed():
@@ -129,7 +131,7 @@ def interleave(
                 if name in slow and number >= effort.slow_rounds:
                     found[name].append(None)
                 else:
-                    count = known[name][0]
+                    count = counts[name]
                     found[name].append(undivided(loops[name], count) / count)
     return found
 

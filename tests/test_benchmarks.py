@@ -119,6 +119,16 @@ def test_contenders_take_turns():
     assert ratios(found["b"], found["a"]) == pytest.approx([2.0] * TINY.most)
 
 
+def test_a_row_takes_its_time_and_no_more():
+    """What a contender does outside of what it reports counts too."""
+
+    def loop(n):
+        time.sleep(0.01)
+        return 1e-6
+
+    assert len(interleave({"a": loop}, TINY, once=True)["a"]) == TINY.least
+
+
 def test_what_takes_longer_is_seen_to_take_longer():
     def spin(seconds):
         def work():
