@@ -250,7 +250,9 @@ class _Signature:
 
     def __get__(self, node: Node | None, cls: type[Node]) -> inspect.Signature:
         _, *others = inspect.signature(_constructor(cls)).parameters.values()
-        return inspect.Signature(others)
+        made = inspect.Signature(others)
+        cls.__signature__ = made  # type: ignore[attr-defined]
+        return made
 
 
 def _frozen(cls: T) -> T:
