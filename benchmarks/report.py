@@ -111,6 +111,8 @@ def markdown(results: Sequence[Result], sections: Sequence[Section], machine: di
     """The whole report."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     about = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
+    if machine.get("load") is not None:
+        about += f" Load average at the end: {machine['load']}; the benchmark's own is 1 to {machine['cores']}."
     parts = ["# Benchmark", "Written by `python -m benchmarks`; see the end for what the columns mean.", about]
     if quick:
         parts.append("**A quick run: few rounds, nothing to quote.**")

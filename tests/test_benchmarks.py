@@ -283,6 +283,23 @@ def test_committed_results_name_no_place():
     assert not data["quick"] and {row["name"] for row in data["rows"]} == {row.name for row in ROWS}
 
 
+def test_the_readme_quotes_ratios_of_the_results():
+    """Each number of its table is that of a row, within a quarter, since another run is never quite the same."""
+    readme, results = ROOT / "README.md", ROOT / "benchmarks" / "RESULTS.json"
+    section = re.search(r"^## Speed$(.*?)^## ", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    if section is None or not results.exists():
+        pytest.skip("no results are quoted")
+    rows = {row["name"]: row for row in json.loads(results.read_text(encoding="utf-8"))["rows"]}
+    lines = re.findall(r"^\|[^|]*\| `([a-z0-9-]+)` \| ([\d.]+) \|([^|]*)\|$", section[1], re.MULTILINE)
+    assert len(lines) >= 5
+    for name, own, others in lines:
+        figures = [f for f in rows[name]["figures"] if f.get("ratio") and f["correct"]]
+        for who, number in [("", own), *re.findall(r"([A-Za-z]\w+) ([\d,.]+\d)", others)]:
+            role, quoted = ("peer" if who else "ours"), float(number.replace(",", ""))
+            found = [f["ratio"]["median"] for f in figures if f["role"] == role and who.lower() in f["name"].lower()]
+            assert any(0.75 < quoted / ratio < 1.25 for ratio in found), (name, who, quoted, found)
+
+
 # ---- profiles
 
 
