@@ -182,7 +182,8 @@ def groups_of(where: str, optimizer: Any) -> list[Group]:
     """The parameter groups of an optimizer or of a wrapper."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not hasattr(optimizer, "defaults"):
-        fail(where, "optimizer", "an optimizer of PyTorch, or a wrapper with its param_groups", optimizer, kind=True)
+        allowed = "an optimizer of PyTorch, or a wrapper with its param_groups and defaults"
+        fail(where, "optimizer", allowed, optimizer, kind=True)
     return groups
 
 

@@ -202,6 +202,11 @@ def _flattened(s: Any) -> list[Any]:
 
 
 def _ours(s: Any, i: int, base: float) -> lrs.Schedule:
+    if s.history:
+        allowed = "one whose schedules were never replaced (its history holds the former ones)"
+        fail("from_scheduler", "scheduler", allowed, type(s).__name__)
+    if s._has_changed():
+        s._refresh()
     schedule = s._schedule_of(s._plan, s._rows[i], s._groups[i], "lr")
     if schedule is None:
         return lrs.constant(float(s.optimizer.param_groups[i]["lr"]))

@@ -23,7 +23,8 @@ class PlateauScheduler(Scheduler):
     ``step(metric)`` counts an update, or an epoch if the schedule counts epochs, and reports a metric, as PyTorch's
     ``ReduceLROnPlateau`` does. Where updates are counted and metrics come once in a while, call ``step()`` per update
     and ``observe(metric)`` when there is one. Without a schedule, each group keeps the rate that it has, scaled. Other
-    hyperparameters are not scaled.
+    hyperparameters are not scaled. ``lr_at`` and ``values_at`` multiply every step, past ones too, with the present
+    scale.
 
     ``lrs.Plateau(dialect="torch")`` cuts where PyTorch does. PyTorch's ``eps`` and ``min_lr`` are in units of the rate:
     for a base rate b they are ``eps=1e-8 / b`` and ``smallest=min_lr / b`` here.
@@ -124,6 +125,9 @@ class PlateauScheduler(Scheduler):
         """
         rule: Any = self.plateau
         known: Any = self._known
+        if "schedules" in state_dict and "plateau" not in state_dict and self.on_mismatch == "error":
+            where = "PlateauScheduler.load_state_dict"
+            fail(where, "state_dict", "the state of a PlateauScheduler", "a state without plateau, of a Scheduler")
         if "plateau" in state_dict:
             known = state_dict["plateau_state"]
             given = dict(state_dict["plateau"])
@@ -144,7 +148,7 @@ def _agreed(metric: Any, ranks: str) -> Any:
     where, distributed = "PlateauScheduler", _distributed()
     if ranks == "alone" or distributed is None:
         return metric
-    value = check_real(where, "metric", metric) if not _is_nan(metric) else math.nan
+    value = metric if isinstance(metric, float) else check_real(where, "metric", metric)
     found: list[float] = [0.0] * distributed.get_world_size()
     distributed.all_gather_object(found, value)
     if ranks == "mean":
@@ -152,10 +156,6 @@ def _agreed(metric: Any, ranks: str) -> Any:
     if any(repr(other) != repr(found[0]) for other in found):
         fail(where, "metric", "the same in every process (or ranks='mean')", found)
     return value
-
-
-def _is_nan(value: Any) -> bool:
-    return bool(value != value)
 
 
 def _distributed() -> Any:

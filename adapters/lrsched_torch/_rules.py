@@ -81,6 +81,9 @@ def read_plan(where: str, given: Mapping[str, Any], groups: list[Group], default
     """The arguments of a caller as rules, checked against the groups of an optimizer."""
     plan = {key: _rule(where, key, value, groups) for key, value in given.items() if value is not None}
     check_plan(where, plan, groups, defaults)
+    for key, value in given.items():
+        if value is None and key != "lr":
+            check_plan(where, {key: Rule("all", (None,))}, groups, defaults)
     return plan
 
 
@@ -97,6 +100,8 @@ def check_plan(where: str, plan: Plan, groups: list[Group], defaults: Group) -> 
 
 def _rule(where: str, key: str, value: Any, groups: list[Group]) -> Rule:
     if isinstance(value, Mapping):
+        if not value:
+            fail(where, key, "a schedule for at least one group", value)
         pairs = ((_name(where, key, name, groups), _lifted(where, key, s)) for name, s in value.items())
         return Rule("named", tuple(pairs))
     if isinstance(value, list | tuple):

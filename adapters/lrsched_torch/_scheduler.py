@@ -37,7 +37,8 @@ class Scheduler(Driver, LRScheduler):
     added later follows a single schedule; lists and dictionaries that do not name it leave it alone.
 
     Args:
-        optimizer: a ``torch.optim.Optimizer``, or a wrapper that has its ``param_groups``.
+        optimizer: a ``torch.optim.Optimizer``, or a wrapper that has its ``param_groups`` and
+            ``defaults``.
         lr: the schedule or schedules of the learning rate.
         relative: multiply the value that each group had when it was first seen, which is kept in the group as
             ``initial_<key>`` and in the state, instead of replacing it.

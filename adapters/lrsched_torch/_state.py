@@ -52,14 +52,17 @@ def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any], extra: tu
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, kind=True)
     step = _step(where, state["last_epoch"])
+    allowed = f"the state of a {type(scheduler).__name__}, or last_epoch alone"
+    foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING, *extra)]
+    if foreign and ("schedules" not in state or scheduler.on_mismatch != "mine"):
+        fail(where, "state_dict", allowed, f"a state with {', '.join(map(str, foreign))}")
     if "schedules" not in state:
-        foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING, *extra)]
-        if foreign:
-            allowed = f"the state of a {type(scheduler).__name__}, or last_epoch alone"
-            fail(where, "state_dict", allowed, f"a state with {', '.join(map(str, foreign))}")
         return Loaded(step, scheduler._plan, scheduler._past, scheduler.relative, None, {})
     if state.get("format") != FORMAT:
         fail(where, "format", f"{FORMAT}, the one that this version reads", state.get("format"))
+    missing = [key for key in FIELDS if key not in state]
+    if missing:
+        fail(where, "state_dict", allowed, f"a state without {', '.join(missing)}")
     saved = plan_from_data(state["schedules"])
     past: Past = tuple((until, plan_from_data(plan)) for until, plan in state["history"])
     bases = {(row, key): base for row, key, base in state["initial"]}

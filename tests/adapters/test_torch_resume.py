@@ -154,7 +154,7 @@ def test_an_optimizer_saved_before_the_scheduler_stepped(order, tmp_path):
 
 def test_the_state_is_plain_data(tmp_path):
     run = Run("relative").scheduled().train(0, 9)
-    run.scheduler.replace(lr={"head": LR, 0: 2 * LR}, momentum=None)
+    run.scheduler.replace(lr={"head": LR, 0: 2 * LR})
     state = run.scheduler.state_dict()
     assert json.loads(json.dumps(state)) == state
     assert state["last_epoch"] == 9
