@@ -27,7 +27,7 @@ def raw(group: Group, key: str) -> Any:
             return None
         value = betas[int(match[1]) - 1]
     if isinstance(value, torch.Tensor):
-        return value if value.ndim == 0 and value.is_floating_point() else None
+        return value if value.numel() == 1 and value.is_floating_point() else None
     return None if isinstance(value, bool) or not isinstance(value, numbers.Real) else value
 
 

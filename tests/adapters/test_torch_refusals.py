@@ -1,4 +1,4 @@
-"""States of something else, unknown names without a schedule, and histories that cannot be read."""
+"""States of something else, unknown names, histories that cannot be read, and rates of an unusual shape."""
 
 from __future__ import annotations
 
@@ -71,3 +71,11 @@ def test_a_group_that_was_just_added_is_read_and_a_history_is_not() -> None:
     scheduler.replace(lr=2.0 * LR)
     with pytest.raises(lrs.ScheduleError, match="never replaced"):
         from_scheduler(scheduler)
+
+
+def test_a_tensor_of_one_element_is_a_rate_whatever_its_shape() -> None:
+    target = torch.optim.Adam([torch.nn.Parameter(torch.zeros(2))], lr=torch.tensor([0.5]))
+    scheduler = Scheduler(target, lr=LR)
+    scheduler.step(2)
+    rate = target.param_groups[0]["lr"]
+    assert rate.shape == (1,) and rate.item() == pytest.approx(LR(2), rel=1e-7)
