@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -152,7 +151,7 @@ def _agreed(metric: Any, ranks: str) -> Any:
     found: list[float] = [0.0] * distributed.get_world_size()
     distributed.all_gather_object(found, value)
     if ranks == "mean":
-        return math.fsum(found) / len(found) if all(map(math.isfinite, found)) else sum(found) / len(found)
+        return lrs.agreed(found, differ="mean")
     if any(repr(other) != repr(found[0]) for other in found):
         fail(where, "metric", "the same in every process (or ranks='mean')", found)
     return value

@@ -47,13 +47,13 @@ def pack(scheduler: Scheduler) -> dict[str, Any]:
     }
 
 
-def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any], extra: tuple[str, ...] = ()) -> Loaded:
+def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Loaded:
     """Read a state, or refuse it, before anything is changed."""
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, kind=True)
     step = _step(where, state["last_epoch"])
     allowed = f"the state of a {type(scheduler).__name__}, or last_epoch alone"
-    foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING, *extra)]
+    foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING)]
     if foreign and ("schedules" not in state or scheduler.on_mismatch != "mine"):
         fail(where, "state_dict", allowed, f"a state with {', '.join(map(str, foreign))}")
     if "schedules" not in state:
