@@ -105,7 +105,8 @@ def CosineLRScheduler(
         noise_range_t: must be None.
         k_decay: k, power of the progress.
 
-    timm finds the cycle by a rounded logarithm and may begin one a step late; here it begins where it should.
+    timm finds the cycle by a rounded logarithm and may begin one a step late; here it begins where it should. Where it
+    raises (some time after cycles that shrink have all ended) the floor is kept here.
     Source: Loshchilov and Hutter (2017); Zhang and Li (2020) for k.
 
     Example:
