@@ -96,7 +96,7 @@ def test_presets_give_what_keras_computes(name):
     @EXAMPLES
     @given(RATES, CASES[name])
     def check(initial, arguments):
-        if name == "CosineDecayRestarts" and keras.backend.backend() == "torch":
+        if name == "CosineDecayRestarts" and keras.backend.backend() != "jax":
             arguments["t_mul"] = float(round(arguments["t_mul"]))  # in float32 it loses the cycles otherwise
         ours = getattr(presets, name)(initial, **arguments)
         assert lrs.parse(repr(ours)) == ours
