@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Progress", "unit_progress"]
 
+WIDEST = 2**62 - 1  # of the integers of a column
+
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
@@ -95,6 +97,8 @@ class Clock:
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
+        if whole.op == "column" and exact_constant(whole):
+            whole = self.b.minimum(whole, min(self.b.limit, WIDEST))  # pieces that no step reaches
         return dataclasses.replace(
             self,
             own=self.b.sub(self.own, whole),
@@ -257,14 +261,13 @@ def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
 def minus(b: Builder, t: Term, amount: Any) -> Term:
     """t - amount as a real number: the nearest whole number is taken off in integers, so nothing cancels."""
     amount = b.lift(amount)
-    if amount.is_const and t.hi - amount.lo > b.limit:
-        return b.sub(b.floats(t), b.floats(amount))
-    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit:
+    fits = not t.hi - amount.lo > b.limit
+    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit and fits:
         return b.floats(b.sub(t, amount))
     if not amount.is_const or amount.kind == "f" or t.kind == "f":
         return b.sub(b.floats(t), b.floats(amount))
     whole = b.floor(amount + Fraction(1, 2))
-    kept = b.maximum(b.minimum(whole, b.limit), -b.limit)
+    kept = b.maximum(b.minimum(whole, min(b.limit, WIDEST)), -b.limit if fits else 0)
     return b.sub(b.floats(b.sub(t, kept)), b.floats(amount - kept))
 
 
@@ -349,8 +352,11 @@ class Progress:
         if raw is not None:
             first = b.div(start, self.unit)
             raw = raw.since(_number(first)) if first.kind == "i" else None
-        safe = total if total.op == "const" or total.lo > 0 else b.maximum(total, 1e-30 if total.kind == "f" else 1)
-        return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped, self.unit, raw)
+        done, left, safe = b.minimum(done, total), b.minimum(left, total), total
+        if not (total.op == "const" or total.lo > 0):
+            safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)
+            done = b.add(done, b.sub(safe, total))  # what has no length is at its end
+        return Progress(b, done, left, safe, self.stepped, self.unit, raw)
 
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
