@@ -173,9 +173,9 @@ class Clock:
 
     def clamped(self, steps: Any) -> Clock:
         """The clock that stops at the end of ``steps`` steps."""
-        b, last = self.b, self._within_integers(self.edge(steps))
-        own = b.minimum(self.own, last - 1)
-        at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
+        b, end = self.b, self.b.lift(self.edge(steps))
+        own = b.minimum(self.own, self._within_integers(end - 1))
+        at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:

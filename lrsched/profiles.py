@@ -782,14 +782,23 @@ class Normalised(Profile):
     def formula(self, x: Progress) -> Pair:
         b = x.b
         p, q = self.profile.formula(x)
-        (p0, q0), (p1, _) = (self.profile.formula(end) for end in ends_of(x))
+        (p0, q0), (p1, q1) = (self.profile.formula(end) for end in ends_of(x))
         span = b.lift(p0) - p1
-        down, up = (b.lift(p) - p1) / span, (b.lift(q) - q0) / span
+        rise = b.lift(p0) - p if _smaller((p0, p1), (q0, q1)) else b.lift(q) - q0
+        down, up = (b.lift(p) - p1) / span, rise / span
         start, stop = b.eq(x.done, 0), b.eq(x.left, 0)
         return (
             b.where(start, 1.0, b.where(stop, 0.0, down)),
             b.where(start, 0.0, b.where(stop, 1.0, up)),
         )
+
+
+def _smaller(one: Pair, other: Pair) -> bool:
+    """Whether the numbers of one pair are known to be the smaller ones: their differences keep the more digits."""
+    sizes = [[getattr(value, "value", value) for value in pair] for pair in (one, other)]
+    if any(value is None or _fields.is_jax(value) for pair in sizes for value in pair):
+        return False
+    return max(map(abs, sizes[0])) < max(map(abs, sizes[1]))
 
 
 def ends_of(x: Progress) -> tuple[Progress, Progress]:

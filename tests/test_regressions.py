@@ -97,6 +97,18 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         ),
         (0, 11, 12, 13, 14, 15, 16),
     ),
+    "a shape that hardly falls, normalised": (
+        "tanh(lower=4.249).normalised().over(2147483645, start=1e-05, end=0.5)",
+        (0, 1, 2, 2147483629, 2147483644, TOP),
+    ),
+    "a mirror whose turn is beyond the integers of the clock": (
+        "linear().over(2147483645).delayed(7).perturbed(0.5, 2).mirrored()",
+        (0, 1, 2, 8, TOP - 1, TOP),
+    ),
+    "pieces that end beyond the integers of the clock": (
+        "(linear().over(2147483646) >> table((1e-05, -1.0, 3.084)) >> hold(3)).stretched(1.0)",
+        (0, TOP - 2, TOP - 1, TOP),
+    ),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",
         (7, 8, 191, 9000, 9001, 9002, 10**9 + 7),
