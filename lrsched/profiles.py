@@ -795,10 +795,11 @@ class Normalised(Profile):
 
 def _smaller(one: Pair, other: Pair) -> bool:
     """Whether the numbers of one pair are known to be the smaller ones: their differences keep the more digits."""
-    sizes = [[getattr(value, "value", value) for value in pair] for pair in (one, other)]
-    if any(value is None or _fields.is_jax(value) for pair in sizes for value in pair):
+    sizes: list[list[Any]] = [[getattr(value, "value", value) for value in pair] for pair in (one, other)]
+    if not all(isinstance(value, int | float | Fraction) for pair in sizes for value in pair):
         return False
-    return max(map(abs, sizes[0])) < max(map(abs, sizes[1]))
+    low, high = (max(abs(float(value)) for value in pair) for pair in sizes)
+    return low < high
 
 
 def ends_of(x: Progress) -> tuple[Progress, Progress]:
