@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Progress", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
+HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -394,6 +395,53 @@ def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
     steep, first, times, over, more = _rows(b, (ratio, start), lambda k, c: _row(k, c, b.limit, narrow))
     floor = b.add(b.muldiv(t, times, over, more), first)
     return floor if steep.equals(0) else b.add(b.mul(t, steep), floor)
+
+
+def words(clock: Clock, step: Term) -> tuple[Term, Term]:
+    """The whole local steps at ``step`` modulo 2**32, and how many times 2**32 they hold, where integers are narrow.
+
+    Elsewhere, and where the local time is no known line, this is ``step`` itself and 0.
+    """
+    b, at, zero = clock.b, clock.at, clock.b.lift(0)
+    bends = [x for x in (clock.most, clock.least) if x is not None]
+    known = all(clock._known(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
+    if b.limit >= HOST or at.kind != "i" or not known:
+        return step, zero
+    scale, root, past, gone, *_ = (
+        Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)
+    )
+    slope, start = 1 / scale, (gone - root) / scale - past
+    if math.floor(at.hi * slope + start) <= b.limit:
+        return step, zero
+    if at.op == "const":
+        whole = _clamped(math.floor(at.args[0] * slope + start), clock)
+        return b.lift(_signed(whole)), b.lift(whole >> 32)
+    steep, first, times, over, more = _row(slope, start, b.limit, narrow=False)
+    low = b.add(_wrapped(b, at, steep, first), b.muldiv(at, times, over, more))
+    high = capped_steps(b, at, slope / 2**32, -start / 2**32)
+    for bend, late in ((clock.most, True), (clock.least, False)):
+        if bend is not None:
+            edge = math.ceil((Fraction(b.lift(bend).args[0]) - start) * scale)
+            passed, held = (b.le(edge, at) if late else b.lt(at, edge)), math.floor(b.lift(bend).args[0])
+            low, high = b.where(passed, _signed(held), low), b.where(passed, held >> 32, high)
+    return low, high
+
+
+def _clamped(whole: int, clock: Clock) -> int:
+    """A whole local step within the bends of the clock."""
+    least, most = (None if x is None else math.floor(clock.b.lift(x).args[0]) for x in (clock.least, clock.most))
+    whole = whole if most is None else min(whole, most)
+    return whole if least is None else max(whole, least)
+
+
+def _wrapped(b: Builder, t: Term, times: int, more: int) -> Term:
+    """t * times + more modulo 2**32, in integers of 32 bits that wrap around."""
+    return b.add(b.mul(t, _signed(times)), _signed(more))
+
+
+def _signed(x: int) -> int:
+    """An integer modulo 2**32, as an integer of 32 bits with a sign."""
+    return (x + 2**31) % 2**32 - 2**31
 
 
 def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:

@@ -806,8 +806,6 @@ def _clipped(o: Oracle, d: Data, t: Time) -> Value:
 @schedule("perturbed")
 def _perturbed(o: Oracle, d: Data, t: Time) -> Value:
     t = held(d, t)
-    if o.kind.bits == 24 and t.at >= 2**32:
-        raise Unsure("noise of a squeezed clock, beyond the steps that the promise covers and 32 bits can tell apart")
     wave = o.mul(o.number(d["scale"]), Value(real(noise(d["seed"], math.floor(t.at))), 0.0))
     return o.mul(o.schedule(d["schedule"], t), o.add(wave, Value(mpf(1), 0.0)))
 

@@ -21,6 +21,7 @@ import strategies
 from lrsched._digital import Line, lowest
 
 TOP = 2**31 - 1
+FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
     "a stretch that ends between two steps, read between them": (
         "linear().over(1).stretched(1.5)",
@@ -109,6 +110,15 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "(linear().over(2147483646) >> table((1e-05, -1.0, 3.084)) >> hold(3)).stretched(1.0)",
         (0, TOP - 2, TOP - 1, TOP),
     ),
+    "noise of a squeezed clock, beyond the integers": ("constant(1.0).perturbed(0.5, 7).stretched(0.3)", FAR),
+    "noise of a clock squeezed hard": ("constant(1.0).perturbed(0.5, 2**40 + 7).stretched(1e-5)", FAR),
+    "noise far ahead of the clock": ("constant(1.0).perturbed(0.5, 7).advanced(5 * 10**9).stretched(0.37)", FAR),
+    "noise held beyond the integers": ("hold(3 * 10**9 + 1).perturbed(0.5, 7).stretched(0.37)", FAR),
+    "noise that runs back from beyond the integers": (
+        "hold(10**12).perturbed(0.5, 7).advanced(7).mirrored().stretched(0.0013)",
+        FAR,
+    ),
+    "noise that a squeezed clock stops": ("hold(10**12).perturbed(0.5, 7).reversed().stretched(0.01)", FAR),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",
         (7, 8, 191, 9000, 9001, 9002, 10**9 + 7),
