@@ -552,9 +552,17 @@ class Builder:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
         return self._make("share", x, n)
 
-    def noise(self, seed: Any, t: Any) -> Term:
-        """A number in [-1, 1) for every seed and step, the same bits on every target."""
-        return self._make("noise", seed, t)
+    def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
+        """A number in [-1, 1) for every seed and step, the same bits on every target.
+
+        Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
+        """
+        seed, t, high = self.lift(seed), self.lift(t), self.lift(high)
+        if high.equals(0):
+            return self._make("noise", seed, t)
+        if seed.op == t.op == high.op == "const":
+            return self._make("noise", seed, (high.args[0] << 32) + t.args[0] % 2**32)
+        return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
         """A function registered by the user, of the step and its named numbers."""
