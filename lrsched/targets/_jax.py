@@ -398,12 +398,11 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _once(value: Any) -> Any:
-    """The same scalar as the sum of itself and 0: a reduction, which XLA computes once.
+    """The same scalar divided by a 1 that XLA does not see: a division, which it computes once.
 
     Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
     """
-    zero = jnp.zeros((), value.dtype)
-    return jnp.sum(lax.pad(value[None], zero, ((0, 1, 0),)))
+    return value / lax.optimization_barrier(jnp.ones((), value.dtype))  # type: ignore[no-untyped-call]
 
 
 class JaxTarget(CallTarget):
