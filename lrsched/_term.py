@@ -523,6 +523,7 @@ class Builder:
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
+            t = t if self.branching else _unclamped(t, thresholds)
         else:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)
@@ -574,6 +575,16 @@ def _ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""
     low, high = values.min(), values.max()
     return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
+
+
+def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
+    """The step without clamps that move it past no threshold."""
+    while t.op in ("minimum", "maximum") and t.args[1].op == "const":
+        bound = t.args[1].args[0]
+        if not (thresholds[-1] <= bound if t.op == "minimum" else bound < thresholds[0]):
+            break
+        t = t.args[0]
+    return t
 
 
 def _identity(arg: Any) -> Any:
