@@ -251,6 +251,9 @@ class Cosine(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b, late = x.b, x.b.le(x.left, x.done)
+        if b.scalar:
+            done, left = self._square(x, x.done), self._square(x, x.left)
+            return b.where(late, left, 1.0 - _half(done)), b.where(late, 1.0 - _half(left), done)
         if b.branching:
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
@@ -260,6 +263,11 @@ class Cosine(Profile):
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
         return sine * sine
+
+
+def _half(square: Term) -> Term:
+    """The square of a sine up to a quarter turn, known to be at most a half (and a rounding)."""
+    return square.b.narrow(square, hi=square.b.lift(0.51))
 
 
 @kind("polynomial")
