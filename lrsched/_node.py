@@ -169,6 +169,14 @@ def prepare(node: Node, depth: int) -> None:
     set_field(node, "__call__", functools.partial(_first_call, weakref.ref(node)))
 
 
+def longer(node: Any, part: Node) -> Any:
+    """The same kind of node with one more among its ``parts``; what it had has been checked, and is as deep."""
+    made = object.__new__(type(node))
+    set_field(made, "parts", (*node.parts, part))
+    prepare(made, node._depth)
+    return made
+
+
 def _first_call(reference: weakref.ref[Node], t: Any) -> Any:
     from lrsched.compiler import calling
 

@@ -14,7 +14,7 @@ from lrsched import _fields
 from lrsched._clock import Clock
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._node import kind, set_field
+from lrsched._node import kind, longer, set_field
 from lrsched._schedule import Schedule
 from lrsched._tree import Stack, column_structure, stack_into
 from lrsched.schedules import count_passed
@@ -30,12 +30,21 @@ FEW = 6
 
 def sequence(*schedules: Any) -> Schedule:
     """The schedules one after the other, flattened; a single one is itself."""
+    if len(schedules) == 2 and _goes_on(*schedules):
+        return longer(*schedules)
     parts: list[Schedule] = []
     for i, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
             fail("then", f"argument {i}", "a schedule", schedule, kind=True)
         parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
     return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+
+def _goes_on(first: Any, part: Any) -> bool:
+    """Whether a sequence takes one piece more without a look at those that it has."""
+    if not isinstance(first, Sequence) or not isinstance(part, Schedule) or isinstance(part, Sequence):
+        return False
+    return type(first.parts) is tuple and part._depth < first._depth and not isinstance(first.parts[-1].duration, float)
 
 
 @kind("sequence")

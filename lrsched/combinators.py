@@ -16,7 +16,7 @@ from lrsched import _fields
 from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
-from lrsched._node import Node, children, kind, set_field
+from lrsched._node import Node, children, kind, longer, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of, whole_time
@@ -155,6 +155,8 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     second = lift(b)
     if first is None or second is None:
         return NotImplemented
+    if isinstance(first, operator) and second._depth < first._depth:
+        return longer(first, second)
     parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
     combined: Schedule = operator(parts)
     return combined
