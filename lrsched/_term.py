@@ -502,13 +502,30 @@ class Builder:
             return self.mul(self.floats(a), self.floats(a))
         if c.equals(0.5) and not a.is_const and a.lo >= 0:
             return self.sqrt(a)
+        if self._rounds(a) and not c.is_const:
+            return self._term("pow", (*self._columns(_host.log2_parts, a), self.floats(self.settled(c))), "f", 0, INF)
         return self._make("pow", a, c)
+
+    def _rounds(self, base: Term) -> bool:
+        """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
+        plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
+        return plain and self.limit < 2**53 and bool(0 < base.lo <= base.hi < INF)
+
+    def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
+        """The terms that read each result of a function of a column's numbers."""
+        values, index = column.args
+        rows = zip(*map(function, values.tolist()), strict=True)
+        return [self.settled(self.column(np.array(row), index)) for row in rows]
 
     def ipow(self, base: Any, exponent: Any) -> Term:
         """base**exponent for an integer exponent >= 0 and 0 < base."""
         base, exponent = self.lift(base), self.lift(exponent)
         if base.equals(1):
             return self.lift(1.0)
+        if self._rounds(base) and not exponent.is_const:
+            most = 1 if base.hi <= 1 else INF
+            args = (*self._columns(_host.log2_words, base), self.settled(exponent))
+            return self._term("ipow", args, "f", 0, most)
         return self._make("ipow", base, exponent)
 
     def search(self, thresholds: Any, t: Any) -> Term:
