@@ -314,6 +314,8 @@ class Builder:
         for x, y in ((a, c), (c, a)):
             if x.equals(1) and not y.is_const:
                 return y
+            if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
+                return x
         return self._make("mul", a, c)
 
     def div(self, a: Any, c: Any) -> Term:
@@ -547,8 +549,9 @@ class Builder:
     def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
         """table[index]."""
         index = self.lift(index)
-        if index.op == "const":
-            return self.lift(table[index.args[0]])
+        if index.op == "const":  # outside where no step leads
+            place = index.args[0]
+            return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
         low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
         if low == high and isinstance(table, np.ndarray):
             return self.lift(table[0])

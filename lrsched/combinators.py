@@ -896,7 +896,10 @@ class SampledEvery(_Wrapper):
         b = clock.b
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
-        own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
+        own, at = index_of(clock, every), index_at(clock, every)
+        if at.hi > most and b.limit < WIDE:  # times beyond the integers, counted in samples
+            return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
+        own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:

@@ -148,6 +148,22 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "linear().over(7).lasting(2147483645).restarted(times=7, t_mult=3.0, gamma=0.1)",
         (0, 1, 7, 2147483644, 2147483645, TOP - 1, TOP),
     ),
+    "samples beyond the integers of the clock": (
+        "one_minus_power(power=0.001).over(1000000000, start=0.196, end=4.574).stretched(3.451).sampled(every=11).reversed()",
+        FAR,
+    ),
+    "samples of noise beyond the integers": ("constant(1.0).perturbed(0.5, 7).sampled(every=11).stretched(0.2)", FAR),
+    "a table on a side that no step takes": (
+        (
+            "((0.5 + linear().over(9)).stretched(2.0).then((0.1 + linear().over(9)).stretched(3.0)).reversed()"
+            " * chebyshev_steps(5, 2.0, 10.75, fractal=False).mirrored().after(0.125)).lasting(20).extended(0, 1)"
+        ),
+        (0, 1, 2, TOP),
+    ),
+    "a table of a clock far ahead": (
+        "(piecewise((), (1.378,)) / chebyshev_steps(5, 0.75, 1.0, fractal=False).mirrored()).advanced(2147483645)",
+        (0, 1, 2, TOP),
+    ),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",
         (7, 8, 191, 9000, 9001, 9002, 10**9 + 7),
