@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
-from lrsched._node import Node, names_of, prepare, set_field
+from lrsched._node import MAX_DEPTH, Node, names_of, prepare, set_field
 
 if TYPE_CHECKING:
     from lrsched._fields import Field
 
-__all__ = ["Stack", "column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
+__all__ = ["Stack", "column_structure", "longer", "make", "map_leaves", "number_leaves", "stack_into"]
 
 
 def make(kind: type[Node], values: dict[str, Any]) -> Any:
@@ -21,6 +21,17 @@ def make(kind: type[Node], values: dict[str, Any]) -> Any:
         set_field(node, name, value)
     prepare(node, 1)
     return node
+
+
+def longer(node: Any, parts: tuple[Any, ...]) -> Any:
+    """A node of many parts with more of them: those that it has are not looked at again."""
+    kind, depth = type(node), max(part._depth for part in parts)
+    if depth >= MAX_DEPTH:
+        return kind((*node.parts, *parts))
+    made = object.__new__(kind)
+    set_field(made, "parts", node.parts + parts)
+    prepare(made, max(node._depth, depth + 1))
+    return made
 
 
 class Stack:
