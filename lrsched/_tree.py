@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
-from lrsched._node import MAX_DEPTH, Node, names_of, prepare, set_field
+from lrsched._node import LATER, MAX_DEPTH, Node, names_of, prepare, set_field
 
 if TYPE_CHECKING:
     from lrsched._fields import Field
@@ -122,14 +122,15 @@ def map_every_leaf(node: Node, function: Callable[[Any], Any], settle: bool = Fa
 
 def column_structure(node: Node) -> Any:
     """What must be equal for two nodes to share columns: everything but single numbers."""
-    memo = node._memo
-    if "columns" not in memo:
-        memo["columns"] = (
-            node.kind_name,
-            *(_part(field_of(type(node), n), getattr(node, n)) for n in names_of(type(node))),
-            node.fixed_length(),
-        )
-    return memo["columns"]
+    return node._structure
+
+
+def _finds_structure(node: Node) -> Any:
+    parts = [_part(spec, getattr(node, name)) for name, spec in type(node)._declared.items()]
+    return (node.kind_name, *parts, node.fixed_length())
+
+
+LATER["_structure"] = _finds_structure
 
 
 def _part(spec: Field, value: Any) -> Any:
