@@ -52,11 +52,13 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
-    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     same = b.eq(start, end)
     if same.op == "const" and same.args[0]:
         return b.settled(start)
     falling = _falls(b, start, end)
+    if b.exact_ends and (profile.sided or not falling.is_const):
+        return _from_both_ends(x, profile, start, end)
+    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = b.where(falling, end, start), b.where(falling, start, end)
     weight = b.where(falling, p, q)
     value = b.add(b.mul(_span(near, far), weight), near)
@@ -65,6 +67,18 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
             return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
     return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+
+
+def _from_both_ends(x: Progress, profile: Profile, start: Term, end: Term) -> Term:
+    """``end + span * p`` where p is the smaller, ``start - span * (1 - p)`` elsewhere: both ends are exact as they are.
+
+    Nothing cancels whichever end is the smaller, so that it need not be known.
+    """
+    b = x.b
+    start, end = b.settled(start), b.settled(end)
+    later, weight = profile.nearer(x)
+    part = b.mul(b.sub(start, end), weight)
+    return b.where(later, b.add(part, end), b.sub(start, part))
 
 
 def _reaches(near: Term, far: Term) -> bool:
