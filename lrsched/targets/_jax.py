@@ -142,14 +142,16 @@ def _mix(x: Any) -> Any:
     return x ^ (x >> 16)
 
 
-def _noise(seed: Any, t: Any) -> Any:
+def _noise(seed: Any, t: Any, high: Any = None) -> Any:
     if isinstance(seed, int):
-        low, high = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
+        low, top = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
     else:
-        low, high = _words(seed)
-        high = high ^ jnp.uint32(0x9E3779B9)
+        low, top = _words(seed)
+        top = top ^ jnp.uint32(0x9E3779B9)
     t_low, t_high = _words(t)
-    x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ high)
+    if high is not None:
+        t_high = jnp.asarray(high).astype(jnp.uint32)
+    x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ top)
     return (x >> 8).astype(real_type()) * 2.0**-23 - 1.0
 
 
@@ -397,6 +399,8 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
+        noise = {"noise": lambda term: f"noise({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"}
+        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **noise})
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart}
