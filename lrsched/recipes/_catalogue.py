@@ -20,6 +20,7 @@ SECTIONS = {
     "decays": "Decays",
     "cycles": "Cycles, restarts, one cycle",
     "llm": "Language models",
+    "runs": "Published runs of language models",
     "companions": "Companions: momentum, weight decay, batch size, averaging, step sizes of theory",
 }
 

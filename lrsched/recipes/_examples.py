@@ -82,6 +82,7 @@ _WARMUPS = {
     "noam_hold": _Call(0.1, warmup=100, hold=300, run=1_000),
     "polynomial_warmup": _Call(0.1, steps=500, run=1_000),
     "power_law": _Call(0.1, warmup=100, power=0.8, run=1_000),
+    "radam_rectification": _Call(0.99, run=1_000),
     "root_warmup": _Call(0.1, steps=500, run=1_000),
     "saturating_warmup": _Call(0.1, timescale=200, run=1_000),
     "trapezoid": _Call(0.1, steps=1_000, warmup=100, decay=200),
@@ -162,27 +163,37 @@ _LLM = {
     "capacity_decay": _Call(0.1, steps=1_000, beta=2.0),
     "decaying_stable": _Call(0.1, steps=1_000, warmup=50, decay=200, timescale=300),
     "deepseek_multi_step": _Call(0.1, steps=1_000, warmup=20),
+    "exponential_cooldown": _Call(0.05),
+    "half_cosine": _Call(0.1, steps=1_000, warmup=100),
+    "infinite_schedule": _Call(0.1, warmup=100, cooldown=300, constant=400, anneal=200),
+    "inverse_linear_cooldown": _Call(),
+    "lowered_linear_cooldown": _Call(),
+    "minicpm": _Call(0.1, steps=1_000, warmup=100, decay=200, half=40),
+    "mirror_cosine_cooldown": _Call(),
+    "power_lr": _Call(0.1, steps=1_000, warmup=50, decay=200),
+    "power_scheduler": _Call(0.02, 10**12, 128, warmup=10**10, decay=10**11),
+    "rsqrt_cooldown": _Call(0.1, steps=1_000, warmup=50, cooldown=200, timescale=300),
+    "wsd_s": _Call(0.1, [400, 300, 300], warmup=50, decay=60),
+}
+
+_RUNS = {
+    "apertus_8b": _Call(),
+    "apertus_8b_batch": _Call(run=15 * 10**12),
     "deepseek_v2": _Call(),
     "deepseek_v2_batch": _Call(run=10**12),
     "deepseek_v2_lite": _Call(),
     "deepseek_v3": _Call(),
     "deepseek_v3_batch": _Call(run=10**12),
-    "exponential_cooldown": _Call(0.05),
-    "half_cosine": _Call(0.1, steps=1_000, warmup=100),
-    "infinite_schedule": _Call(0.1, warmup=100, cooldown=300, constant=400, anneal=200),
-    "inverse_linear_cooldown": _Call(),
+    "glm45": _Call(22 * 10**12, warmup=10**11),
+    "glm45_batch": _Call(run=10**12),
     "kimi_k2": _Call(),
     "llama3_405b": _Call(),
-    "lowered_linear_cooldown": _Call(),
-    "minicpm": _Call(0.1, steps=1_000, warmup=100, decay=200, half=40),
-    "mirror_cosine_cooldown": _Call(),
+    "llama3_anneal": _Call(8e-7),
+    "llama3_batch": _Call(run=5 * 10**12),
     "olmo2_32b": _Call(),
     "olmo3_7b": _Call(),
     "olmo3_anneal": _Call(steps=1_000, warmup=200),
-    "power_lr": _Call(0.1, steps=1_000, warmup=50, decay=200),
-    "power_scheduler": _Call(0.02, 10**12, 128, warmup=10**10, decay=10**11),
-    "rsqrt_cooldown": _Call(0.1, steps=1_000, warmup=50, cooldown=200, timescale=300),
-    "wsd_s": _Call(0.1, [400, 300, 300], warmup=50, decay=60),
+    "smollm3": _Call(),
 }
 
 _COMPANIONS = {
@@ -205,7 +216,7 @@ _COMPANIONS = {
 
 EXAMPLES = {
     name: Example(name, call.arguments, call.options, call.run)
-    for group in (_WARMUPS, _DECAYS, _CYCLES, _LLM, _COMPANIONS)
+    for group in (_WARMUPS, _DECAYS, _CYCLES, _LLM, _RUNS, _COMPANIONS)
     for name, call in group.items()
 }
 
