@@ -109,7 +109,7 @@ def test_presets_give_what_keras_computes(name):
     @EXAMPLES
     @given(RATES, CASES[name])
     def check(initial, arguments):
-        if name == "CosineDecayRestarts" and keras.backend.backend() == "torch":
+        if name == "CosineDecayRestarts" and keras.backend.backend() != "jax":
             whole = {key: float(max(1, round(arguments[key]))) for key in ("t_mul", "first_decay_steps")}
             arguments = {**arguments, **whole}  # in float32 it loses the cycles otherwise
         ours = getattr(presets, name)(initial, **arguments)
