@@ -14,9 +14,9 @@ from lrsched import _fields
 from lrsched._clock import Clock
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._node import kind, longer, set_field
+from lrsched._node import kind, set_field
 from lrsched._schedule import Schedule
-from lrsched._tree import Stack, column_structure, stack_into
+from lrsched._tree import Stack, column_structure, longer, stack_into
 from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ FEW = 6
 
 def sequence(*schedules: Any) -> Schedule:
     """The schedules one after the other, flattened; a single one is itself."""
-    if len(schedules) == 2 and _goes_on(*schedules):
-        return longer(*schedules)
+    first, *others = schedules
+    if isinstance(first, Sequence) and _may_follow(first, others):
+        return longer(first, tuple(others)) if others else first
     parts: list[Schedule] = []
     for i, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
@@ -40,11 +41,11 @@ def sequence(*schedules: Any) -> Schedule:
     return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
 
-def _goes_on(first: Any, part: Any) -> bool:
-    """Whether a sequence takes one piece more without a look at those that it has."""
-    if not isinstance(first, Sequence) or not isinstance(part, Schedule) or isinstance(part, Sequence):
-        return False
-    return type(first.parts) is tuple and part._depth < first._depth and not isinstance(first.parts[-1].duration, float)
+def _may_follow(first: Sequence, others: list[Any]) -> bool:
+    """Whether single parts can be put behind a sequence, as far as can be told without looking at all of it."""
+    single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
+    before = (first.parts[-1], *others[:-1]) if isinstance(first.parts, tuple) and single else ()
+    return bool(before) and not any(isinstance(part.duration, float) for part in before)
 
 
 @kind("sequence")
