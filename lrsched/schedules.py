@@ -58,7 +58,7 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     if same.op == "const" and same.args[0]:
         return b.settled(start)
     falling = _falls(b, start, end)
-    if b.exact_ends and (profile.sided or not falling.is_const):
+    if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
         return _from_both_ends(x, profile, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
