@@ -10,7 +10,7 @@ import lrsched as lrs
 keras = pytest.importorskip("keras")
 from keras_models import Watch, X, Y, line, weight  # noqa: E402
 
-from lrsched_keras import LearningRate, ScheduleCallback  # noqa: E402
+from lrsched_keras import LearningRate, ScheduleCallback, SnapshotCallback  # noqa: E402
 
 BACKEND = keras.backend.backend()
 S = 0.1 * (lrs.warmup(20) >> lrs.cosine().over(80, end=0.1))
@@ -124,6 +124,34 @@ def test_a_restored_run_goes_on_and_other_numbers_follow_samples(tmp_path):
         speed = rule(n) * speed - S(n)
         place += speed
     assert weight(model) == pytest.approx(weight(whole), rel=1e-6) == pytest.approx(place, rel=1e-5)
+
+
+class Places(keras.callbacks.Callback):
+    def __init__(self, places):
+        super().__init__()
+        self.places = places
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.places.append(weight(self.model))
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_snapshot_is_taken_after_the_update_that_reaches_the_end_of_a_cycle(tmp_path, k):
+    """Cycles of 25 samples, updates of 16: the ends 24 and 74 are reached by updates 1 and 4, 49 by 3, 99 by 6."""
+    cycles = 0.1 * lrs.cosine().over(25).restarted()
+    model, places = line(keras.optimizers.SGD(0.5, gradient_accumulation_steps=k if k > 1 else None)), []
+    keep = Places(places)
+    options = {"unit": "sample", "batch": 16}
+    name = str(tmp_path / "{cycle}-{step}.weights.h5")
+    snapshots = SnapshotCallback(name, cycles, **options)
+    fit(model, 16 * 4, 16 // k, 2, [keep, ScheduleCallback(cycles, **options), snapshots])
+    assert [path.name.split(".")[0] for path in snapshots.paths] == ["1-24", "2-49", "3-74", "4-99", "5-124"]
+    for path, update in zip(snapshots.paths, (1, 3, 4, 6, 7), strict=True):
+        model.load_weights(path)
+        assert weight(model) == places[(update + 1) * k - 1]
+    for wrong in ({"unit": "sample"}, {"batch": 16}):
+        with pytest.raises(lrs.ScheduleError, match="batch must be given with the unit 'sample', and None with the"):
+            SnapshotCallback(tmp_path, cycles, **wrong)
 
 
 def test_mistakes_are_named():
