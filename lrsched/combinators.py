@@ -615,7 +615,7 @@ class Mirrored(_Wrapper):
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
         if clock.plain:
-            if b.le(clock.at, n).value is True:
+            if b.le(clock.at, n).value is True and b.lt(clock.own, n).value is True:
                 return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
             if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target

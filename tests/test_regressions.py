@@ -176,6 +176,10 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "(linear().over(10).after('mirror').lasting(15) >> hold(10)).stretched(0.57).stretched(3.7)",
         EARLY,
     ),
+    "a mirror of one step": (
+        "linear().over(1, 0.1, -3.0).restarted(t_mult=1.25, gamma=0.5).lasting(1).mirrored()",
+        EARLY,
+    ),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",
         (7, 8, 191, 9000, 9001, 9002, 10**9 + 7),
