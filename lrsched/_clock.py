@@ -211,7 +211,7 @@ class Clock:
         b = self.b
         place = b.lift(self.most) * self.scale
         raw = x.raw
-        if raw is not None:
+        if raw is not None and self._known(self.most):
             raw = dataclasses.replace(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
         return dataclasses.replace(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
@@ -223,11 +223,19 @@ class Clock:
                 return self._progress(self.at, length)
             return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else b.floats(length)), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
-        left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
+        left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted, raw=raw)
+
+    def _beyond(self, length: Term) -> Term:
+        """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
+        b, offset = self.b, self.b.lift(self.offset)
+        if offset.is_const or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
+            return minus(b, self.at, offset + length)
+        near = b.floor(length + Fraction(1, 2))
+        return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))
 
     def offset_is_zero(self) -> bool:
         """Whether the piece starts on a whole step."""
