@@ -138,6 +138,7 @@ class _Writer:
         self.lines: list[str] = []
         self.objects: dict[str, Any] = {}
         self.count = 0
+        self.inputs: dict[int, tuple[Term, ...]] = {}
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -162,8 +163,9 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        for part in self._shared_with_arms(root, known):
-            self._needed(part, known, level, shared=True)
+        if not all(named(a).op in ("step", "const") for a in root.args[0].args):
+            for part in self._shared_with_arms(root, known):
+                self._needed(part, known, level, shared=True)
         condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
@@ -235,11 +237,16 @@ class _Writer:
 
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """The arguments needed before the term itself."""
-        if self._branches(term):
-            return (named(term.args[0]),)
-        if term.op == "call":
-            return (named(term.args[1]), *(named(value) for _, value in term.args[2]))
-        return tuple(named(a) for a in term.args if isinstance(a, Term))
+        found = self.inputs.get(term.num)
+        if found is None:
+            if self._branches(term):
+                found = (named(term.args[0]),)
+            elif term.op == "call":
+                found = (named(term.args[1]), *(named(value) for _, value in term.args[2]))
+            else:
+                found = tuple([named(a) for a in term.args if isinstance(a, Term)])
+            self.inputs[term.num] = found
+        return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Terms computed in this block whatever the conditions say."""
