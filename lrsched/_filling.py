@@ -60,6 +60,7 @@ def generated(formula: Callable[[Clock], Term]) -> Made:
     except UnfitError:
         return Made()
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
+    buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
     return Made(source, writer.w.objects)
@@ -83,7 +84,7 @@ class _Writer:
             return
         if root.op == "where" and self._tail_where(root, known, patches):
             return
-        pushed = None if root.op == "where" else self._pushed(root)
+        pushed = None if root.op == "where" or self.forms.of(root) == "number" else self._pushed(root)
         if pushed is not None:
             self.tail(pushed, known, patches)
             return

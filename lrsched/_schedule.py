@@ -356,7 +356,7 @@ class Schedule(Node):
               0..9      0         0.09  0.1 * warmup(10)
             10..99    0.1  3.04586e-05  0.1 * cosine().over(90)
             <BLANKLINE>
-            run    100 steps; the schedule: 100 steps
+            run    100 steps, the schedule's own length
             peak   0.1 at step 10
             floor  0 at step 0
             mean   0.05

@@ -333,6 +333,8 @@ class Builder:
         for x, y in ((a, c), (c, a)):
             if x.equals(1) and not y.is_const:
                 return y
+            if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
+                return x
         return self._make("mul", self._eased(a, c), self._eased(c, a))
 
     def _eased(self, a: Term, c: Term) -> Term:
@@ -535,13 +537,30 @@ class Builder:
             return self.mul(self.floats(a), self.floats(a))
         if c.equals(0.5) and not a.is_const and a.lo >= 0:
             return self.sqrt(a)
+        if self._rounds(a) and not c.is_const:
+            return self._term("pow", (*self._columns(_host.log2_parts, a), self.floats(self.settled(c))), "f", 0, INF)
         return self._make("pow", a, c)
+
+    def _rounds(self, base: Term) -> bool:
+        """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
+        plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
+        return plain and self.limit < 2**53 and bool(0 < base.lo <= base.hi < INF)
+
+    def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
+        """The terms that read each result of a function of a column's numbers."""
+        values, index = column.args
+        rows = zip(*map(function, values.tolist()), strict=True)
+        return [self.settled(self.column(np.array(row), index)) for row in rows]
 
     def ipow(self, base: Any, exponent: Any) -> Term:
         """base**exponent for an integer exponent >= 0 and 0 < base."""
         base, exponent = self.lift(base), self.lift(exponent)
         if base.equals(1):
             return self.lift(1.0)
+        if self._rounds(base) and not exponent.is_const:
+            most = 1 if base.hi <= 1 else INF
+            args = (*self._columns(_host.log2_words, base), self.settled(exponent))
+            return self._term("ipow", args, "f", 0, most)
         return self._make("ipow", base, exponent)
 
     def search(self, thresholds: Any, t: Any) -> Term:
@@ -556,6 +575,7 @@ class Builder:
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
+            t = t if self.branching else _unclamped(t, thresholds)
         else:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)
@@ -563,8 +583,9 @@ class Builder:
     def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
         """table[index]."""
         index = self.lift(index)
-        if index.op == "const":
-            return self.lift(table[index.args[0]])
+        if index.op == "const":  # outside where no step leads
+            place = index.args[0]
+            return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
         low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
         if low == high and isinstance(table, np.ndarray):
             return self.lift(table[0])
@@ -585,9 +606,17 @@ class Builder:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
         return self._make("share", x, n)
 
-    def noise(self, seed: Any, t: Any) -> Term:
-        """A number in [-1, 1) for every seed and step, the same bits on every target."""
-        return self._make("noise", seed, t)
+    def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
+        """A number in [-1, 1) for every seed and step, the same bits on every target.
+
+        Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
+        """
+        seed, t, high = self.lift(seed), self.lift(t), self.lift(high)
+        if high.equals(0):
+            return self._make("noise", seed, t)
+        if seed.op == t.op == high.op == "const":
+            return self._make("noise", seed, (high.args[0] << 32) + t.args[0] % 2**32)
+        return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
         """A function registered by the user, of the step and its named numbers."""
@@ -606,6 +635,16 @@ def _ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""
     low, high = values.min(), values.max()
     return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
+
+
+def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
+    """The step without clamps that move it past no threshold."""
+    while t.op in ("minimum", "maximum") and t.args[1].op == "const":
+        bound = t.args[1].args[0]
+        if not (thresholds[-1] <= bound if t.op == "minimum" else bound < thresholds[0]):
+            break
+        t = t.args[0]
+    return t
 
 
 def _identity(arg: Any) -> Any:

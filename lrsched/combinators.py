@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, _number, exact_constant, multiple
+from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
@@ -337,7 +337,7 @@ class Perturbed(_Wrapper):
         b = clock.b
         step = whole_time(clock)
         step = index_at(clock) if step.kind == "f" else step
-        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, step)), 1.0)
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, *words(clock, step))), 1.0)
         return b.mul(self.schedule.formula(clock), factor)
 
 
@@ -510,25 +510,31 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
             moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
         )
     index = index_of(clock, length)
-    step = b.lift(clock.scale) * length
+    step, later = b.lift(clock.scale) * length, index
+    if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
+        passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
+        later, offset = b.sub(index, passed), offset + step * passed
+        clock = dataclasses.replace(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
     if exact_constant(step):
-        whole, part = multiple(b, index, step)
+        whole, part = multiple(b, later, step)
         first = b.floor(offset) if exact_constant(offset) else b.lift(0)
         whole, part = b.add(whole, first), part + b.floats(offset - first)
     else:
-        start = b.mul(b.floats(index), b.floats(step)) + b.floats(offset)
+        start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
         part = start - b.floats(whole)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
-    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
-    least = None if clock.least is None else _number(b.sub(clock.least, b.mul(index, length)))
+    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
+    least = None
+    if clock.least is not None and later is index:
+        least = _number(b.sub(clock.least, b.mul(index, length)))
     return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
     """The clock that runs from local step ``length`` down."""
-    b = clock.b
-    if clock.plain:
+    b, wide = clock.b, b_number(clock, length)
+    if clock.plain and not (isinstance(wide, int) and wide > b.limit):
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
@@ -586,6 +592,8 @@ class Mirrored(_Wrapper):
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
         if clock.plain:
+            if b.le(clock.at, n).value is True:
+                return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
             if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
                 past = b.sub(clock.at, n)
@@ -887,7 +895,10 @@ class SampledEvery(_Wrapper):
         b = clock.b
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
-        own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
+        own, at = index_of(clock, every), index_at(clock, every)
+        if at.hi > most and b.limit < WIDE:  # times beyond the integers, counted in samples
+            return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
+        own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:

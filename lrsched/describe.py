@@ -90,9 +90,14 @@ class Description:
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and text of each reading."""
-        length = "endless" if self.duration == math.inf else f"{self.duration:,} steps"
+        if self.duration == math.inf:
+            length = " of an endless schedule"
+        elif self.duration == self.steps:
+            length = ", the schedule's own length"
+        else:
+            length = f"; the schedule has {self.duration:,}"
         found = [
-            ("run", f"{self.steps:,} steps; the schedule: {length}"),
+            ("run", f"{self.steps:,} steps{length}"),
             ("peak", f"{number(self.peak)} at step {self.peak_step:,}"),
             ("floor", f"{number(self.floor)} at step {self.floor_step:,}"),
             ("mean", number(self.mean)),

@@ -54,11 +54,13 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
-    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     same = b.eq(start, end)
     if same.op == "const" and same.args[0]:
         return b.settled(start)
     falling = _falls(b, start, end)
+    if b.exact_ends and (profile.sided or not falling.is_const):
+        return _from_both_ends(x, profile, start, end)
+    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
     weight = b.where(falling, p, q)
     value = _between(near, far, weight)
@@ -84,6 +86,18 @@ def _index(near: Term, far: Term) -> Term | None:
     columns = [t for t in (near, far) if t.op == "column"]
     known = all(t.op in ("const", "column") and not is_jax(t.args[0]) for t in (near, far))
     return columns[0].args[1] if columns and known else None
+
+
+def _from_both_ends(x: Progress, profile: Profile, start: Term, end: Term) -> Term:
+    """``end + span * p`` where p is the smaller, ``start - span * (1 - p)`` elsewhere: both ends are exact as they are.
+
+    Nothing cancels whichever end is the smaller, so that it need not be known.
+    """
+    b = x.b
+    start, end = b.settled(start), b.settled(end)
+    later, weight = profile.nearer(x)
+    part = b.mul(b.sub(start, end), weight)
+    return b.where(later, b.add(part, end), b.sub(start, part))
 
 
 def _between(near: Term, far: Term, weight: Term) -> Term:

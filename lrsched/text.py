@@ -273,7 +273,9 @@ class _Parser:
         """A long ``a >> b >> c`` as one sequence."""
         for value, position in pending:
             if not isinstance(value, Schedule):
-                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}", position)
+                opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
+                hint = "; is a ')' missing before it?" if opened and not isinstance(value, Node) else ""
+                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}{hint}", position)
         return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
 
     def unary(self, level: int) -> Any:
@@ -350,8 +352,7 @@ class _Parser:
         return name, start
 
     def unknown(self, name: str, known: Any) -> str:
-        near = difflib.get_close_matches(name[:100], list(known), 1)
-        return f"unknown name {name[:100]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"unknown name {name[:100]!r}{_foreign(name) or _nearest(name, known)}"
 
     def trailer(self, value: Any) -> Any:
         """Method calls after a value, and a power."""
@@ -369,10 +370,13 @@ class _Parser:
         self.expect("(")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
+        places: dict[Any, int] = {}
         while not self.take(")"):
             if self.kind == "end":
                 raise self.error(f"the arguments of {name!r} are never closed", start)
+            place = self.start
             key = self.keyword()
+            places[len(positional) if key is None else key] = place
             value = self.expression(SHIFT)
             if key is None and keywords:
                 raise self.error("a positional argument follows a named one")
@@ -384,7 +388,12 @@ class _Parser:
                 keywords[key] = value
             if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
                 self.expect(")")
-        return self.made(lambda: function(*positional, **keywords), start, function, positional, keywords)
+        signature = inspect.signature(function)
+        try:
+            self.bound(signature, name, positional, keywords, places)
+        except TypeError as error:
+            raise self.error(f"{name}: {error}", start) from None
+        return self.made(lambda: function(*positional, **keywords), start, _Places(signature, places))
 
     def keyword(self) -> str | None:
         match = re.compile(r"[A-Za-z_]\w*\s*=(?!=)").match(self.text, self.start) if self.kind == "name" else None
@@ -395,27 +404,32 @@ class _Parser:
         self.expect("=")
         return name
 
-    def made(self, build: Callable[[], Any], position: int, function: Any = None, *arguments: Any) -> Any:
+    def made(self, build: Callable[[], Any], position: int, places: _Places | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
         try:
-            if function is not None:
-                self.bound(inspect.signature(function), *arguments)
             return build()
         except ParseError:
             raise
         except (ScheduleError, TypeError) as error:
-            raise self.error(str(error), position) from None
+            where = places.of(str(error)) if places else None
+            raise self.error(str(error), position if where is None else where) from None
         except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
             raise self.error(f"these arguments have no meaning: {error}", position) from None
 
-    def bound(self, signature: inspect.Signature, positional: list[Any], keywords: dict[str, Any]) -> None:
+    def bound(
+        self,
+        signature: inspect.Signature,
+        called: str,
+        positional: list[Any],
+        keywords: dict[str, Any],
+        places: dict[Any, int],
+    ) -> None:
         """Whether the arguments fit; a name that is no parameter is named, with the nearest one."""
         kinds = {p.kind for p in signature.parameters.values()}
         for name in keywords:
             if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
-                near = difflib.get_close_matches(name[:100], list(signature.parameters), 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise TypeError(f"there is no argument {name[:100]!r}{hint}")
+                message = f"{called} has no argument {name[:100]!r}{_nearest(name, signature.parameters)}"
+                raise self.error(message, places[name])
         signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
@@ -451,7 +465,38 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _kind_of(value: Any) -> str:
+    if isinstance(value, Profile):
+        return "a profile, a shape without steps: say how long, as in .over(1000)"
     return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+def _foreign(name: str) -> str:
+    """Where a name of another library is found."""
+    from lrsched import presets
+
+    owner = next((p for p in presets.__all__ if name in getattr(presets, p).__all__), None)
+    return f"; lrs.presets.{owner}.{name}, called in Python, prints as an expression" if owner else ""
+
+
+def _nearest(name: str, known: Any) -> str:
+    """The known name that looks most like one, as a question; upper and lower case are the same."""
+    lower = {str(k).lower().replace("_", ""): str(k) for k in known}
+    near = difflib.get_close_matches(name[:100].lower().replace("_", ""), list(lower), 1)
+    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+
+
+class _Places:
+    """Where each argument of a call stands in the text."""
+
+    def __init__(self, signature: inspect.Signature, places: dict[Any, int]) -> None:
+        self.names, self.places = list(signature.parameters), places
+
+    def of(self, message: str) -> int | None:
+        """The place of the argument that an error names, as in ``warmup: steps must be``."""
+        named = re.match(r"[\w.]+: (\w+)\b", message)
+        if named is None or named[1] not in self.names:
+            return None
+        return self.places.get(named[1], self.places.get(self.names.index(named[1])))
 
 
 def functions() -> dict[str, Callable[..., Any]]:

@@ -66,7 +66,7 @@ REFUSED = [
     ("cosine().overr(3)", "over"),
     ("cosine", "must be called"),
     ("cosine()", None),
-    ("warmup(-5)", r"warmup: steps must be an integer >= 0, got -5 \(at column 1\)"),
+    ("warmup(-5)", r"warmup: steps must be an integer >= 0, got -5 \(at column 8\)"),
     ("warmup(5) >> ", "end of the text"),
     ("warmup(5", "expected '\\)', found the end"),
     ("(warmup(5)", "expected '\\)', found the end"),
