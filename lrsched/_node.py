@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, datacl
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import BASES, CHECKS, REQUIRED, Field, field_of, is_opaque
+from lrsched._fields import BASES, CHECKS, REQUIRED, Field, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
@@ -197,16 +197,13 @@ def _key_of(value: Any) -> Any:
     return value
 
 
-def _children_in(spec: Field, value: Any) -> tuple[Node, ...]:
-    if spec.form == "node":
-        return (value,)
-    return tuple(value) if spec.form == "nodes" else ()
-
-
 def children(node: Node) -> Iterator[Node]:
     """The expressions that a node is directly made of."""
-    for name in names_of(type(node)):
-        yield from _children_in(field_of(type(node), name), getattr(node, name))
+    for name, spec in type(node)._declared.items():
+        if spec.form == "node":
+            yield getattr(node, name)
+        elif spec.form == "nodes":
+            yield from getattr(node, name)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -220,13 +217,11 @@ def walk(node: Node) -> Iterator[Node]:
 
 def leaves_of(node: Node) -> Iterator[Any]:
     """The numbers (and tuples of numbers) of a node's own fields that JAX may trace."""
-    for name in names_of(type(node)):
-        spec = field_of(type(node), name)
-        value = getattr(node, name)
+    for name, spec in type(node)._declared.items():
         if spec.is_leaf:
-            yield value
+            yield getattr(node, name)
         elif spec.form == "numbers":
-            yield from (x for _, x in value)
+            yield from (x for _, x in getattr(node, name))
 
 
 def _is_array(value: Any) -> bool:
@@ -273,11 +268,24 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
     cls.__init__(self, *args, **values)
 
 
+PLAIN = {  # what tells a constructor without a closer look that a field holds no array
+    "real": "type({}) is float",
+    "count": "type({}) is int",
+    "node": "not {}._arrays",
+    "nodes": "True not in [part._arrays for part in {}]",
+    "reals": "False",
+    "counts": "False",
+    "numbers": "False",
+}
+
+
 def _constructor(cls: type[Node]) -> Callable[..., None]:
     """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
     space: dict[str, Any] = {"prepare": prepare, "where": cls.where(), "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
+    space["set_field"] = set_field
     arguments: list[str] = []
     lines = ["    depth = 0"]
+    plain: list[str] = []
     for name, spec in cls._declared.items():
         optional = spec.default is not REQUIRED
         arguments.append(f"{name}=default_{name}" if optional else name)
@@ -285,11 +293,14 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
         space[f"set_{name}"] = vars(cls)[name].__set__
         lines.append(f"    {name} = check_{name}(spec_{name}, where, {spec.label or name!r}, {name})")
         lines.append(f"    set_{name}(self, {name})")
+        if spec.form in PLAIN:
+            plain.append(PLAIN[spec.form].format(name))
         if spec.form == "node":
             lines.append(f"    if {name}._depth > depth: depth = {name}._depth")
         elif spec.form == "nodes":
             lines.append(f"    depth = max([depth, *[part._depth for part in {name}]])")
     lines.append("    if depth >= MAX_DEPTH: too_deep(where)")
+    lines.append(f"    if {' and '.join(plain) or 'True'}: set_field(self, '_arrays', False)")
     lines += ["    self.validate()"] * (cls.validate is not Node.validate)
     text = "\n".join([f"def __init__(self, {', '.join(arguments)}):", *lines, "    prepare(self, depth + 1)"])
     exec(text, space)  # noqa: S102 - names of declared fields alone

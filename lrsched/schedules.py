@@ -117,14 +117,17 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     """``far - (far - near) * sin(a)**2`` as ``middle + half * cos(2a)``, for levels of one sign and a constant pace."""
     wave, again = rest.args if rest.op == "mul" else (rest, None)
     angle = wave.args[0] if wave is again and wave.op == "sin" else rest
-    if angle.op != "mul" or angle.args[1].op != "const" or near.args[0] * far.args[0] < 0:
+    if angle.op != "mul" or angle.args[1].op != "const":
         return None
-    b, far_level = rest.b, far.args[0]
-    middle = near.args[0] / 2 + far_level / 2
-    half = far_level - middle
-    if middle + half != far_level:
+    b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
+    middle = low / 2 + high / 2
+    half = high - middle
+    if not np.all((low * high >= 0) & (middle + half == high)):
         return None
-    return b.add(b.mul(half, b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))), middle)
+    wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))
+    if index is None:
+        return b.add(b.mul(half, wave), middle)
+    return b.add(b.mul(b.column(half, index), wave), b.column(middle, index))
 
 
 def _reaches(near: Term, far: Term) -> bool:
