@@ -25,7 +25,7 @@ class Dialect:
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
     repeats an argument. ``number`` writes a constant; ``types`` names the type of a variable by the kind of its
-    term, in languages that declare them.
+    term, in languages that declare them. ``real`` makes a result real where whole numbers compute as they are.
     """
 
     templates: Mapping[str, Template]
@@ -38,6 +38,7 @@ class Dialect:
     result: str = "return {0}"
     search: tuple[str, str] | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    real: str | None = None
 
 
 class Code:
@@ -87,6 +88,17 @@ def named(term: Term) -> Term:
     return term
 
 
+def _may_be_whole(term: Term) -> bool:
+    """Whether a real term may come out as a whole number where "real" changes nothing."""
+    term = named(term)
+    parts = [part for part in term.args if isinstance(part, Term)]
+    if term.op in ("add", "sub", "mul", "neg"):
+        return all(map(_may_be_whole, parts))
+    if term.op in ("minimum", "maximum"):
+        return any(map(_may_be_whole, parts))
+    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -101,7 +113,10 @@ class _Writer:
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(_bare(expression)))
+            expression = _bare(expression)
+            whole = self.dialect.real is not None and _may_be_whole(root)
+            expression = str(self.dialect.real).format(expression) if whole else expression
+            self.line(level, self.dialect.result.format(expression))
         return expression
 
     def line(self, level: int, text: str) -> None:

@@ -398,12 +398,13 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _once(value: Any) -> Any:
-    """The same scalar as the sum of itself and 0: a reduction, which XLA computes once.
+    """The same scalar as the larger of itself and -inf: a reduction, which XLA computes once.
 
-    Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
+    Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step. A sum
+    with 0 would lose the sign of a zero, which a batch keeps.
     """
-    zero = jnp.zeros((), value.dtype)
-    return jnp.sum(lax.pad(value[None], zero, ((0, 1, 0),)))
+    least = jnp.full((), -jnp.inf, value.dtype)
+    return jnp.max(lax.pad(value[None], least, ((0, 1, 0),)))
 
 
 class JaxTarget(CallTarget):
