@@ -732,10 +732,11 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
         0.01
     """
     from lrsched._errors import check_choice
+    from lrsched._naming import speaking_as
 
-    if check_choice("range_sweep", "spacing", spacing, ("geometric", "linear")) == "linear":
-        return LINEAR.over(steps, smallest, largest)
-    return Geometric(steps, smallest, largest)
+    check_choice("range_sweep", "spacing", spacing, ("geometric", "linear"))
+    with speaking_as("range_sweep", start="smallest", end="largest"):
+        return LINEAR.over(steps, smallest, largest) if spacing == "linear" else Geometric(steps, smallest, largest)
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}
