@@ -18,6 +18,7 @@ __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
+CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -147,15 +148,21 @@ def _tree(stages: list[Stage], end: int) -> Term:
     return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
-def _may_be_whole(term: Term) -> bool:
+def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
-    term = named(term)
-    parts = [part for part in term.args if isinstance(part, Term)]
-    if term.op in ("add", "sub", "mul", "neg"):
-        return all(map(_may_be_whole, parts))
-    if term.op in ("minimum", "maximum"):
-        return any(map(_may_be_whole, parts))
-    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
+    found: dict[int, bool] = {}
+    todo = [named(root)]
+    while todo:
+        term = todo[-1]
+        parts = [named(part) for part in term.args if isinstance(part, Term)] if term.op in CARRIERS else []
+        parts = parts[1:] if term.op in ("where", "checked") else parts
+        missing = [part for part in parts if id(part) not in found]
+        if missing:
+            todo += missing
+            continue
+        combine = any if term.op in ("where", "checked", "minimum", "maximum") else all
+        found[id(todo.pop())] = combine(found[id(part)] for part in parts) if parts else term.op == "real"
+    return found[id(named(root))]
 
 
 class _Writer:
