@@ -28,7 +28,8 @@ class Dialect:
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
     repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
     or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
-    the kind of its term, in languages that declare them.
+    the kind of its term, in languages that declare them. ``real`` makes a result real where whole numbers
+    compute as they are.
     """
 
     templates: Mapping[str, Template]
@@ -41,6 +42,7 @@ class Dialect:
     result: str = "return {0}"
     search: Search | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    real: str | None = None
 
 
 class Code:
@@ -145,6 +147,17 @@ def _tree(stages: list[Stage], end: int) -> Term:
     return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
+def _may_be_whole(term: Term) -> bool:
+    """Whether a real term may come out as a whole number where "real" changes nothing."""
+    term = named(term)
+    parts = [part for part in term.args if isinstance(part, Term)]
+    if term.op in ("add", "sub", "mul", "neg"):
+        return all(map(_may_be_whole, parts))
+    if term.op in ("minimum", "maximum"):
+        return any(map(_may_be_whole, parts))
+    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -160,7 +173,10 @@ class _Writer:
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(_bare(expression)))
+            expression = _bare(expression)
+            whole = self.dialect.real is not None and _may_be_whole(root)
+            expression = str(self.dialect.real).format(expression) if whole else expression
+            self.line(level, self.dialect.result.format(expression))
         return expression
 
     def line(self, level: int, text: str) -> None:

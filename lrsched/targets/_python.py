@@ -99,7 +99,7 @@ def passed(thresholds, t):
     "checked": """
 def checked(wrong, value):
     if wrong:
-        raise ValueError("the step is past the end of the schedule, which is an error by its policy")
+        raise ValueError("step must be below the duration: it is past the end of the schedule, an error by its policy")
     return value
 """,
 }
@@ -220,6 +220,7 @@ DIALECT = Dialect(
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
+    real="float({0})",
 )
 
 
