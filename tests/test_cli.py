@@ -122,7 +122,7 @@ def test_demo_prints_the_table_and_writes_the_picture(tmp_path, capsys):
     printed = capsys.readouterr().out
     for said in (
         "worst..best",
-        "worst to best of 5",
+        "of 5 networks",
         "warm-up + cosine",
         "REX, per iteration",
         "one-cycle",
