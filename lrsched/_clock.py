@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Progress", "unit_progress"]
 
+WIDEST = 2**62 - 1  # of the integers of a column
+HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
+
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
@@ -95,6 +98,8 @@ class Clock:
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
+        if whole.op == "column" and exact_constant(whole):
+            whole = self.b.minimum(whole, min(self.b.limit, WIDEST))  # pieces that no step reaches
         return dataclasses.replace(
             self,
             own=self.b.sub(self.own, whole),
@@ -169,9 +174,9 @@ class Clock:
 
     def clamped(self, steps: Any) -> Clock:
         """The clock that stops at the end of ``steps`` steps."""
-        b, last = self.b, self._within_integers(self.edge(steps))
-        own = b.minimum(self.own, last - 1)
-        at = own if self.own is self.at and own is self.own else b.minimum(self.at, last)
+        b, end = self.b, self.b.lift(self.edge(steps))
+        own = b.minimum(self.own, self._within_integers(end - 1))
+        at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:
@@ -257,14 +262,13 @@ def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
 def minus(b: Builder, t: Term, amount: Any) -> Term:
     """t - amount as a real number: the nearest whole number is taken off in integers, so nothing cancels."""
     amount = b.lift(amount)
-    if amount.is_const and t.hi - amount.lo > b.limit:
-        return b.sub(b.floats(t), b.floats(amount))
-    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit:
+    fits = not t.hi - amount.lo > b.limit
+    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit and fits:
         return b.floats(b.sub(t, amount))
     if not amount.is_const or amount.kind == "f" or t.kind == "f":
         return b.sub(b.floats(t), b.floats(amount))
     whole = b.floor(amount + Fraction(1, 2))
-    kept = b.maximum(b.minimum(whole, b.limit), -b.limit)
+    kept = b.maximum(b.minimum(whole, min(b.limit, WIDEST)), -b.limit if fits else 0)
     return b.sub(b.floats(b.sub(t, kept)), b.floats(amount - kept))
 
 
@@ -349,8 +353,11 @@ class Progress:
         if raw is not None:
             first = b.div(start, self.unit)
             raw = raw.since(_number(first)) if first.kind == "i" else None
-        safe = total if total.op == "const" or total.lo > 0 else b.maximum(total, 1e-30 if total.kind == "f" else 1)
-        return Progress(b, b.minimum(done, total), b.minimum(left, total), safe, self.stepped, self.unit, raw)
+        done, left, safe = b.minimum(done, total), b.minimum(left, total), total
+        if not (total.op == "const" or total.lo > 0):
+            safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)
+            done = b.add(done, b.sub(safe, total))  # what has no length is at its end
+        return Progress(b, done, left, safe, self.stepped, self.unit, raw)
 
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
@@ -388,6 +395,53 @@ def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
     steep, first, times, over, more = _rows(b, (ratio, start), lambda k, c: _row(k, c, b.limit, narrow))
     floor = b.add(b.muldiv(t, times, over, more), first)
     return floor if steep.equals(0) else b.add(b.mul(t, steep), floor)
+
+
+def words(clock: Clock, step: Term) -> tuple[Term, Term]:
+    """The whole local steps at ``step`` modulo 2**32, and how many times 2**32 they hold, where integers are narrow.
+
+    Elsewhere, and where the local time is no known line, this is ``step`` itself and 0.
+    """
+    b, at, zero = clock.b, clock.at, clock.b.lift(0)
+    bends = [x for x in (clock.most, clock.least) if x is not None]
+    known = all(clock._known(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
+    if b.limit >= HOST or at.kind != "i" or not known:
+        return step, zero
+    scale, root, past, gone, *_ = (
+        Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)
+    )
+    slope, start = 1 / scale, (gone - root) / scale - past
+    if math.floor(at.hi * slope + start) <= b.limit:
+        return step, zero
+    if at.op == "const":
+        whole = _clamped(math.floor(at.args[0] * slope + start), clock)
+        return b.lift(_signed(whole)), b.lift(whole >> 32)
+    steep, first, times, over, more = _row(slope, start, b.limit, narrow=False)
+    low = b.add(_wrapped(b, at, steep, first), b.muldiv(at, times, over, more))
+    high = capped_steps(b, at, slope / 2**32, -start / 2**32)
+    for bend, late in ((clock.most, True), (clock.least, False)):
+        if bend is not None:
+            edge = math.ceil((Fraction(b.lift(bend).args[0]) - start) * scale)
+            passed, held = (b.le(edge, at) if late else b.lt(at, edge)), math.floor(b.lift(bend).args[0])
+            low, high = b.where(passed, _signed(held), low), b.where(passed, held >> 32, high)
+    return low, high
+
+
+def _clamped(whole: int, clock: Clock) -> int:
+    """A whole local step within the bends of the clock."""
+    least, most = (None if x is None else math.floor(clock.b.lift(x).args[0]) for x in (clock.least, clock.most))
+    whole = whole if most is None else min(whole, most)
+    return whole if least is None else max(whole, least)
+
+
+def _wrapped(b: Builder, t: Term, times: int, more: int) -> Term:
+    """t * times + more modulo 2**32, in integers of 32 bits that wrap around."""
+    return b.add(b.mul(t, _signed(times)), _signed(more))
+
+
+def _signed(x: int) -> int:
+    """An integer modulo 2**32, as an integer of 32 bits with a sign."""
+    return (x + 2**31) % 2**32 - 2**31
 
 
 def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._term import Term
+from lrsched._term import Term, named
 
 __all__ = ["Code", "Dialect", "emit", "named"]
 
@@ -51,13 +51,16 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
     if dialect.branching:
-        root = _pushed(root)
+        root = _by_steps(_pushed(root))
     writer.block(root, {}, level, returns=True)
     return Code(writer.lines, writer.objects)
 
 
 def _pushed(root: Term) -> Term:
     """An operation on a condition as a condition on operations, so that each side returns at once."""
+    if root.op == "where":
+        condition, yes, no = root.args
+        return root.b.where(condition, _pushed(yes), _pushed(no))
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
@@ -66,7 +69,7 @@ def _pushed(root: Term) -> Term:
             return root
         chain.append(inner)
         inner = varying[0]
-    if inner.op != "where" or not chain:
+    if inner.op != "where":
         return root
     b = root.b
 
@@ -80,11 +83,51 @@ def _pushed(root: Term) -> Term:
     return b.where(condition, outside(yes), outside(no))
 
 
-def named(term: Term) -> Term:
-    """The term itself, without what is merely known of its range."""
-    while term.op == "narrow":
-        term = term.args[0]
-    return term
+Stage = tuple[int, Term]
+
+
+def _by_steps(root: Term) -> Term:
+    """Conditions on the step as a tree of comparisons: few in the stretches that hold most steps."""
+    stages = _stages(root, 0, root.b.limit)
+    last, value = stages[-1]
+    rest = last // 10 if value.is_const else 10 * last
+    return _tree(stages, last + rest) if len(stages) > 1 else root
+
+
+def _stages(root: Term, low: int, high: int) -> list[Stage]:
+    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
+    root = named(root)
+    place = _place(root.args[0]) if root.op == "where" else None
+    if place is None:
+        return [(low, root)]
+    step, early = place
+    before, after = root.args[1:] if early else reversed(root.args[1:])
+    if not low < step <= high:
+        return _stages(after if step <= low else before, low, high)
+    return [*_stages(before, low, step - 1), *_stages(after, step, high)]
+
+
+def _place(condition: Term) -> tuple[int, bool] | None:
+    """The step from which on a condition changes, and whether it holds before it."""
+    if condition.op not in ("lt", "le"):
+        return None
+    a, c = map(named, condition.args)
+    also = condition.op == "le"
+    if a.op == "step" and a.kind == "i" and c.op == "const":
+        return c.args[0] + also, True
+    if c.op == "step" and c.kind == "i" and a.op == "const":
+        return a.args[0] + 1 - also, False
+    return None
+
+
+def _tree(stages: list[Stage], end: int) -> Term:
+    """The value in the stage that a step is in, by comparisons that halve what is left."""
+    if len(stages) == 1:
+        return stages[0][1]
+    b, middle = stages[0][1].b, (stages[0][0] + end) // 2
+    cut = min(range(1, len(stages)), key=lambda i: abs(stages[i][0] - middle))
+    step = stages[cut][0]
+    return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
 class _Writer:
@@ -257,7 +300,7 @@ class _Writer:
         if term.op in ("bound", "column"):
             return self._object("v", term.args[0])
         template = self.dialect.templates[term.op]
-        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0:
+        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0 and term.kind == "i":
             first, second = known[named(term.args[0]).num], term.args[1]
             template = self.dialect.templates["sub"]
             text = template if isinstance(template, str) else template(term)

@@ -83,7 +83,7 @@ class _Writer:
             return
         if root.op == "where" and self._tail_where(root, known, patches):
             return
-        pushed = None if root.op == "where" else self._pushed(root)
+        pushed = None if root.op == "where" or self.forms.of(root) == "number" else self._pushed(root)
         if pushed is not None:
             self.tail(pushed, known, patches)
             return

@@ -18,7 +18,7 @@ import numpy as np
 from lrsched import _host
 from lrsched._fields import is_jax
 
-__all__ = ["OPERATIONS", "Builder", "Term"]
+__all__ = ["OPERATIONS", "Builder", "Term", "named"]
 
 INF = math.inf
 MOST_ROWS = 4096
@@ -59,6 +59,7 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "checked": ("bf", "f"),
     "call": ("c", "f"),
 }
+SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
 
 
 class Term:
@@ -128,6 +129,11 @@ class Builder:
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
+
+    @property
+    def scalar(self) -> bool:
+        """Whether one step at a time is computed, by code that runs one side of a condition only."""
+        return self.branching and not self.exact_ends
 
     # -- constants
 
@@ -203,8 +209,8 @@ class Builder:
     def _make(self, op: str, *args: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
         terms = [self.lift(a) for a in args]
-        kinds, result = OPERATIONS[op]
-        if all(t.is_const for t in terms):
+        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        if op in OPERATIONS and all(t.is_const for t in terms):
             folded = self._fold(op, terms)
             if folded is not None:
                 return folded
@@ -314,7 +320,17 @@ class Builder:
         for x, y in ((a, c), (c, a)):
             if x.equals(1) and not y.is_const:
                 return y
-        return self._make("mul", a, c)
+        return self._make("mul", self._eased(a, c), self._eased(c, a))
+
+    def _eased(self, a: Term, c: Term) -> Term:
+        """A number of steps before or after a given one, for a product with a constant: as a difference of reals.
+
+        It is the same number, and one operation on reals costs less than one on integers and a conversion.
+        """
+        if not self.scalar or a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
+            return a
+        op, (x, y) = a.args[0].op, a.args[0].args
+        return self._make(op, self.floats(x), self.floats(y)) if "const" in (x.op, y.op) else a
 
     def div(self, a: Any, c: Any) -> Term:
         """a / c, a real number; exact between exact constants."""
@@ -491,6 +507,10 @@ class Builder:
         """The sine."""
         return self._make("sin", a)
 
+    def cos(self, a: Term) -> Term:
+        """The cosine, where one step at a time is computed."""
+        return self._make("cos", a)
+
     def pow(self, a: Any, c: Any) -> Term:
         """a**c of real numbers; NaN rather than complex."""
         a, c = self.lift(a), self.lift(c)
@@ -523,6 +543,7 @@ class Builder:
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
+            t = t if self.branching else _unclamped(t, thresholds)
         else:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)
@@ -552,9 +573,17 @@ class Builder:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
         return self._make("share", x, n)
 
-    def noise(self, seed: Any, t: Any) -> Term:
-        """A number in [-1, 1) for every seed and step, the same bits on every target."""
-        return self._make("noise", seed, t)
+    def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
+        """A number in [-1, 1) for every seed and step, the same bits on every target.
+
+        Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
+        """
+        seed, t, high = self.lift(seed), self.lift(t), self.lift(high)
+        if high.equals(0):
+            return self._make("noise", seed, t)
+        if seed.op == t.op == high.op == "const":
+            return self._make("noise", seed, (high.args[0] << 32) + t.args[0] % 2**32)
+        return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
         """A function registered by the user, of the step and its named numbers."""
@@ -562,10 +591,27 @@ class Builder:
         return Term(self, "call", args, "f", -INF, INF)
 
 
+def named(term: Term) -> Term:
+    """The term itself, without what is merely known of its range."""
+    while term.op == "narrow":
+        term = term.args[0]
+    return term
+
+
 def _ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""
     low, high = values.min(), values.max()
     return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
+
+
+def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
+    """The step without clamps that move it past no threshold."""
+    while t.op in ("minimum", "maximum") and t.args[1].op == "const":
+        bound = t.args[1].args[0]
+        if not (thresholds[-1] <= bound if t.op == "minimum" else bound < thresholds[0]):
+            break
+        t = t.args[0]
+    return t
 
 
 def _identity(arg: Any) -> Any:
@@ -635,6 +681,7 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "pow": _pow_range,
     "ipow": lambda a, c: (0, 1 if a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
     "where": lambda c, a, d: (min(a.lo, d.lo), max(a.hi, d.hi)),
+    "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, _number, exact_constant, multiple
+from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
@@ -338,7 +338,7 @@ class Perturbed(_Wrapper):
         b = clock.b
         step = whole_time(clock)
         step = index_at(clock) if step.kind == "f" else step
-        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, step)), 1.0)
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, *words(clock, step))), 1.0)
         return b.mul(self.schedule.formula(clock), factor)
 
 
@@ -587,6 +587,8 @@ class Mirrored(_Wrapper):
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
         if clock.plain:
+            if b.le(clock.at, n).value is True:
+                return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
             if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
                 past = b.sub(clock.at, n)

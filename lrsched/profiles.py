@@ -251,6 +251,9 @@ class Cosine(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b, late = x.b, x.b.le(x.left, x.done)
+        if b.scalar:
+            done, left = self._square(x, x.done), self._square(x, x.left)
+            return b.where(late, left, 1.0 - _half(done)), b.where(late, 1.0 - _half(left), done)
         if b.branching:
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
@@ -260,6 +263,11 @@ class Cosine(Profile):
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
         return sine * sine
+
+
+def _half(square: Term) -> Term:
+    """The square of a sine up to a quarter turn, known to be at most a half (and a rounding)."""
+    return square.b.narrow(square, hi=square.b.lift(0.51))
 
 
 @kind("polynomial")
@@ -643,9 +651,22 @@ class Product(Profile):
         b = x.b
         p, q = self.parts[0].formula(x)
         for part in self.parts[1:]:
-            p2, q2 = part.formula(x)
-            p, q = b.mul(p, p2), b.add(q, b.mul(p, q2))
+            other = part.formula(x)
+            p, q = b.mul(p, other[0]), _rest_of_product(b, (p, q), other)
         return p, q
+
+
+def _rest_of_product(b: Builder, one: Pair, other: Pair) -> Term:
+    """1 - p * p2, exactly 1 where either is 0: ``(1 - p) + p`` is 1 as long as p lies in [0, 2]."""
+    (p, q), (p2, q2) = one, other
+    if _gentle(b.lift(p)):
+        return b.add(q, b.mul(p, q2))
+    rest = b.add(q2, b.mul(p2, q))
+    return rest if _gentle(b.lift(p2)) else b.where(b.eq(b.mul(p, p2), 0.0), 1.0, rest)
+
+
+def _gentle(p: Term) -> bool:
+    return bool(p.lo >= 0 and p.hi <= 2)
 
 
 @kind("profile.power")
@@ -769,14 +790,24 @@ class Normalised(Profile):
     def formula(self, x: Progress) -> Pair:
         b = x.b
         p, q = self.profile.formula(x)
-        (p0, q0), (p1, _) = (self.profile.formula(end) for end in ends_of(x))
+        (p0, q0), (p1, q1) = (self.profile.formula(end) for end in ends_of(x))
         span = b.lift(p0) - p1
-        down, up = (b.lift(p) - p1) / span, (b.lift(q) - q0) / span
+        rise = b.lift(p0) - p if _smaller((p0, p1), (q0, q1)) else b.lift(q) - q0
+        down, up = (b.lift(p) - p1) / span, rise / span
         start, stop = b.eq(x.done, 0), b.eq(x.left, 0)
         return (
             b.where(start, 1.0, b.where(stop, 0.0, down)),
             b.where(start, 0.0, b.where(stop, 1.0, up)),
         )
+
+
+def _smaller(one: Pair, other: Pair) -> bool:
+    """Whether the numbers of one pair are known to be the smaller ones: their differences keep the more digits."""
+    sizes: list[list[Any]] = [[getattr(value, "value", value) for value in pair] for pair in (one, other)]
+    if not all(isinstance(value, int | float | Fraction) for pair in sizes for value in pair):
+        return False
+    low, high = (max(abs(float(value)) for value in pair) for pair in sizes)
+    return low < high
 
 
 def ends_of(x: Progress) -> tuple[Progress, Progress]:

@@ -15,6 +15,7 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
+from lrsched._term import named
 from lrsched.profiles import Linear, Profile, check_increasing
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 LINEAR = Linear()
+MOSTLY = 0.51
 
 
 def _plain(term: Term) -> Any:
@@ -59,12 +61,39 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     falling = _falls(b, start, end)
     near, far = b.where(falling, end, start), b.where(falling, start, end)
     weight = b.where(falling, p, q)
-    value = b.add(b.mul(_span(near, far), weight), near)
+    value = _between(near, far, weight)
     if profile.first == 1.0:
         if b.exact_ends and not b.branching and profile.last == 0.0:  # where the weight is 0, near is exact by itself
             return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
     return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+
+
+def _between(near: Term, far: Term, weight: Term) -> Term:
+    """``near + (far - near) * weight``; counted from ``far`` where the weight is 1 less something small."""
+    b, span = weight.b, _span(near, far)
+    if b.scalar and weight.op == "where":
+        condition, yes, no = weight.args
+        return b.where(condition, _between(near, far, yes), _between(near, far, no))
+    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far):
+        rest = weight.args[1]
+        if rest.hi <= MOSTLY:
+            return _crest(near, far, named(rest)) or b.sub(far, b.mul(span, rest))
+    return b.add(b.mul(span, weight), near)
+
+
+def _crest(near: Term, far: Term, rest: Term) -> Term | None:
+    """``far - (far - near) * sin(a)**2`` as ``middle + half * cos(2a)``, for levels of one sign and a constant pace."""
+    wave, again = rest.args if rest.op == "mul" else (rest, None)
+    angle = wave.args[0] if wave is again and wave.op == "sin" else rest
+    if angle.op != "mul" or angle.args[1].op != "const" or near.args[0] * far.args[0] < 0:
+        return None
+    b, far_level = rest.b, far.args[0]
+    middle = near.args[0] / 2 + far_level / 2
+    half = far_level - middle
+    if middle + half != far_level:
+        return None
+    return b.add(b.mul(half, b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))), middle)
 
 
 def _reaches(near: Term, far: Term) -> bool:

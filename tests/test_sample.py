@@ -311,3 +311,11 @@ def test_generated_once() -> None:
     first = filler(schedule)
     schedule.sample(3, 4000)
     assert filler(schedule) is first and math.isfinite(schedule.sum(100))
+
+
+def test_code_does_not_double_with_each_condition() -> None:
+    """A sample of a sum of pieces: numbers on a range, however many conditions make them."""
+    pieces = [(0.5 * lrs.geometric(40, 4.7, 5.6 + i)).stretched(1.0 + i % 3) for i in range(30)]
+    schedule = lrs.sum(*pieces).sampled(every=8)
+    assert filler(schedule).source.count("\n") < 1500
+    np.testing.assert_allclose(schedule.sample(3, 200), schedule(np.arange(3, 200)), rtol=1e-13)

@@ -30,10 +30,10 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     a :class:`PlateauCallback` multiply. The value is in ``logs`` under the hyperparameter's name, after every batch
     and every epoch, and so in the history.
 
-    On JAX other attributes than the learning rate are constants of the compiled train step; they follow the schedule
-    inside it, which costs one compilation at the start and at the end of ``fit``. In a loop of one's own call
-    ``set_model(model)`` once and ``on_train_batch_begin(i)`` before each ``train_on_batch``, and ``on_epoch_begin(e)``
-    where the unit is an epoch.
+    On JAX and TensorFlow other attributes than the learning rate are constants of the compiled train step; they follow
+    the schedule inside it, which costs one compilation at the start and at the end of ``fit``. In a loop of one's own
+    call ``set_model(model)`` once and ``on_train_batch_begin(i)`` before each ``train_on_batch``, and
+    ``on_epoch_begin(e)`` where the unit is an epoch.
 
     A schedule over samples or tokens becomes one over updates by ``lrs.units.in_updates``.
 
@@ -143,17 +143,11 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
                 f"ScheduleCallback: steps_per_execution must be 1 for a rate that changes in every update, got"
                 f" {several}; give the optimizer LearningRate(schedule) as its rate instead"
             )
-        graph = keras.backend.backend() == "tensorflow" and not getattr(model, "run_eagerly", False)
-        if self.hyperparameter != "learning_rate" and graph:
-            raise lrs.ScheduleError(
-                f"ScheduleCallback: {self.hyperparameter} is a constant of TensorFlow's compiled train step; compile"
-                " the model with run_eagerly=True, or use another backend"
-            )
 
     def _settle(self, model: Any, epoch: int) -> None:
         """Where the compiled train step holds the attribute as a constant, let it follow in there."""
         self._settled = True
-        if keras.backend.backend() != "jax" or self.hyperparameter == "learning_rate":
+        if keras.backend.backend() == "torch" or self.hyperparameter == "learning_rate":
             return
         changed = [follow(one, self.hyperparameter, self._evaluator(model, one, epoch)) for one in self._optimizers]
         if any(changed) and getattr(model, "train_function", None) is not None:

@@ -165,7 +165,7 @@ TEMPLATES: dict[str, Any] = {
     "call": _call,
 }
 DIALECT = Dialect(
-    TEMPLATES,
+    TEMPLATES | {"cos": "cos({0})"},
     branching=True,
     number=_number,
     twice=frozenset({"minimum", "maximum", "search"}),

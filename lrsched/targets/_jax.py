@@ -16,6 +16,7 @@ from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
 LARGEST = 3e38
+WIDTH = 32
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 
@@ -39,27 +40,29 @@ def _search(thresholds: Any, t: Any) -> Any:
     if hasattr(thresholds, "count"):
         return thresholds.count(t)
     thresholds = jnp.asarray(_fitting(thresholds))
+    if not jnp.issubdtype(thresholds.dtype, jnp.integer):
+        thresholds = jnp.ceil(thresholds).astype(int_type())
     t = jnp.asarray(t)
     count = thresholds.shape[0]
-    if count <= 32:
-        return _count(thresholds, t)
-    width = 32
-    rows = -(-count // width)
+    if count <= WIDTH:
+        return _count(thresholds <= t[..., None])
+    rows = -(-count // WIDTH)
     limit = np.iinfo(thresholds.dtype).max
-    padded = jnp.concatenate([thresholds, jnp.full(rows * width - count, limit, thresholds.dtype)])
-    table = padded.reshape(rows, width)
-    row = jnp.minimum(_search_many(table[:, 0][1:], t), rows - 1) if rows > 1 else jnp.zeros_like(t)
-    chosen = table.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
-    inside = jnp.sum((chosen <= t[..., None]), axis=-1, dtype=int_type())
-    return jnp.minimum(row * width + inside, count)
+    before = jnp.concatenate([thresholds - 1, jnp.full(rows * WIDTH - count, limit, thresholds.dtype)])
+    table = before.reshape(rows, WIDTH)
+    row = _search(table[1:, 0] + 1, t)
+    return row * WIDTH + _count(_read(table, row) < t[..., None])
 
 
-def _search_many(thresholds: Any, t: Any) -> Any:
-    return _search(thresholds, t)
+def _count(passed: Any) -> Any:
+    return jnp.sum(passed, axis=-1, dtype=int_type())
 
 
-def _count(thresholds: Any, t: Any) -> Any:
-    return jnp.sum(thresholds <= jnp.asarray(t)[..., None], axis=-1, dtype=int_type())
+def _read(table: Any, index: Any) -> Any:
+    """The entry of a table at an index within it."""
+    if index.ndim == 0:
+        return lax.dynamic_index_in_dim(table, index, keepdims=False, allow_negative_indices=False)
+    return table.at[index.astype(jnp.uint32)].get(mode="promise_in_bounds")
 
 
 def _fitting(table: Any) -> Any:
@@ -76,8 +79,7 @@ def _fitting(table: Any) -> Any:
 def _gather(table: Any, index: Any) -> Any:
     if hasattr(table, "before"):
         return table.before(index)
-    table = jnp.asarray(_fitting(table))
-    return table.at[jnp.asarray(index).astype(jnp.uint32)].get(mode="promise_in_bounds")
+    return _read(jnp.asarray(_fitting(table)), jnp.asarray(index))
 
 
 def _product(a: Any, b: Any) -> tuple[Any, Any]:
@@ -138,14 +140,16 @@ def _mix(x: Any) -> Any:
     return x ^ (x >> 16)
 
 
-def _noise(seed: Any, t: Any) -> Any:
+def _noise(seed: Any, t: Any, high: Any = None) -> Any:
     if isinstance(seed, int):
-        low, high = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
+        low, top = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
     else:
-        low, high = _words(seed)
-        high = high ^ jnp.uint32(0x9E3779B9)
+        low, top = _words(seed)
+        top = top ^ jnp.uint32(0x9E3779B9)
     t_low, t_high = _words(t)
-    x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ high)
+    if high is not None:
+        t_high = jnp.asarray(high).astype(jnp.uint32)
+    x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ top)
     return (x >> 8).astype(real_type()) * 2.0**-23 - 1.0
 
 
@@ -398,12 +402,11 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _once(value: Any) -> Any:
-    """The same scalar as the sum of itself and 0: a reduction, which XLA computes once.
+    """The same scalar divided by a 1 that XLA does not see: a division, which it computes once.
 
     Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
     """
-    zero = jnp.zeros((), value.dtype)
-    return jnp.sum(lax.pad(value[None], zero, ((0, 1, 0),)))
+    return value / lax.optimization_barrier(jnp.ones((), value.dtype))  # type: ignore[no-untyped-call]
 
 
 class JaxTarget(CallTarget):
@@ -411,6 +414,8 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
+        noise = {"noise": lambda term: f"noise({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"}
+        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **noise})
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart}

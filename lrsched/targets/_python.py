@@ -13,6 +13,7 @@ from lrsched._emit import Dialect, emit, plain_number
 from lrsched._term import Builder, Term
 
 INF = float("inf")
+WHOLE = 2**53
 
 HELPERS = {
     "step": '''
@@ -105,7 +106,7 @@ def checked(wrong, value):
 NEEDS = {"noise": ("mix",)}
 FASTER = {"passed": bisect.bisect_right}
 FEW = 3
-MATH = ("copysign", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
+MATH = ("copysign", "cos", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
 
 
 def _call(name: str, operand: str = "{0}") -> str:
@@ -116,8 +117,21 @@ def _finite(term: Term) -> bool:
     return term.lo > -INF and term.hi < INF
 
 
+def _either(sign: str) -> Any:
+    """Of a whole number and a real one, the real one first: Python then finds the operation at once."""
+
+    def template(term: Term) -> str:
+        turned = term.args[0].op == "real" and term.args[1].op != "real"
+        return f"({{1}} {sign} {{0}})" if turned else f"({{0}} {sign} {{1}})"
+
+    return template
+
+
 def _div(term: Term) -> str:
-    low, high = term.args[1].lo, term.args[1].hi
+    above, below = term.args
+    low, high = below.lo, below.hi
+    if above.op == "real" and below.op == "const" and 0 < low <= WHOLE and float(low).is_integer():
+        return f"({{0}} / {int(low)})"
     return "({0} / {1})" if low > 0 or high < 0 else "divide({0}, {1})"
 
 
@@ -146,9 +160,9 @@ def _scaled(sign: str) -> Any:
 
 
 TEMPLATES: dict[str, Any] = {
-    "add": "({0} + {1})",
+    "add": _either("+"),
     "sub": "({0} - {1})",
-    "mul": "({0} * {1})",
+    "mul": _either("*"),
     "neg": "(-{0})",
     "minimum": _extreme("<", "smaller"),
     "maximum": _extreme(">", "larger"),
@@ -177,6 +191,7 @@ TEMPLATES: dict[str, Any] = {
     "valuation": "(({0} & -{0}).bit_length() - 1)",
     "share": "round({0} * {1})",
     "checked": "checked({0}, {1})",
+    "cos": "cos({0})",
     "call": "float({0}(numpy, numpy.float64({1}), {2}))",
 }
 DIALECT = Dialect(
@@ -217,12 +232,12 @@ def _spelled(values: tuple[Any, ...]) -> str:
 
 
 def _guarded(lines: list[str]) -> list[str]:
-    """The check for negative steps, inside the first branch where every negative step goes there."""
+    """The check for negative steps, inside the innermost branch that every negative step goes to."""
     check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    head, _, bound = lines[0].partition("if t < ")
-    if head == "    " and bound[:-1].isdigit():
-        return [lines[0], "        " + check, *lines[1:]]
-    return ["    " + check, *lines]
+    depth = 0
+    while re.fullmatch(rf" {{{4 * depth + 4}}}if t < \d+:", lines[depth]):
+        depth += 1
+    return [*lines[:depth], "    " * (depth + 1) + check, *lines[depth:]]
 
 
 def complete(text: str, above: str = "") -> str:
