@@ -77,6 +77,11 @@ def _fail(message: str, status: int = 1) -> int:
     return status
 
 
+def commands() -> list[str]:
+    """Give the names of the subcommands."""
+    return [*(name for name, *_ in _commands.TABLE), "demo"]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lrsched",
@@ -85,14 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
-    commands: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _commands.add(commands, _at_least, _picture)
-    _add_demo(commands)
+    added: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _commands.add(added, _at_least, _picture)
+    _add_demo(added)
     return parser
 
 
-def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser(
+def _add_demo(added: Any) -> None:
+    parser = added.add_parser(
         "demo",
         help="train a small network under four schedules",
         description="Train a small network on scikit-learn's digits with JAX and Optax\n"
