@@ -18,6 +18,8 @@ from lrsched._inputs import told
 
 DISTRIBUTION = "lrsched-algebra"
 
+EXTRAS = {"rich": "cli", "yaml": "cli", "matplotlib": "plot"}
+
 PICTURES = (".png", ".svg", ".pdf")
 
 EXAMPLES = """examples:
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         missing = (error.name or "lrsched").partition(".")[0]
         if missing == "lrsched":
             raise
-        return _fail(f'{missing} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
+        extra = arguments.extra if arguments.extra == "demo" else EXTRAS.get(missing, arguments.extra)
+        return _fail(f'{missing} is missing: install this package with its extra, as in pip install -e ".[{extra}]"')
     except BrokenPipeError:
         sys.stderr.close()
         return 1
