@@ -49,7 +49,7 @@ def add(commands: Commands, count: Callable[[int], Callable[[str], int]], pictur
 
 def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: Any) -> None:
     if name == "recipes":
-        parser.add_argument("query", nargs="?", default="", help="words that the name or the description must have")
+        parser.add_argument("query", nargs="*", help="words that the name or the description must have")
         return
     if name == "identify":
         parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
@@ -205,18 +205,19 @@ def recipes(arguments: Any) -> int:
     """The recipes whose name or description has all the words."""
     from lrsched import recipes as known
 
-    words = arguments.query.lower().split()
+    query = " ".join(arguments.query)
+    words = query.lower().split()
     found = {}
     for name in sorted(known.__all__):
         text = inspect.getdoc(getattr(known, name)) or ""
         if all(word in f"{name} {text}".lower() for word in words):
             found[name] = text
     if not found:
-        near = difflib.get_close_matches(arguments.query, known.__all__, 1)
+        near = difflib.get_close_matches(query, known.__all__, 1)
         hint = f"did you mean {near[0]!r}?" if near else "lrsched recipes lists them all"
-        raise ScheduleError(f"no recipe speaks of {arguments.query!r}; {hint}")
-    if arguments.query in found:
-        _explain(arguments.query, getattr(known, arguments.query))
+        raise ScheduleError(f"no recipe speaks of {query!r}; {hint}")
+    if query in found:
+        _explain(query, getattr(known, query))
         return 0
     margin = max(map(len, found)) + 2
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000

@@ -335,6 +335,7 @@ def test_recipes_are_listed_searched_and_explained(capsys):
 
     listed = [line.split()[0] for line in ran(capsys, "recipes")[1].splitlines() if not line.startswith(" ")]
     assert listed == sorted(recipes.__all__)
+    assert ran(capsys, "recipes", "Restarts", "warm") == ran(capsys, "recipes", "Restarts warm")
     found = ran(capsys, "recipes", "Restarts warm")[1]
     assert "sgdr " in found and "one_cycle" not in found
     assert ran(capsys, "recipes", "one_cycle")[1].startswith("one_cycle(peak, steps, rise=0.3,")
