@@ -55,19 +55,7 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
         parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
         parser.add_argument("--tolerance", type=float, help="as a share of the largest rate (default: by its digits)")
         return
-    if name == "diff":
-        parser.add_argument("a", metavar="A", help="an expression or a file")
-        parser.add_argument("b", metavar="B", help="another")
-    elif name == "plot":
-        parser.add_argument("expressions", nargs="+", help="expressions or files")
-    else:
-        parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
-    parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
-    if name not in ("convert", "source"):
-        parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
-    if name in ("show", "check"):
-        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
-        parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
+    _given(parser, name, steps)
     if name == "plot":
         parser.add_argument("-o", "--output", metavar="FILE", type=picture, required=True, help=".png, .svg or .pdf")
         parser.add_argument("--log", action="store_true", help="a logarithmic scale of rates")
@@ -84,6 +72,23 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
             default=1e-12,
             help="largest difference that counts as none, as a share of the value (default: %(default)s)",
         )
+
+
+def _given(parser: argparse.ArgumentParser, name: str, steps: Any) -> None:
+    """The arguments that say which schedule, and which run."""
+    if name == "diff":
+        parser.add_argument("a", metavar="A", help="an expression or a file")
+        parser.add_argument("b", metavar="B", help="another")
+    elif name == "plot":
+        parser.add_argument("expressions", nargs="+", help="expressions or files")
+    else:
+        parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
+    parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
+    if name not in ("convert", "source"):
+        parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
+    if name in ("show", "check"):
+        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
+        parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
 
 
 def _steps(arguments: Any, schedule: Schedule, guess: bool = False) -> int:
