@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 
 from lrsched._term import Term, named
 
-__all__ = ["Code", "Dialect", "emit", "named"]
+__all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
 Template = str | Callable[[Term], str]
+Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
 
 
@@ -24,8 +26,9 @@ class Dialect:
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``number`` writes a constant; ``types`` names the type of a variable by the kind of its
-    term, in languages that declare them.
+    repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
+    or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
+    the kind of its term, in languages that declare them.
     """
 
     templates: Mapping[str, Template]
@@ -36,7 +39,7 @@ class Dialect:
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
     assign: str = "{0} = {1}"
     result: str = "return {0}"
-    search: tuple[str, str] | None = None
+    search: Search | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -97,7 +100,7 @@ def _by_steps(root: Term) -> Term:
 def _stages(root: Term, low: int, high: int) -> list[Stage]:
     """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
     root = named(root)
-    place = _place(root.args[0]) if root.op == "where" else None
+    place = _place(root.args[0], low, high) if root.op == "where" else None
     if place is None:
         return [(low, root)]
     step, early = place
@@ -107,17 +110,29 @@ def _stages(root: Term, low: int, high: int) -> list[Stage]:
     return [*_stages(before, low, step - 1), *_stages(after, step, high)]
 
 
-def _place(condition: Term) -> tuple[int, bool] | None:
-    """The step from which on a condition changes, and whether it holds before it."""
-    if condition.op not in ("lt", "le"):
+def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
+    """The step of [low, high] from which on a condition changes, and whether it holds before it."""
+    if condition.op not in ("lt", "le", "eq"):
         return None
-    a, c = map(named, condition.args)
-    also = condition.op == "le"
+    (a, shift), (c, other) = map(_shifted, condition.args)
     if a.op == "step" and a.kind == "i" and c.op == "const":
-        return c.args[0] + also, True
-    if c.op == "step" and c.kind == "i" and a.op == "const":
-        return a.args[0] + 1 - also, False
+        bound = c.args[0] - shift
+        if condition.op == "eq":
+            if not low <= bound <= high:
+                return low, True
+            return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
+        return bound + (condition.op == "le"), True
+    if c.op == "step" and c.kind == "i" and a.op == "const" and condition.op != "eq":
+        return a.args[0] - other + (condition.op == "lt"), False
     return None
+
+
+def _shifted(term: Term) -> tuple[Term, int]:
+    """A term as another one and a whole number added to it."""
+    term = named(term)
+    if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
+        return named(term.args[0]), term.args[1].args[0]
+    return term, 0
 
 
 def _tree(stages: list[Stage], end: int) -> Term:
@@ -136,6 +151,7 @@ class _Writer:
         self.lines: list[str] = []
         self.objects: dict[str, Any] = {}
         self.count = 0
+        self.inputs: dict[int, tuple[Term, ...]] = {}
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -148,6 +164,7 @@ class _Writer:
         return expression
 
     def line(self, level: int, text: str) -> None:
+        """Write a line."""
         self.lines.append(self.dialect.indent * level + text)
 
     def _branches(self, term: Term) -> bool:
@@ -159,14 +176,23 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        for part in self._shared_with_arms(root, known):
-            self._needed(part, known, level, shared=True)
-        condition = self._needed(root.args[0], known, level)
+        condition = self._comparison(root.args[0], known)
+        if not condition:
+            for part in self._shared_with_arms(root, known):
+                self._needed(part, known, level, shared=True)
+            condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:
             self.line(level, tail)
         return self.block(root.args[2], known, level, returns=True)
+
+    def _comparison(self, condition: Term, known: dict[int, str]) -> str:
+        """A comparison of the step with a constant, which needs nothing else; empty if it is another condition."""
+        args = [named(a) for a in condition.args]
+        if condition.op not in ("lt", "le") or any(a.op not in ("step", "const") for a in args):
+            return ""
+        return self._expression(condition, known | {a.num: self._expression(a, known) for a in args})
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms of the condition that an arm needs too: computed once, before the condition."""
@@ -180,6 +206,8 @@ class _Writer:
         root = named(root)
         if root.num in known:
             return known[root.num]
+        if root.op == "const":
+            return self._expression(root, known)
         direct = self._direct(root, known)
         uses = self._uses(direct, known)
         uses[root.num] += 2 * shared
@@ -194,8 +222,10 @@ class _Writer:
             sizes[term.num] = 1
             return
         if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
-            known[term.num], sizes[term.num] = self._search(term, known, level), 1
-            return
+            found = self.dialect.search(self, term, known[named(term.args[1]).num], level)
+            if found:
+                known[term.num], sizes[term.num] = found, 1
+                return
         expression = self._expression(term, known)
         size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
         if term.args and not term.is_const and (uses > 1 or size > LONGEST):
@@ -203,21 +233,6 @@ class _Writer:
             self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
-
-    def _search(self, term: Term, known: dict[int, str], level: int) -> str:
-        """The number of thresholds passed, by halving a table padded to a power of two."""
-        assert self.dialect.search is not None
-        thresholds, t = term.args[0], known[named(term.args[1]).num]
-        half = 1 << (len(thresholds).bit_length() - 1)
-        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
-        padded[: len(thresholds)] = thresholds
-        name, table = self.name(), self._object("table", padded)
-        first, later = self.dialect.search
-        self.line(level, first.format(name, t, self.dialect.number(int(padded[half - 1]), "i"), half))
-        while half > 1:
-            half //= 2
-            self.line(level, later.format(name, t, table, half - 1, half))
-        return name
 
     def _typed(self, kind: str) -> str:
         """The type of a variable and a space, where variables are declared."""
@@ -245,11 +260,16 @@ class _Writer:
 
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """The arguments needed before the term itself."""
-        if self._branches(term):
-            return (named(term.args[0]),)
-        if term.op == "call":
-            return (named(term.args[1]), *(named(value) for _, value in term.args[2]))
-        return tuple(named(a) for a in term.args if isinstance(a, Term))
+        found = self.inputs.get(term.num)
+        if found is None:
+            if self._branches(term):
+                found = (named(term.args[0]),)
+            elif term.op == "call":
+                found = (named(term.args[1]), *(named(value) for _, value in term.args[2]))
+            else:
+                found = tuple([named(a) for a in term.args if isinstance(a, Term)])
+            self.inputs[term.num] = found
+        return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Terms computed in this block whatever the conditions say."""
@@ -298,7 +318,7 @@ class _Writer:
             value = term.args[0]
             return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
         if term.op in ("bound", "column"):
-            return self._object("v", term.args[0])
+            return self.object("v", term.args[0])
         template = self.dialect.templates[term.op]
         if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0 and term.kind == "i":
             first, second = known[named(term.args[0]).num], term.args[1]
@@ -312,10 +332,11 @@ class _Writer:
         if term.op == "call":
             function, t, numbers = term.args
             keywords = ", ".join(f"{key}={_bare(known[named(value).num])}" for key, value in numbers)
-            return [self._object("custom", function), known[named(t).num], keywords]
-        return [known[named(a).num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
+            return [self.object("custom", function), known[named(t).num], keywords]
+        return [known[named(a).num] if isinstance(a, Term) else self.object("table", a) for a in term.args]
 
-    def _object(self, prefix: str, value: Any) -> str:
+    def object(self, prefix: str, value: Any) -> str:
+        """The name of an object that the code uses."""
         for name, held in self.objects.items():
             if held is value:
                 return name
@@ -324,14 +345,32 @@ class _Writer:
         return name
 
 
+def halving(first: str, later: str) -> Search:
+    """Statements that halve a table padded to a power of two, for :class:`Dialect`."""
+
+    def search(writer: _Writer, term: Term, t: str, level: int) -> str:
+        thresholds = term.args[0]
+        half = 1 << (len(thresholds).bit_length() - 1)
+        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
+        padded[: len(thresholds)] = thresholds
+        name, table = writer.name(), writer.object("table", padded)
+        writer.line(level, first.format(name, t, writer.dialect.number(int(padded[half - 1]), "i"), half))
+        while half > 1:
+            half //= 2
+            writer.line(level, later.format(name, t, table, half - 1, half))
+        return name
+
+    return search
+
+
 def _bare(expression: str) -> str:
     """The expression without parentheses that enclose all of it."""
     if not (expression.startswith("(") and expression.endswith(")")):
         return expression
-    depth = 0
-    for i, character in enumerate(expression):
-        depth += (character == "(") - (character == ")")
-        if depth == 0 and i < len(expression) - 1:
+    depth, last = 0, len(expression) - 1
+    for found in re.finditer(r"[()]", expression):
+        depth += 1 if found[0] == "(" else -1
+        if depth == 0 and found.start() < last:
             return expression
     return expression[1:-1]
 

@@ -10,7 +10,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ON_COLUMNS", "fold", "mix", "narrowed", "noise", "on_columns", "on_jax", "to_float", "to_floats"]
+__all__ = [
+    "ON_COLUMNS",
+    "fold",
+    "log2_parts",
+    "log2_words",
+    "mix",
+    "narrowed",
+    "noise",
+    "on_columns",
+    "on_jax",
+    "to_float",
+    "to_floats",
+]
 
 MASK = 0xFFFFFFFF
 
@@ -59,9 +71,28 @@ def noise(seed: int, t: int) -> float:
     return (x >> 8) * 2.0**-23 - 1.0
 
 
+def log2_words(base: float) -> tuple[int, int, int, int]:
+    """|log2(base)| as a whole number and a fraction of two 32-bit words, signed as integers are, and its sign."""
+    logarithm = np.log2(np.longdouble(base))
+    whole, part = divmod(abs(logarithm), 1)
+    fixed = round(float(part) * 2**60) << 4
+    first, second = ((x + 2**31) % 2**32 - 2**31 for x in (fixed >> 32, fixed & MASK))
+    return int(min(whole, 4096)), first, second, 1 if logarithm > 0 else -1
+
+
+def log2_parts(base: float) -> tuple[float, float]:
+    """log2(base) as a number of 12 bits and the rest."""
+    logarithm = np.log2(np.longdouble(base))
+    mantissa, power = np.frexp(np.float64(logarithm))
+    first = float(np.ldexp(np.round(mantissa * 2.0**12), int(power) - 12))
+    return first, float(logarithm - np.longdouble(first))
+
+
 def _divide(a: Any, c: Any) -> Any:
-    if isinstance(a, int | Fraction) and isinstance(c, int | Fraction) and c != 0:
-        return Fraction(a) / Fraction(c)
+    if not isinstance(a, float) and not isinstance(c, float) and c != 0:
+        return Fraction(a, c)
+    if c != 0:
+        return to_float(a) / to_float(c)
     return float(np.divide(np.float64(a), np.float64(c)))
 
 
@@ -69,13 +100,11 @@ def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
     return lambda *args: float(function(*(np.float64(to_float(a)) for a in args)))
 
 
-def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
+def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Exact unless a float takes part; then double arithmetic."""
 
-    def compute(*args: Any) -> Any:
-        if any(isinstance(a, float) for a in args):
-            return float(function(*(np.float64(to_float(a)) for a in args)))
-        return function(*args)
+    def compute(a: Any, c: Any) -> Any:
+        return function(to_float(a), to_float(c)) if isinstance(a, float) or isinstance(c, float) else function(a, c)
 
     return compute
 
@@ -124,8 +153,13 @@ FOLD: dict[str, Callable[..., Any]] = {
 }
 
 
+PLAIN = frozenset({"add", "sub", "mul", "neg", "real", "lt", "le", "eq", "where", "floordiv", "mod"})  # no warnings
+
+
 def fold(op: str, values: list[Any]) -> Any:
     """The value of an operation on plain numbers."""
+    if op in PLAIN:
+        return FOLD[op](*values)
     with np.errstate(all="ignore"):
         return FOLD[op](*values)
 

@@ -110,26 +110,18 @@ class RunningSums:
         """The index of the piece that step t lies in."""
         import jax.numpy as jnp
 
+        from lrsched.targets._jax import read
+
         t = jnp.asarray(t)
-        rows = _sums_before(self.square.sum(1))
         if self.size <= AT_ONCE:
-            place, start = _last_started((_sums_before(self.square) + rows[:, None]).reshape(-1), t)
+            place, start = _last_started(_sums_before(self.square) + _rows_before(self.square), t, 2)
         else:
-            row, before = _last_started(rows, t)
-            inside, start = _last_started(_sums_before(self._row(row)) + before[..., None], t)
+            row, before = _last_started(_sums_before(self.square.sum(1)), t)
+            inside, start = _last_started(_sums_before(read(self.square, row)) + before[..., None], t)
             place = row * self.square.shape[1] + inside
         index = place - self.spare
         self.found[id(index)] = (index, start)
         return index
-
-    def _row(self, row: Any) -> Any:
-        import jax.numpy as jnp
-        from jax import lax
-
-        row = row.astype(jnp.uint32)
-        if row.ndim == 0:
-            return lax.dynamic_slice(self.square, (row, jnp.zeros_like(row)), (1, self.square.shape[1]))[0]
-        return self.square.at[row].get(mode="promise_in_bounds")
 
     def before(self, index: Any) -> Any:
         """The sum of the lengths before the piece that a search has found."""
@@ -140,13 +132,26 @@ def _sums_before(lengths: Any) -> Any:
     """The sum of those before each, along the last axis."""
     import jax.numpy as jnp
 
-    lower = np.tri(lengths.shape[-1], k=-1, dtype=lengths.dtype)
-    return jnp.einsum("...j,ij->...i", lengths, lower)
+    return jnp.einsum("...j,ij->...i", lengths, _before(lengths.shape[-1], lengths))
 
 
-def _last_started(starts: Any, t: Any) -> tuple[Any, Any]:
-    """The index of the last that starts at or before t, and its start."""
+def _rows_before(square: Any) -> Any:
+    """The sum of the rows before each, in all its places: products of matrices stay single instructions."""
+    rows, width = square.shape
+    return _before(rows, square) @ (square @ np.ones((width, width), square.dtype))
+
+
+def _before(count: int, like: Any) -> Any:
+    return np.tri(count, k=-1, dtype=like.dtype)
+
+
+def _last_started(starts: Any, t: Any, dims: int = 1) -> tuple[Any, Any]:
+    """The index of the last that starts at or before t, and its start, over the last axes."""
     import jax.numpy as jnp
+    from jax import lax
 
-    started = starts <= t[..., None]
-    return started.sum(-1, dtype=starts.dtype) - 1, jnp.where(started, starts, 0).max(-1)
+    axes = tuple(range(t.ndim, t.ndim + dims))
+    started = starts <= t.reshape(t.shape + (1,) * dims)
+    zero = starts.dtype.type(0)
+    count = started.sum(axes, dtype=starts.dtype)
+    return count - 1, lax.reduce(jnp.where(started, starts, zero), zero, lax.max, axes)

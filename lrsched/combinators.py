@@ -19,6 +19,7 @@ from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
+from lrsched._tree import longer
 from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of, whole_time
 
 if TYPE_CHECKING:
@@ -155,9 +156,7 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     second = lift(b)
     if first is None or second is None:
         return NotImplemented
-    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
-    combined: Schedule = operator(parts)
-    return combined
+    return longer(first, (second,)) if isinstance(first, operator) else operator((first, second))
 
 
 def minimum(*schedules: Any) -> Schedule:
@@ -507,42 +506,70 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         index = b.floordiv(clock.own, period)
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+        past = b.add(clock.past, b.mul(index, length))
         return index, moved if clock.plain else dataclasses.replace(
-            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
+            moved, gone=b.add(clock.gone, start), past=past, least=None, most=_stop(clock, index, length)
         )
     index = index_of(clock, length)
-    step = b.lift(clock.scale) * length
+    step, later = b.lift(clock.scale) * length, index
+    if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
+        passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
+        later, offset = b.sub(index, passed), offset + step * passed
+        clock = dataclasses.replace(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
     if exact_constant(step):
-        whole, part = multiple(b, index, step)
+        whole, part = multiple(b, later, step)
         first = b.floor(offset) if exact_constant(offset) else b.lift(0)
         whole, part = b.add(whole, first), part + b.floats(offset - first)
     else:
-        start = b.mul(b.floats(index), b.floats(step)) + b.floats(offset)
+        start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
         part = start - b.floats(whole)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
-    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
-    least = None if clock.least is None else _number(b.sub(clock.least, b.mul(index, length)))
-    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
+    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
+    least, most = None, _stop(clock, index, length)
+    if clock.least is not None and later is index:
+        least = _number(b.sub(clock.least, b.mul(index, length)))
+    moved = dataclasses.replace(moved, most=most, least=least)
+    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+
+
+def _stop(clock: Clock, index: Term, length: Any) -> Any:
+    """Where a cycle stops whose clock stops within one; None where the clock does not, or stops with a cycle."""
+    b = clock.b
+    if clock.most is None:
+        return None
+    cycles = b.div(clock.most, length)
+    return None if cycles.kind == "i" and cycles.is_const else _number(b.sub(clock.most, b.mul(index, length)))
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
     """The clock that runs from local step ``length`` down."""
-    b = clock.b
-    if clock.plain:
+    b, wide = clock.b, b_number(clock, length)
+    if clock.plain and not (isinstance(wide, int) and wide > b.limit):
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
-    end = b.lift(clock.scale) * length + clock.offset
-    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
+    whole, part = _up(b, b.lift(clock.scale) * length, b.lift(clock.offset))
     at = b.sub(whole, clock.at)
     last = b.sub(whole, 1)
     own = b.minimum(b.floor(at), last)
-    part = whole - end
-    offset = part.args[0] if part.op == "const" else part
+    offset = _number(part)
+    least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
     return dataclasses.replace(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, least=0, gone=0, past=0, root=offset
+        clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0, past=0, root=offset
     )
+
+
+def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
+    """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
+    if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
+        near = b.floor(length + Fraction(1, 2))
+        rest = b.add(b.floats(length - near), b.floats(offset))
+        up = b.neg(b.floor(b.neg(rest)))
+        return b.add(near, up), b.sub(b.floats(up), rest)
+    end = length + offset
+    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
+    return whole, whole - end
 
 
 @kind("reversed", method="reversed")
@@ -587,7 +614,7 @@ class Mirrored(_Wrapper):
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
         if clock.plain:
-            if b.le(clock.at, n).value is True:
+            if b.le(clock.at, n).value is True and b.lt(clock.own, n).value is True:
                 return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
             if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
@@ -890,7 +917,10 @@ class SampledEvery(_Wrapper):
         b = clock.b
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
-        own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
+        own, at = index_of(clock, every), index_at(clock, every)
+        if at.hi > most and b.limit < WIDE:  # times beyond the integers, counted in samples
+            return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
+        own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -12,10 +13,13 @@ import numpy as np
 from jax import lax
 
 from lrsched._emit import Code, emit, named
+from lrsched._host import log2_parts, log2_words
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
 LARGEST = 3e38
+SMALLEST = 1e-37
+NEGLIGIBLE = 2.0**-32
 WIDTH = 32
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
@@ -51,14 +55,14 @@ def _search(thresholds: Any, t: Any) -> Any:
     before = jnp.concatenate([thresholds - 1, jnp.full(rows * WIDTH - count, limit, thresholds.dtype)])
     table = before.reshape(rows, WIDTH)
     row = _search(table[1:, 0] + 1, t)
-    return row * WIDTH + _count(_read(table, row) < t[..., None])
+    return row * WIDTH + _count(read(table, row) < t[..., None])
 
 
 def _count(passed: Any) -> Any:
     return jnp.sum(passed, axis=-1, dtype=int_type())
 
 
-def _read(table: Any, index: Any) -> Any:
+def read(table: Any, index: Any) -> Any:
     """The entry of a table at an index within it."""
     if index.ndim == 0:
         return lax.dynamic_index_in_dim(table, index, keepdims=False, allow_negative_indices=False)
@@ -79,7 +83,7 @@ def _fitting(table: Any) -> Any:
 def _gather(table: Any, index: Any) -> Any:
     if hasattr(table, "before"):
         return table.before(index)
-    return _read(jnp.asarray(_fitting(table)), jnp.asarray(index))
+    return read(jnp.asarray(_fitting(table)), jnp.asarray(index))
 
 
 def _product(a: Any, b: Any) -> tuple[Any, Any]:
@@ -170,11 +174,6 @@ def _share(x: Any, n: Any) -> Any:
     return jnp.round(jnp.asarray(x) * n).astype(int_type())
 
 
-def _sin(a: Any) -> Any:
-    """The sine of an angle in [0, pi/2]; the maximum keeps XLA from regrouping the products that follow."""
-    return jnp.maximum(jnp.sin(a), 0.0)
-
-
 def _log1p(a: Any) -> Any:
     """Kahan's form, since XLA's own loses digits under x64."""
     if real_type() != jnp.float64:
@@ -211,41 +210,56 @@ def _summing(op: str) -> Callable[[Term], str]:
     def operand(place: int, term: Term) -> str:
         if term.kind != "f" or named(term).op != "mul":
             return f"{{{place}}}"
+        share = _share_of(named(term))
+        if share is not None:
+            return f"{'minimum' if share > 0 else 'maximum'}({{{place}}}, {share!r})"
         return f"{'rounded' if term.hi < LARGEST else 'apart'}({{{place}}})"
 
     return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
 
 
+def _by_count(op: str, others: Mapping[int, str] = MappingProxyType({})) -> Callable[[Term], str]:
+    """How an operation is written that takes one of its arguments in several words."""
+    return lambda term: f"{others.get(len(term.args), op)}({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"
+
+
+def _share_of(product: Term) -> float | None:
+    """The constant of which a product is a share between 0 and 1: a bound that is no further number."""
+    for constant, weight in (product.args, product.args[::-1]):
+        if isinstance(constant.value, float) and constant.value and weight.lo >= 0 and weight.hi <= 1:
+            return constant.value
+    return None
+
+
 def _pow(a: Any, c: Any) -> Any:
-    """a**c; in float32 by its mantissa and its power of two, since XLA's own loses a bit for each halving."""
-    if real_type() == jnp.float64:
-        return jnp.power(a, c)
-    rest = jnp.float32(c - float(np.float32(c)) if isinstance(c, float) else 0.0)
-    a, c = jnp.broadcast_arrays(jnp.asarray(a, jnp.float32), jnp.asarray(c, jnp.float32))
-    usual = (a > 1e-37) & (a < 3e38) & (jnp.abs(c) < 4096)
-    return jnp.where(usual, _split_power(jnp.where(usual, a, 1.0), c, rest), jnp.power(jnp.where(usual, 1.0, a), c))
+    """a**c; what a constant c loses in float32 is made good, since it counts once for every halving of a."""
+    if isinstance(a, float) and 0 < a < np.inf and real_type() != jnp.float64:
+        return _power_by_parts(*log2_parts(a), c)
+    rest = c - float(np.float32(c)) if isinstance(c, float) and real_type() != jnp.float64 else 0.0
+    power = jnp.power(a, c)
+    if abs(rest) < NEGLIGIBLE:
+        return power
+    return power * jnp.exp(jnp.log(jnp.clip(a, SMALLEST, LARGEST)) * rest)
 
 
 @jax.custom_jvp
-def _split_power(a: Any, c: Any, rest: Any) -> Any:
-    """a**(c + rest): the mantissa's power, and 2 to a product that is exact before it is rounded."""
-    bits = lax.bitcast_convert_type(a, jnp.int32)
-    power = (bits - 0x3F3504F3) >> 23
-    mantissa = lax.bitcast_convert_type(bits - (power << 23), jnp.float32)
-    first = lax.reduce_precision(c, 8, 11)
-    e = _real(power)
-    whole = jnp.round(first * e)
-    fraction = (first * e - whole) + _rounded((c - first) * e) + _rounded(rest * jnp.log2(a))
-    shift = jnp.clip(whole, -300.0, 300.0).astype(jnp.int32)
+def _constant_power(c: Any, first: Any, second: Any) -> Any:
+    """2**(c * (first + second)) for a first of 12 bits: the product that decides is exact before it is rounded."""
+    most = 400.0 / jnp.maximum(jnp.abs(first), 1e-35)
+    c = jnp.clip(c, -most, most)
+    upper = lax.reduce_precision(c, 8, 11)
+    whole = jnp.round(first * upper)
+    fraction = (first * upper - whole) + _rounded((c - upper) * first) + _rounded(c * second)
+    shift = jnp.clip(whole, -400.0, 400.0).astype(jnp.int32)
     half = shift >> 1
-    return jnp.power(mantissa, c) * jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
+    return jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
 
 
-@_split_power.defjvp
-def _split_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
-    a, c, rest = primals
-    value = _split_power(a, c, rest)
-    return value, tangents[0] * (c * (value / a)) + tangents[1] * (value * jnp.log(a))
+@_constant_power.defjvp
+def _constant_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    c, first, second = primals
+    value = _constant_power(c, first, second)
+    return value, tangents[0] * (value * (first + second) * float(np.log(2)))
 
 
 def _ipow(base: Any, exponent: Any) -> Any:
@@ -253,12 +267,19 @@ def _ipow(base: Any, exponent: Any) -> Any:
     if real_type() == jnp.float64:
         return jnp.power(base, _real(exponent))
     if isinstance(base, float):
-        logarithm = np.log2(np.longdouble(base))
-        whole, part = divmod(abs(logarithm), 1)
-        fixed = round(float(part) * 2**60) << 4
-        words = (np.uint32(min(whole, 4096)), np.uint32(fixed >> 32), np.uint32(fixed & 0xFFFFFFFF))
-        return _fixed_power(*words, jnp.float32(1.0 if logarithm > 0 else -1.0), exponent)
+        return _power_by_words(*log2_words(base), exponent)
     return _traced_power(jnp.asarray(base, jnp.float32), jnp.asarray(exponent))
+
+
+def _power_by_words(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
+    """base**n from the words of log2(base) that the host has made."""
+    whole, first, second = (jnp.asarray(x, jnp.int32).astype(jnp.uint32) for x in (whole, first, second))
+    return _fixed_power(whole, first, second, _real(sign), exponent)
+
+
+def _power_by_parts(first: Any, second: Any, c: Any) -> Any:
+    """base**c from the parts of log2(base) that the host has made."""
+    return _constant_power(*(jnp.asarray(x, jnp.float32) for x in (c, first, second)))
 
 
 @jax.custom_jvp
@@ -379,7 +400,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "expm1": jnp.expm1,
     "log": jnp.log,
     "log1p": _log1p,
-    "sin": _sin,
+    "sin": jnp.sin,
     "pow": _pow,
     "ipow": _ipow,
     "lt": lambda a, b: a < b,
@@ -414,11 +435,13 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
-        noise = {"noise": lambda term: f"noise({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"}
-        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **noise})
+        wide = {"noise": _by_count("noise"), "ipow": _by_count("ipow", {5: "power_by_words"})}
+        wide["pow"] = _by_count("pow", {3: "power_by_parts"})
+        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **wide})
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart}
+        self.helpers |= {"power_by_words": _power_by_words, "power_by_parts": _power_by_parts}
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""

@@ -14,7 +14,7 @@ import pytest
 import lrsched as lrs
 
 keras = pytest.importorskip("keras")
-from keras_models import mean_of_predictions  # noqa: E402
+from keras_models import Watch, mean_of_predictions  # noqa: E402
 
 from lrsched_keras import GroupedOptimizer, LearningRate, PlateauCallback, ScheduleCallback, range_test  # noqa: E402
 
@@ -160,6 +160,34 @@ def test_the_callbacks_drive_all_groups():
         assert place == pytest.approx(end, rel=1e-4)
 
 
+@pytest.mark.parametrize("unit", ["step", "sample"])
+def test_a_schedule_for_each_group_in_a_callback(unit):
+    groups = {"head": "*head/*", "body": "*"}
+    optimizer = GroupedOptimizer(keras.optimizers.SGD(0.1, momentum=0.9), groups)
+    scale = 1 if unit == "step" else 4
+    rates, momenta = {"head": S, "body": 0.5 * S}, {"head": 0.5 + 4 * S, "body": 0.25}
+    options = {"unit": unit, "batch": 4 if unit == "sample" else None}
+    callbacks = [ScheduleCallback(rates, **options)]
+    callbacks.append(ScheduleCallback(momenta, "momentum", **options))
+    made, watch = model(optimizer), Watch("momentum/head")
+    fit(made, 4, 3, [*callbacks, watch])
+    head, body = (lambda t: S(scale * t)), (lambda t: 0.5 * S(scale * t))
+    ends = []
+    for rate, momentum in ((body, lambda t: 0.25), (head, lambda t: 0.5 + 4 * head(t))):
+        speed = end = 0.0
+        for t in range(12):
+            speed = momentum(t) * speed - rate(t)
+            end += speed
+        ends.append(end)
+    np.testing.assert_allclose(places(made), [ends[0]] * 3 + [ends[1]], rtol=1e-5)
+    assert watch.batches == pytest.approx([0.5 + 4 * head(t) for t in range(12)])
+    history = made.history.history
+    assert history["learning_rate/head"] == [head(t) for t in (3, 7, 11)]
+    assert history["learning_rate/body"] == [body(t) for t in (3, 7, 11)]
+    with pytest.raises(lrs.ScheduleError, match=r"schedule must be a dictionary by the groups of .* \(body, head\)"):
+        fit(made, 1, 1, [ScheduleCallback({"head": S})])
+
+
 def test_a_range_test_leaves_the_groups_as_they_were():
     optimizer = GroupedOptimizer(keras.optimizers.SGD(), learning_rate=RATES)
     made = model(optimizer)
@@ -227,6 +255,28 @@ def test_a_run_that_is_stopped_and_restored_goes_on(tmp_path):
     close(found, ORDER, range(6, 12))
     np.testing.assert_allclose(ends, [-sum(r if isinstance(r, float) else r(t) for t in range(12)) for r in ORDER],
                                rtol=1e-5)  # fmt: skip
+
+
+def test_groups_in_a_loop_of_ones_own():
+    x, y = np.ones((1, 1), "float32"), np.zeros((1, 1), "float32")
+    unbuilt = keras.Sequential([Free(name=name) for name in NAMES])
+    callback = ScheduleCallback(0.25, "momentum")
+    for made in (unbuilt, model(None)):
+        optimizer = GroupedOptimizer(keras.optimizers.SGD(momentum=0.5), learning_rate=RATES)
+        made.compile(optimizer, loss=mean_of_predictions)
+        callback.set_model(made)
+        if made is unbuilt:
+            with pytest.raises(lrs.ScheduleError, match=r"groups of .* are not known before the model is built: give"):
+                callback.on_train_batch_begin(0)
+            continue
+        for i in range(3):
+            callback.on_train_batch_begin(i)
+            made.train_on_batch(x, y)
+    speeds, ends = [0.0] * 4, [0.0] * 4
+    for t in range(3):
+        speeds = [0.25 * v - (r if isinstance(r, float) else r(t)) for v, r in zip(speeds, ORDER, strict=True)]
+        ends = [place + v for place, v in zip(ends, speeds, strict=True)]
+    np.testing.assert_allclose(places(made), ends, rtol=1e-5)
 
 
 def test_mistakes_are_named():
