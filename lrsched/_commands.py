@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import inspect
 import json
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,13 +21,15 @@ from lrsched import _inputs, compiler, describe
 from lrsched._errors import ScheduleError
 from lrsched._schedule import Schedule
 
-__all__ = ["add", "check", "convert", "diff", "plot", "recipes", "sample", "show", "source"]
+__all__ = ["add", "check", "convert", "diff", "identify", "plot", "recipes", "sample", "show", "source"]
 
 Commands = Any
+NOTHING = "no findings"
 LEVEL = {"note": "cyan", "warning": "yellow", "error": "bold red"}
 
-SOURCES = """An expression is given as an argument, as "-" (standard input, the default), or as the name of a .json,
-.yaml, .toml or .txt file that holds one; --key says which entry of the file, as in train.lr."""
+SOURCES = """An expression is an argument in quotes, "-" (standard input), or the name of a
+.json, .yaml, .toml or .txt file that holds one. --key says which entry of the
+file, as in train.lr."""
 
 
 def add(commands: Commands, count: Callable[[int], Callable[[str], int]], picture: Callable[[str], Path]) -> None:
@@ -34,7 +40,7 @@ def add(commands: Commands, count: Callable[[int], Callable[[str], int]], pictur
             name,
             help=help_,
             description=f"{help_[0].upper()}{help_[1:]}.",
-            epilog="\n".join([*(() if name == "recipes" else (SOURCES, "")), "examples:", *examples]),
+            epilog="\n".join([*(() if name in ("recipes", "identify") else (SOURCES, "")), "examples:", *examples]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _arguments(parser, name, steps, picture)
@@ -44,6 +50,10 @@ def add(commands: Commands, count: Callable[[int], Callable[[str], int]], pictur
 def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: Any) -> None:
     if name == "recipes":
         parser.add_argument("query", nargs="?", default="", help="words that the name or the description must have")
+        return
+    if name == "identify":
+        parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
+        parser.add_argument("--tolerance", type=float, help="as a share of the largest rate (default: by its digits)")
         return
     if name == "diff":
         parser.add_argument("a", metavar="A", help="an expression or a file")
@@ -64,11 +74,16 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
     if name == "sample":
         parser.add_argument("--format", choices=("csv", "json"), default="csv", help="(default: %(default)s)")
     if name == "convert":
-        parser.add_argument("--to", choices=("json", "expression"), help="the other one by default")
+        parser.add_argument("--to", choices=("json", "expression"), help="what to write (default: what was not given)")
     if name == "source":
         parser.add_argument("--language", choices=("python", "c"), default="python", help="(default: %(default)s)")
     if name == "diff":
-        parser.add_argument("--tolerance", type=float, default=1e-12, help="relative (default: %(default)s)")
+        parser.add_argument(
+            "--tolerance",
+            type=float,
+            default=1e-12,
+            help="largest difference that counts as none, as a share of the value (default: %(default)s)",
+        )
 
 
 def _steps(arguments: Any, schedule: Schedule, guess: bool = False) -> int:
@@ -91,9 +106,9 @@ def show(arguments: Any) -> int:
 
     schedule = _inputs.schedule(arguments.expression, arguments.key)
     steps = _steps(arguments, schedule, guess=True)
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
     shown = describe.describe(schedule, steps)
-    console.print(Text(shown.expression, style="bold"))
+    console.print(Text(shown.expression, style="bold"), soft_wrap=True)
     console.print()
     width = max(20, min(console.width, 100) - 14)
     for line in curve(schedule, min(steps, describe.defined(schedule, steps)), width):
@@ -106,9 +121,9 @@ def show(arguments: Any) -> int:
     console.print()
     for finding in findings:
         head = (f"{finding.severity} at step {finding.step:,}: ", LEVEL[finding.severity])
-        console.print(Text.assemble(head, f"{finding.sentence} {finding.remedy}"))
+        console.print(Text.assemble(head, f"{finding.sentence} {finding.remedy}"), soft_wrap=not console.is_terminal)
     if not findings:
-        console.print(Text("nothing to remark", style="dim"))
+        console.print(Text(NOTHING, style="dim"))
     return 0
 
 
@@ -134,7 +149,7 @@ def check(arguments: Any) -> int:
     for finding in findings:
         _say(str(finding))
     if not findings:
-        _say("nothing to remark")
+        _say(NOTHING)
     return int(any(finding.severity == "error" for finding in findings))
 
 
@@ -145,10 +160,11 @@ def plot(arguments: Any) -> int:
     mpl.use("Agg")
     from lrsched.plotting import plot as draw
 
-    schedules = {text: _inputs.schedule(text, arguments.key) for text in arguments.expressions}
-    named = {describe.shortened(repr(s), 80): s for s in schedules.values()}
+    schedules = _inputs.schedules(arguments.expressions, arguments.key)
+    named = {describe.shortened(repr(s), 80): s for s in schedules}
     axes = draw(named, arguments.steps, log=arguments.log)
-    axes.figure.savefig(arguments.output)
+    axes.figure.savefig(arguments.output, dpi=150)
+    _say(f"picture written to {arguments.output}")
     return 0
 
 
@@ -196,20 +212,32 @@ def recipes(arguments: Any) -> int:
         if all(word in f"{name} {text}".lower() for word in words):
             found[name] = text
     if not found:
-        raise ScheduleError(f"no recipe speaks of {arguments.query!r}; lrsched recipes lists them all")
-    exact = arguments.query in found
+        near = difflib.get_close_matches(arguments.query, known.__all__, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "lrsched recipes lists them all"
+        raise ScheduleError(f"no recipe speaks of {arguments.query!r}; {hint}")
+    if arguments.query in found:
+        _explain(arguments.query, getattr(known, arguments.query))
+        return 0
+    margin = max(map(len, found)) + 2
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
     for name, text in found.items():
-        if exact and name != arguments.query:
-            continue
-        _say(name + (_arguments_of(getattr(known, name)) if exact else ""))
-        body = text if exact else text.split("\n\n")[0]
-        _say("\n".join(f"    {line}".rstrip() for line in body.splitlines()))
-    if exact:
-        from lrsched.recipes._examples import examples
-
-        example = examples()[arguments.query]
-        _say(f"\n    {example} gives\n" + "\n".join(f"    {text}" for text in example.expressions()))
+        first = " ".join(text.replace("``", "").split("\n\n")[0].split())
+        lines = textwrap.wrap(first, max(30, width - margin))
+        _say(
+            "\n".join(f"{head:<{margin}}{line}" for head, line in zip([name, *[""] * len(lines)], lines, strict=False))
+        )
     return 0
+
+
+def _explain(name: str, recipe: Any) -> None:
+    """A recipe's arguments and description, and what an example of it gives."""
+    from lrsched.recipes._examples import examples
+
+    text = (inspect.getdoc(recipe) or "").replace("``", "")
+    _say(name + _arguments_of(recipe))
+    _say("\n".join(f"    {line}".rstrip() for line in text.splitlines()))
+    example = examples()[name]
+    _say(f"\n    {example} gives\n" + "\n".join(f"    {text}" for text in example.expressions()))
 
 
 def _arguments_of(function: Any) -> str:
@@ -221,7 +249,7 @@ def _arguments_of(function: Any) -> str:
 
 def diff(arguments: Any) -> int:
     """Where two schedules differ; status 1 if they do."""
-    a, b = (_inputs.schedule(text, arguments.key) for text in (arguments.a, arguments.b))
+    a, b = _inputs.schedules([arguments.a, arguments.b], arguments.key)
     lengths = [s.duration for s in (a, b) if s.duration != float("inf")]
     steps = arguments.steps or int(max(lengths, default=0)) or max(describe.horizon(a), describe.horizon(b))
     first, second = a.sample(steps), b.sample(steps)
@@ -247,6 +275,22 @@ def _ranges(places: Any) -> str:
     starts, ends = np.r_[places[0], places[cuts + 1]], np.r_[places[cuts], places[-1]]
     texts = [f"{a:,}" if a == b else f"{a:,}..{b:,}" for a, b in zip(starts[:5], ends[:5], strict=True)]
     return ", ".join(texts) + (f" and {len(starts) - 5:,} more ranges" if len(starts) > 5 else "")
+
+
+def identify(arguments: Any) -> int:
+    """The expression behind logged rates; status 1 if it does not make all of them."""
+    from lrsched.fitting import identify as found_in
+    from lrsched.fitting import numbers
+
+    log = arguments.log
+    values = numbers(sys.stdin, "standard input") if log in (None, "-") else log
+    found = found_in(values, tolerance=arguments.tolerance)
+    _say(repr(found.schedule) if found.recognised else "no expression that makes these rates")
+    if 0 < found.recognised < 1:
+        _say(f"an expression makes {found.recognised:.0%} of the log; the rest is its own numbers, in tables")
+    if found.recognised:
+        _say(f"off by {found.error:.1e} of the largest rate, at most")
+    return 0 if found.fits else 1
 
 
 def _say(text: str) -> None:
@@ -305,6 +349,15 @@ TABLE: tuple[tuple[str, Callable[[Any], int], str, tuple[str, ...]], ...] = (
         (
             '  lrsched source "0.1 * rex().over(1000)" > rate.py',
             '  lrsched source "0.1 * rex().over(1000)" --language c > rate.c',
+        ),
+    ),
+    (
+        "identify",
+        identify,
+        "find the expression that made logged rates; the exit status is 1 if none did",
+        (
+            "  lrsched identify rates.csv",
+            '  lrsched sample "0.1 * rex().over(1000)" | lrsched identify',
         ),
     ),
     (

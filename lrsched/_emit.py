@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lrsched._term import Term
+from lrsched._term import Term, named
 
-__all__ = ["Code", "Dialect", "emit", "named"]
+__all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
 Template = str | Callable[[Term], str]
+Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
 
 
@@ -24,8 +26,10 @@ class Dialect:
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``number`` writes a constant; ``types`` names the type of a variable by the kind of its
-    term, in languages that declare them.
+    repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
+    or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
+    the kind of its term, in languages that declare them. ``real`` makes a result real where whole numbers
+    compute as they are.
     """
 
     templates: Mapping[str, Template]
@@ -36,8 +40,9 @@ class Dialect:
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
     assign: str = "{0} = {1}"
     result: str = "return {0}"
-    search: tuple[str, str] | None = None
+    search: Search | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    real: str | None = None
 
 
 class Code:
@@ -51,13 +56,16 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
     if dialect.branching:
-        root = _pushed(root)
+        root = _by_steps(_pushed(root))
     writer.block(root, {}, level, returns=True)
     return Code(writer.lines, writer.objects)
 
 
 def _pushed(root: Term) -> Term:
     """An operation on a condition as a condition on operations, so that each side returns at once."""
+    if root.op == "where":
+        condition, yes, no = root.args
+        return root.b.where(condition, _pushed(yes), _pushed(no))
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
@@ -66,7 +74,7 @@ def _pushed(root: Term) -> Term:
             return root
         chain.append(inner)
         inner = varying[0]
-    if inner.op != "where" or not chain:
+    if inner.op != "where":
         return root
     b = root.b
 
@@ -80,11 +88,74 @@ def _pushed(root: Term) -> Term:
     return b.where(condition, outside(yes), outside(no))
 
 
-def named(term: Term) -> Term:
-    """The term itself, without what is merely known of its range."""
-    while term.op == "narrow":
-        term = term.args[0]
-    return term
+Stage = tuple[int, Term]
+
+
+def _by_steps(root: Term) -> Term:
+    """Conditions on the step as a tree of comparisons: few in the stretches that hold most steps."""
+    stages = _stages(root, 0, root.b.limit)
+    last, value = stages[-1]
+    rest = last // 10 if value.is_const else 10 * last
+    return _tree(stages, last + rest) if len(stages) > 1 else root
+
+
+def _stages(root: Term, low: int, high: int) -> list[Stage]:
+    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
+    root = named(root)
+    place = _place(root.args[0], low, high) if root.op == "where" else None
+    if place is None:
+        return [(low, root)]
+    step, early = place
+    before, after = root.args[1:] if early else reversed(root.args[1:])
+    if not low < step <= high:
+        return _stages(after if step <= low else before, low, high)
+    return [*_stages(before, low, step - 1), *_stages(after, step, high)]
+
+
+def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
+    """The step of [low, high] from which on a condition changes, and whether it holds before it."""
+    if condition.op not in ("lt", "le", "eq"):
+        return None
+    (a, shift), (c, other) = map(_shifted, condition.args)
+    if a.op == "step" and a.kind == "i" and c.op == "const":
+        bound = c.args[0] - shift
+        if condition.op == "eq":
+            if not low <= bound <= high:
+                return low, True
+            return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
+        return bound + (condition.op == "le"), True
+    if c.op == "step" and c.kind == "i" and a.op == "const" and condition.op != "eq":
+        return a.args[0] - other + (condition.op == "lt"), False
+    return None
+
+
+def _shifted(term: Term) -> tuple[Term, int]:
+    """A term as another one and a whole number added to it."""
+    term = named(term)
+    if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
+        return named(term.args[0]), term.args[1].args[0]
+    return term, 0
+
+
+def _tree(stages: list[Stage], end: int) -> Term:
+    """The value in the stage that a step is in, by comparisons that halve what is left."""
+    if len(stages) == 1:
+        return stages[0][1]
+    b, middle = stages[0][1].b, (stages[0][0] + end) // 2
+    cut = min(range(1, len(stages)), key=lambda i: abs(stages[i][0] - middle))
+    step = stages[cut][0]
+    return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
+
+
+def _may_be_whole(term: Term) -> bool:
+    """Whether a real term may come out as a whole number where "real" changes nothing."""
+    term = named(term)
+    parts = [part for part in term.args if isinstance(part, Term)]
+    if term.op in ("add", "sub", "mul", "neg"):
+        return all(map(_may_be_whole, parts))
+    if term.op in ("minimum", "maximum"):
+        return any(map(_may_be_whole, parts))
+    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
 
 
 class _Writer:
@@ -93,6 +164,7 @@ class _Writer:
         self.lines: list[str] = []
         self.objects: dict[str, Any] = {}
         self.count = 0
+        self.inputs: dict[int, tuple[Term, ...]] = {}
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -101,10 +173,14 @@ class _Writer:
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(_bare(expression)))
+            expression = _bare(expression)
+            whole = self.dialect.real is not None and _may_be_whole(root)
+            expression = str(self.dialect.real).format(expression) if whole else expression
+            self.line(level, self.dialect.result.format(expression))
         return expression
 
     def line(self, level: int, text: str) -> None:
+        """Write a line."""
         self.lines.append(self.dialect.indent * level + text)
 
     def _branches(self, term: Term) -> bool:
@@ -116,14 +192,23 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        for part in self._shared_with_arms(root, known):
-            self._needed(part, known, level, shared=True)
-        condition = self._needed(root.args[0], known, level)
+        condition = self._comparison(root.args[0], known)
+        if not condition:
+            for part in self._shared_with_arms(root, known):
+                self._needed(part, known, level, shared=True)
+            condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:
             self.line(level, tail)
         return self.block(root.args[2], known, level, returns=True)
+
+    def _comparison(self, condition: Term, known: dict[int, str]) -> str:
+        """A comparison of the step with a constant, which needs nothing else; empty if it is another condition."""
+        args = [named(a) for a in condition.args]
+        if condition.op not in ("lt", "le") or any(a.op not in ("step", "const") for a in args):
+            return ""
+        return self._expression(condition, known | {a.num: self._expression(a, known) for a in args})
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms of the condition that an arm needs too: computed once, before the condition."""
@@ -137,6 +222,8 @@ class _Writer:
         root = named(root)
         if root.num in known:
             return known[root.num]
+        if root.op == "const":
+            return self._expression(root, known)
         direct = self._direct(root, known)
         uses = self._uses(direct, known)
         uses[root.num] += 2 * shared
@@ -151,8 +238,10 @@ class _Writer:
             sizes[term.num] = 1
             return
         if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
-            known[term.num], sizes[term.num] = self._search(term, known, level), 1
-            return
+            found = self.dialect.search(self, term, known[named(term.args[1]).num], level)
+            if found:
+                known[term.num], sizes[term.num] = found, 1
+                return
         expression = self._expression(term, known)
         size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
         if term.args and not term.is_const and (uses > 1 or size > LONGEST):
@@ -160,21 +249,6 @@ class _Writer:
             self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
-
-    def _search(self, term: Term, known: dict[int, str], level: int) -> str:
-        """The number of thresholds passed, by halving a table padded to a power of two."""
-        assert self.dialect.search is not None
-        thresholds, t = term.args[0], known[named(term.args[1]).num]
-        half = 1 << (len(thresholds).bit_length() - 1)
-        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
-        padded[: len(thresholds)] = thresholds
-        name, table = self.name(), self._object("table", padded)
-        first, later = self.dialect.search
-        self.line(level, first.format(name, t, self.dialect.number(int(padded[half - 1]), "i"), half))
-        while half > 1:
-            half //= 2
-            self.line(level, later.format(name, t, table, half - 1, half))
-        return name
 
     def _typed(self, kind: str) -> str:
         """The type of a variable and a space, where variables are declared."""
@@ -202,11 +276,16 @@ class _Writer:
 
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """The arguments needed before the term itself."""
-        if self._branches(term):
-            return (named(term.args[0]),)
-        if term.op == "call":
-            return (named(term.args[1]), *(named(value) for _, value in term.args[2]))
-        return tuple(named(a) for a in term.args if isinstance(a, Term))
+        found = self.inputs.get(term.num)
+        if found is None:
+            if self._branches(term):
+                found = (named(term.args[0]),)
+            elif term.op == "call":
+                found = (named(term.args[1]), *(named(value) for _, value in term.args[2]))
+            else:
+                found = tuple([named(a) for a in term.args if isinstance(a, Term)])
+            self.inputs[term.num] = found
+        return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Terms computed in this block whatever the conditions say."""
@@ -255,9 +334,9 @@ class _Writer:
             value = term.args[0]
             return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
         if term.op in ("bound", "column"):
-            return self._object("v", term.args[0])
+            return self.object("v", term.args[0])
         template = self.dialect.templates[term.op]
-        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0:
+        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0 and term.kind == "i":
             first, second = known[named(term.args[0]).num], term.args[1]
             template = self.dialect.templates["sub"]
             text = template if isinstance(template, str) else template(term)
@@ -269,10 +348,11 @@ class _Writer:
         if term.op == "call":
             function, t, numbers = term.args
             keywords = ", ".join(f"{key}={_bare(known[named(value).num])}" for key, value in numbers)
-            return [self._object("custom", function), known[named(t).num], keywords]
-        return [known[named(a).num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
+            return [self.object("custom", function), known[named(t).num], keywords]
+        return [known[named(a).num] if isinstance(a, Term) else self.object("table", a) for a in term.args]
 
-    def _object(self, prefix: str, value: Any) -> str:
+    def object(self, prefix: str, value: Any) -> str:
+        """The name of an object that the code uses."""
         for name, held in self.objects.items():
             if held is value:
                 return name
@@ -281,14 +361,32 @@ class _Writer:
         return name
 
 
+def halving(first: str, later: str) -> Search:
+    """Statements that halve a table padded to a power of two, for :class:`Dialect`."""
+
+    def search(writer: _Writer, term: Term, t: str, level: int) -> str:
+        thresholds = term.args[0]
+        half = 1 << (len(thresholds).bit_length() - 1)
+        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
+        padded[: len(thresholds)] = thresholds
+        name, table = writer.name(), writer.object("table", padded)
+        writer.line(level, first.format(name, t, writer.dialect.number(int(padded[half - 1]), "i"), half))
+        while half > 1:
+            half //= 2
+            writer.line(level, later.format(name, t, table, half - 1, half))
+        return name
+
+    return search
+
+
 def _bare(expression: str) -> str:
     """The expression without parentheses that enclose all of it."""
     if not (expression.startswith("(") and expression.endswith(")")):
         return expression
-    depth = 0
-    for i, character in enumerate(expression):
-        depth += (character == "(") - (character == ")")
-        if depth == 0 and i < len(expression) - 1:
+    depth, last = 0, len(expression) - 1
+    for found in re.finditer(r"[()]", expression):
+        depth += 1 if found[0] == "(" else -1
+        if depth == 0 and found.start() < last:
             return expression
     return expression[1:-1]
 

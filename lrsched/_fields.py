@@ -19,9 +19,10 @@ from lrsched._errors import check_choice, check_count, check_real, fail
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
+__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
 
 REQUIRED: Any = object()
+BASES: dict[str, type[Node]] = {}
 POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
 
 
@@ -68,10 +69,12 @@ class Field:
 
     def check(self, where: str, name: str, value: Any) -> Any:
         """The normalised value, or an error that names the argument."""
-        return _CHECKS[self.form](self, where, name, value)
+        return CHECKS[self.form](self, where, name, value)
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """One real number within the field's range; a JAX scalar passes as it is."""
+        if type(value) is float and self.low < value < self.high:
+            return value + 0.0
         if is_jax(value):
             return value
         number = check_real(where, name, value, self.describe())
@@ -82,6 +85,8 @@ class Field:
 
     def check_count(self, where: str, name: str, value: Any) -> Any:
         """One integer of at least ``low``; a JAX scalar passes as it is."""
+        if type(value) is int and value >= max(self.low, 0):
+            return value
         if is_jax(value) or (value is None and self.optional):
             return value
         return check_count(where, name, value, int(max(self.low, 0)))
@@ -99,7 +104,10 @@ def _range_text(field: Field) -> str:
 
 
 def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
-    if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
+    from lrsched._node import Node
+
+    scalar = isinstance(value, np.ndarray) and value.ndim == 0
+    if isinstance(value, str | bytes | dict | set | Node) or scalar or not isinstance(value, Iterable):
         fail(where, name, field.allowed or "a sequence of numbers", value, kind=True)
     items = list(value.tolist() if isinstance(value, np.ndarray) else value)
     if len(items) < field.least:
@@ -120,16 +128,12 @@ def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
 
 
 def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
-    from lrsched._node import BASES
-
     if not isinstance(value, BASES[field.base]):
         fail(where, name, f"a {field.base}", value, kind=True)
     return value
 
 
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
-    from lrsched._node import BASES
-
     if not isinstance(value, Sequence) or isinstance(value, str):
         fail(where, name, f"a sequence of {field.base}s", value, kind=True)
     for i, item in enumerate(value):
@@ -144,9 +148,10 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
     if field.choices:
         return check_choice(where, name, value, field.choices)
     if field.base == "policy":
-        if isinstance(value, str):
-            return check_choice(where, name, value, POLICIES)
-        return check_real(where, name, value, f"a finite number or one of {', '.join(POLICIES)}")
+        if isinstance(value, str) and value in POLICIES:
+            return value
+        allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
+        return fail(where, name, allowed, value) if isinstance(value, str) else check_real(where, name, value, allowed)
     if is_jax(value):
         fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
     if field.base == "count":
@@ -162,7 +167,7 @@ def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
     return tuple(sorted((str(key), field.check_real(where, str(key), x)) for key, x in dict(value).items()))
 
 
-_CHECKS = {
+CHECKS = {
     "real": Field.check_real,
     "count": Field.check_count,
     "reals": _check_reals,

@@ -18,6 +18,8 @@ __all__ = ["Fit", "best_fit", "cuts", "walls"]
 
 POINTS = 400
 HOPELESS = 0.05
+LEVEL = 3
+DEGREE = 16
 PLAIN = (Linear(), Cosine(), OneMinusPower(), OneMinusPower(2.0), Polynomial(2.0), Rex(), Polynomial(0.5))
 CURVED: tuple[tuple[Callable[[float], Profile], float, float], ...] = (
     (lambda x: Polynomial(math.exp(x)), -2.5, 2.5),
@@ -55,13 +57,13 @@ class Fit:
 # ---- where a stretch may begin
 
 
-def cuts(steps: Any, rates: Any, most: int) -> list[int]:
+def cuts(steps: Any, rates: Any, most: int, loudest: float = 1e-4) -> list[int]:
     """The steps at which one piece may hand over to the next, both ends of the log included; ``most`` if possible.
 
-    What looks like rounding is passed over, ever more of it while there are too many cuts.
+    What looks like rounding is passed over, ever more of it, up to ``loudest``, while there are too many cuts.
     """
     noise, found = 1e-13, _cuts(steps, rates, 1e-13)
-    while len(found) > most and noise < 1e-4:
+    while len(found) > most and noise < loudest:
         noise *= 4
         found = _cuts(steps, rates, noise)
     return found
@@ -128,20 +130,32 @@ def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, la
         return Fit(start, stop, None, math.inf, False)
     n = stop - start
     if np.ptp(v) <= tolerance * 0.1:
-        return Fit(start, stop, Hold(n, _tidy(float(np.median(v)), tolerance)), float(np.ptp(v)), True)
-    if len(t) < 4:
-        return Fit(start, stop, None, math.inf, False)
+        level = Hold(n, _tidy(float(np.median(v)), tolerance))
+        return Fit(start, stop, level, float(np.ptp(v)), len(t) >= LEVEL)
     picked = np.unique(np.linspace(0, len(t) - 1, POINTS).astype(int))
+    if len(t) < 4 or not _smooth(t[picked], v[picked], tolerance):
+        return Fit(start, stop, None, math.inf, False)
     if last:
         for tail in _tails(t[picked], v[picked], tolerance):
             error = float(np.max(np.abs(tail(t) - v)))
             if error <= tolerance:
                 return Fit(start, stop, tail, error, True, 1)
     for length, profile, weight in _tries(t[picked], v[picked], n, tolerance, last):
-        made = _fitted(profile, t, v, picked, length, n, tolerance, first=start == 0)
+        made = _fitted(profile, t, v, picked, length, n, tolerance, start == 0, last)
         if made is not None and made[1] <= tolerance:
             return Fit(start, stop, made[0], made[1], True, 1 + weight)
     return Fit(start, stop, None, math.inf, False)
+
+
+def _smooth(t: Any, v: Any, tolerance: float) -> bool:
+    """Whether a shape can go through the middle of a stretch: all of them are close to polynomials there."""
+    inside = (t >= 0.2 * t[-1]) & (t <= 0.8 * t[-1])
+    if np.count_nonzero(inside) < 3 * DEGREE:
+        return True
+    x = t[inside] / t[-1] * (10 / 3) - 5 / 3
+    basis = np.polynomial.chebyshev.chebvander(x, DEGREE)
+    rest = basis @ np.linalg.lstsq(basis, v[inside], rcond=None)[0] - v[inside]
+    return bool(np.max(np.abs(rest)) <= 10 * tolerance)
 
 
 def _tries(t: Any, v: Any, n: int, tolerance: float, last: bool) -> Iterator[tuple[int, Profile, int]]:
@@ -156,7 +170,7 @@ def _tries(t: Any, v: Any, n: int, tolerance: float, last: bool) -> Iterator[tup
         if gap > 1:
             yield n - 1 + gap, profile, weight
     for weight, profile in enumerate(PLAIN[1:], 40):
-        found = math.exp(_searched(lambda x, p=profile: _distance(p, t, v, math.exp(x)), math.log(n), math.log(20 * n)))  # type: ignore[misc]
+        found = math.exp(_searched(lambda x, p=profile: _shape(p, t, math.exp(x)), v, math.log(n), math.log(20 * n)))  # type: ignore[misc]
         if _distance(profile, t, v, found) <= tolerance:
             yield from ((int(length), profile, weight) for length in (_short(found), round(found)))
 
@@ -170,7 +184,7 @@ def _candidates(t: Any, v: Any, n: int) -> Iterator[Profile]:
     """Shapes to try, the plain ones first; upside down ones are fitted as the same shape run backwards in value."""
     yield from PLAIN
     for make, low, high in CURVED:
-        yield make(_searched(lambda x, make=make: _distance(make(x), t, v, n), low, high))  # type: ignore[misc]
+        yield make(_searched(lambda x, make=make: _shape(make(x), t, n), v, low, high))  # type: ignore[misc]
 
 
 def _tails(t: Any, v: Any, tolerance: float) -> Iterator[Schedule]:
@@ -206,17 +220,18 @@ def _times(level: float, schedule: Schedule, tolerance: float) -> Schedule:
     return schedule if level == 1.0 else level * schedule
 
 
-def _searched(cost: Callable[[float], float], low: float, high: float) -> float:
-    """The place of the smallest cost: a grid, then ever finer ones."""
-    best = low
+def _searched(curve: Callable[[float], Any], v: Any, low: float, high: float) -> float:
+    """The number whose curve comes closest to the values: a grid, then ever finer ones while they help."""
+    best, hopeless = low, HOPELESS
     for _ in range(9):
         grid = np.linspace(low, high, 13)
-        costs = [cost(float(x)) for x in grid]
+        costs = _distances(np.stack([curve(float(x)) for x in grid]), v)
         best = float(grid[int(np.argmin(costs))])
-        if min(costs) > HOPELESS:
+        if not np.min(costs) <= hopeless:
             return best
         width = (high - low) / 12
         low, high = max(low, best - width), min(high, best + width)
+        hopeless *= 0.5
     return best
 
 
@@ -228,13 +243,19 @@ def _levels(p: Any, v: Any) -> tuple[float, float]:
 
 
 def _distance(profile: Profile, t: Any, v: Any, n: float) -> float:
-    p = _shape(profile, t, n)
-    start, end = _levels(p, v)
-    return float(np.max(np.abs(end + (start - end) * p - v)))
+    return float(_distances(_shape(profile, t, n)[None], v)[0])
+
+
+def _distances(curves: Any, v: Any) -> Any:
+    """The largest deviation of the best blend of each curve."""
+    middle = curves - curves.mean(axis=1, keepdims=True)
+    size = np.maximum(np.einsum("ij,ij->i", middle, middle), 1e-300)
+    rest = v - v.mean() - (middle @ v / size)[:, None] * middle
+    return np.max(np.abs(rest), axis=1)
 
 
 def _fitted(
-    profile: Profile, t: Any, v: Any, picked: Any, length: int, n: int, tolerance: float, first: bool
+    profile: Profile, t: Any, v: Any, picked: Any, length: int, n: int, tolerance: float, first: bool, last: bool
 ) -> tuple[Schedule, float] | None:
     """The schedule of a shape with its best ends in few digits, and its deviation on the whole stretch."""
     if length < 1:
@@ -244,16 +265,33 @@ def _fitted(
     start, end = _levels(p, v[picked])
     if not all(map(math.isfinite, (start, end))):
         return None
-    start, end = _tidy(start, tolerance), _tidy(end, tolerance)
+    start, end = _plain(start, end, p, v[picked], tolerance)
+    if last and length == n > 1 and isinstance(profile, Linear) and end < 0 <= float(v[-1]):
+        return _fitted(profile, t, v, picked, n - 1, n, tolerance, first, last)
     rises = first and abs(start) < abs(end) and length == n
-    if rises and start != 0:
+    if rises and start != 0 and t[-1] == n - 1:
         early = Warmup(n, 0.0, _tidy(float(v[-1]), tolerance), profile, skip_zero=True)
-        if t[-1] == n - 1 and np.max(np.abs(early(t) - v)) <= tolerance:
-            return early, float(np.max(np.abs(early(t) - v)))
+        shown = early.end * (1.0 - _shape(profile, t[picked] + 1, n))
+        if np.max(np.abs(shown - v[picked])) <= 2 * tolerance:
+            error = float(np.max(np.abs(early(t) - v)))
+            if error <= tolerance:
+                return early, error
+    if np.max(np.abs(end + (start - end) * p - v[picked])) > 2 * tolerance:
+        return None
     made: Schedule = Warmup(n, start, end, profile) if rises else Over(profile, length, start, end)
     if length == n - 1:
         made = Over(profile, n, start, end, endpoint=True)
     return made, float(np.max(np.abs(made(t) - v)))
+
+
+def _plain(start: float, end: float, p: Any, v: Any, tolerance: float) -> tuple[float, float]:
+    """Start and end of a blend in few digits; 1 and 0 where these fit as well."""
+    start, end = _tidy(start, tolerance), _tidy(end, tolerance)
+    for a, b in ((1.0, 0.0), (0.0, 1.0), (1.0, end), (start, 0.0)):
+        near = max(abs(a - start), abs(b - end)) <= tolerance
+        if near and np.max(np.abs(b + (a - b) * p - v)) <= 0.5 * tolerance:
+            return a, b
+    return start, end
 
 
 def _tidied(profile: Profile, t: Any, v: Any, n: int, tolerance: float) -> Profile:
@@ -268,9 +306,9 @@ def _tidied(profile: Profile, t: Any, v: Any, n: int, tolerance: float) -> Profi
         number = float(f"{value:.{digits}g}")
         if name == "bend" and number >= 1.0:
             continue
-        short = type(profile)(number)  # type: ignore[call-arg]
+        short = type(profile)(number)
         if _distance(short, t, v, n) <= goal:
-            return short
+            return Linear() if name == "power" and number == 1.0 else short
     return profile
 
 

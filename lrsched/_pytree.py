@@ -7,14 +7,11 @@ when JAX is imported, before or after this package.
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
 import importlib.util
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +21,10 @@ from lrsched._node import KINDS, ON_NEW_KIND, Node, holds_arrays, names_of, walk
 from lrsched._schedule import Schedule
 from lrsched._sequence import Sequence
 from lrsched._tree import Stack, make
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 __all__ = ["Layout", "flatten", "register_all", "unflatten"]
 
@@ -190,8 +191,13 @@ def _decode_field(spec: Field, part: Any, leaves: Iterator[Any], rows: tuple[int
 
 
 def _plain(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
-    """A host number of the expected shape as a plain number; anything else as it is."""
-    if isinstance(leaf, np.ndarray | np.generic) and not rows:
+    """A host number of the expected shape as a plain number; anything else as it is.
+
+    JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
+    """
+    if isinstance(leaf, int | float) and type(leaf) not in (int, float, bool):
+        return int(leaf) if isinstance(leaf, int) else float(leaf)
+    if isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biuf" and not rows:
         if spec.form in ("reals", "counts") and leaf.ndim == 1:
             return tuple(leaf.tolist())
         if spec.form not in ("reals", "counts") and leaf.ndim == 0:
@@ -220,12 +226,10 @@ def _register(kind: type[Node]) -> None:
     jax.tree_util.register_pytree_with_keys(kind, with_keys, unflatten, flatten)
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Registers the kinds as soon as JAX has been imported."""
+class _AfterImport:
+    """Registers the kinds as soon as JAX has been imported; the base classes of finders take long to import."""
 
-    def find_spec(
-        self, fullname: str, path: Any, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname != "jax":
             return None
         sys.meta_path.remove(self)
@@ -233,18 +237,19 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         if spec is None or spec.loader is None:
             sys.meta_path.insert(0, self)
             return None
-        spec.loader = _Loader(spec.loader)
+        loader: Any = _Loader(spec.loader)
+        spec.loader = loader
         return spec
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     def __init__(self, loader: Any) -> None:
         self.loader = loader
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         created: ModuleType | None = self.loader.create_module(spec)
         return created
 

@@ -95,10 +95,10 @@ def zero_first(run: Run) -> Iterator[Finding]:
 
 
 def warmup_too_long(run: Run) -> Iterator[Finding]:
-    """A warm-up that takes the whole run; a ramp from one level to another, run for its own length, is none."""
+    """A warm-up that takes the whole run: an error where something else was to come, a note where nothing was."""
     n = run.schedule.duration
-    alone = n == run.steps and _ends_on_top(run, float(run.schedule.after("hold")(int(n))))
-    if alone and run.value(0) > 0.1 * run.value(run.steps - 1):
+    if n == run.steps and _ends_on_top(run, float(run.schedule.after("hold")(int(n)))):
+        yield from _only_rises(run)
         return
     for part in run.parts:
         if rises(part.node) and part.start < run.steps:
@@ -107,6 +107,15 @@ def warmup_too_long(run: Run) -> Iterator[Finding]:
                 sentence = f"The warm-up lasts until step {end:,}, but the run has {run.steps:,} updates."
                 remedy = "Make the warm-up shorter; if it counts updates and the run counts epochs, use one unit."
                 yield Finding("error", part.at(0), sentence, remedy, "warmup-too-long")
+
+
+def _only_rises(run: Run) -> Iterator[Finding]:
+    """A schedule that rises to its end, run for exactly its own length."""
+    warm = next((part for part in run.parts if rises(part.node) and part.at(part.node.duration) == run.steps), None)
+    if warm is not None and run.value(0) <= 0.1 * run.value(run.steps - 1):
+        end = number(float(run.schedule.after("hold")(run.steps)))
+        sentence = f"The whole run is warm-up: {end} would be the rate of update {run.steps:,}, the first after it."
+        yield Finding("note", warm.at(0), sentence, "In a longer run, put >> and what comes next.", "only-warmup")
 
 
 def run_too_short(run: Run) -> Iterator[Finding]:

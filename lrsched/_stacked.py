@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrsched._blends import blend_of, chosen, of_stacks
 from lrsched._clock import Clock
 from lrsched._fields import field_of
 from lrsched._node import names_of, walk
@@ -61,20 +62,27 @@ class StackedPieces:
         sums = RunningSums(self.lengths)
         index = b.search(sums, clock.own)
         local = clock.since(b.gather(sums, index, "i"))
+        families = self._families()
         group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
-        for i, (_, places) in enumerate(self.stack.entries):
-            group[list(places)], rank[list(places)] = i, np.arange(len(places))
+        for i, family in enumerate(families):
+            for _, places in family:
+                group[list(places)], rank[list(places)] = i, np.arange(len(places))
         which = b.gather(group, index, "i")
-        value: Term | None = None
-        for i, (node, places) in enumerate(self.stack.entries):
-            mine = b.floats(b.settled(self._columns(clock, node, places, index, rank).formula(local)))
-            value = mine if value is None else b.where(b.eq(which, i), mine, value)
-        assert value is not None
-        return value
+        nodes = [self._columns(clock, family, index, rank) for family in families]
+        return chosen(b, which, [b.floats(b.settled(node.formula(local))) for node in nodes])
 
-    def _columns(self, clock: Clock, node: Any, places: tuple[int, ...], index: Term, rank: Any) -> Any:
-        """The group's node, its leaves read at the piece that the clock is in."""
+    def _families(self) -> list[list[Any]]:
+        """The entries, those together that are blends."""
+        blends = [entry for entry in self.stack.entries if blend_of(entry[0]) is not None]
+        others = [[entry] for entry in self.stack.entries if blend_of(entry[0]) is None]
+        return [blends, *others] if blends else others
+
+    def _columns(self, clock: Clock, family: list[Any], index: Term, rank: Any) -> Any:
+        """The family's node, its leaves read at the piece that the clock is in."""
         b = clock.b
+        if len(family) > 1:
+            return of_stacks(b, family, self.size, index, self.lengths)
+        ((node, places),) = family
         if len(places) == 1:
             return node
         row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
@@ -110,26 +118,18 @@ class RunningSums:
         """The index of the piece that step t lies in."""
         import jax.numpy as jnp
 
+        from lrsched.targets._jax import read
+
         t = jnp.asarray(t)
-        rows = _sums_before(self.square.sum(1))
         if self.size <= AT_ONCE:
-            place, start = _last_started((_sums_before(self.square) + rows[:, None]).reshape(-1), t)
+            place, start = _last_started(_sums_before(self.square) + _rows_before(self.square), t, 2)
         else:
-            row, before = _last_started(rows, t)
-            inside, start = _last_started(_sums_before(self._row(row)) + before[..., None], t)
+            row, before = _last_started(_sums_before(self.square.sum(1)), t)
+            inside, start = _last_started(_sums_before(read(self.square, row)) + before[..., None], t)
             place = row * self.square.shape[1] + inside
         index = place - self.spare
         self.found[id(index)] = (index, start)
         return index
-
-    def _row(self, row: Any) -> Any:
-        import jax.numpy as jnp
-        from jax import lax
-
-        row = row.astype(jnp.uint32)
-        if row.ndim == 0:
-            return lax.dynamic_slice(self.square, (row, jnp.zeros_like(row)), (1, self.square.shape[1]))[0]
-        return self.square.at[row].get(mode="promise_in_bounds")
 
     def before(self, index: Any) -> Any:
         """The sum of the lengths before the piece that a search has found."""
@@ -140,13 +140,26 @@ def _sums_before(lengths: Any) -> Any:
     """The sum of those before each, along the last axis."""
     import jax.numpy as jnp
 
-    lower = np.tri(lengths.shape[-1], k=-1, dtype=lengths.dtype)
-    return jnp.einsum("...j,ij->...i", lengths, lower)
+    return jnp.einsum("...j,ij->...i", lengths, _before(lengths.shape[-1], lengths))
 
 
-def _last_started(starts: Any, t: Any) -> tuple[Any, Any]:
-    """The index of the last that starts at or before t, and its start."""
+def _rows_before(square: Any) -> Any:
+    """The sum of the rows before each, in all its places: products of matrices stay single instructions."""
+    rows, width = square.shape
+    return _before(rows, square) @ (square @ np.ones((width, width), square.dtype))
+
+
+def _before(count: int, like: Any) -> Any:
+    return np.tri(count, k=-1, dtype=like.dtype)
+
+
+def _last_started(starts: Any, t: Any, dims: int = 1) -> tuple[Any, Any]:
+    """The index of the last that starts at or before t, and its start, over the last axes."""
     import jax.numpy as jnp
+    from jax import lax
 
-    started = starts <= t[..., None]
-    return started.sum(-1, dtype=starts.dtype) - 1, jnp.where(started, starts, 0).max(-1)
+    axes = tuple(range(t.ndim, t.ndim + dims))
+    started = starts <= t.reshape(t.shape + (1,) * dims)
+    zero = starts.dtype.type(0)
+    count = started.sum(axes, dtype=starts.dtype)
+    return count - 1, lax.reduce(jnp.where(started, starts, zero), zero, lax.max, axes)

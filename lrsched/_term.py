@@ -9,6 +9,7 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,11 +19,12 @@ import numpy as np
 from lrsched import _host
 from lrsched._fields import is_jax
 
-__all__ = ["OPERATIONS", "Builder", "Term"]
+__all__ = ["OPERATIONS", "Builder", "Term", "named"]
 
 INF = math.inf
 MOST_ROWS = 4096
 CONSTANTS = ("const", "column", "bound")
+KNOWN, NAME = operator.attrgetter("is_const"), operator.attrgetter("op")
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -59,22 +61,19 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "checked": ("bf", "f"),
     "call": ("c", "f"),
 }
+SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
 
 
 class Term:
     """One operation applied to terms; arithmetic operators build further terms."""
 
-    __slots__ = ("args", "b", "hi", "kind", "lo", "num", "op")
+    __slots__ = ("args", "b", "hi", "is_const", "kind", "lo", "num", "op")
 
     def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
         self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
+        self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
         b.made += 1
         self.num = b.made
-
-    @property
-    def is_const(self) -> bool:
-        """Whether the value is known when the schedule is compiled (per piece, for a column)."""
-        return self.op in CONSTANTS
 
     @property
     def value(self) -> Any:
@@ -127,7 +126,13 @@ class Builder:
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
+        self._numbers: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
+
+    @property
+    def scalar(self) -> bool:
+        """Whether one step at a time is computed, by code that runs one side of a condition only."""
+        return self.branching and not self.exact_ends
 
     # -- constants
 
@@ -138,18 +143,25 @@ class Builder:
 
     def lift(self, value: Any) -> Term:
         """``value`` as a term: a number becomes a constant, a JAX value is bound."""
-        if isinstance(value, Term):
-            return value
+        kind = type(value)
+        if kind is Term:
+            same: Term = value
+            return same
+        if kind is int or (kind is float and value == value):
+            sign = value if kind is int else math.copysign(1.0, value)  # 0.0 is not -0.0
+            known = self._numbers.get((kind, value, sign))
+            if known is None:
+                known = Term(self, "const", (value,), "i" if kind is int else "f", value, value)
+                self._numbers[kind, value, sign] = known
+            return known
         if isinstance(value, bool | np.bool_):
             return self._term("const", (bool(value),), "b", 0, 1)
+        if isinstance(value, np.generic | float):
+            plain = value.item() if isinstance(value, np.generic) else float(value)
+            return self._nan() if plain != plain else self.lift(plain)
         if isinstance(value, Fraction):
-            value = value.numerator if value.denominator == 1 else value
-        if isinstance(value, np.generic):
-            value = value.item()
-        if isinstance(value, int | Fraction):
-            return self._term("const", (value,), "i" if isinstance(value, int) else "q", value, value)
-        if isinstance(value, float):
-            return self._term("const", (value,), "f", value, value) if value == value else self._nan()
+            whole = value.denominator == 1
+            return self.lift(value.numerator) if whole else self._term("const", (value,), "q", value, value)
         return self.bound(value)
 
     def _nan(self) -> Term:
@@ -194,7 +206,7 @@ class Builder:
     # -- terms
 
     def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
-        name = (op, kind, lo, hi, *(_identity(a) for a in args))
+        name = (op, kind, lo, hi, *[a.num if type(a) is Term else _identity(a) for a in args])
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = Term(self, op, args, kind, lo, hi)
@@ -202,27 +214,34 @@ class Builder:
 
     def _make(self, op: str, *args: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
-        terms = [self.lift(a) for a in args]
-        kinds, result = OPERATIONS[op]
-        if all(t.is_const for t in terms):
+        terms = [a if type(a) is Term else self.lift(a) for a in args]
+        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        if op in OPERATIONS and all(map(KNOWN, terms)):
             folded = self._fold(op, terms)
             if folded is not None:
                 return folded
-        terms = [self.settled(t) for t in terms]
+        terms = [self.settled(t) if t.op == "column" else t for t in terms]
         late = not self.branching and op != "where" and result in "nf"
         if late and any(t.op == "checked" for t in terms):
             return self._checked_late(op, terms)
-        numbers = [t for t, k in zip(terms, kinds, strict=True) if k == "n"]
-        any_real = any(t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit) for t in numbers)
-        wanted = "f" if any_real else (numbers[0].kind if numbers else "i")
-        for i, k in enumerate(kinds):
-            if k == "f" or (k == "n" and wanted == "f"):
-                terms[i] = self.floats(terms[i])
+        wanted = self._unified(terms, kinds)
         kind = wanted if result == "n" else result
         lo, hi = _range(op, terms)
         if kind == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
+
+    def _unified(self, terms: list[Term], kinds: str) -> str:
+        """Make numbers of all kinds one kind, and real what has to be; that kind."""
+        wanted = ""
+        for t, k in zip(terms, kinds, strict=True):
+            if k == "n":
+                real = t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit)
+                wanted = "f" if real else wanted or t.kind
+        for i, k in enumerate(kinds):
+            if (k == "f" or (k == "n" and wanted == "f")) and terms[i].kind != "f":
+                terms[i] = self.floats(terms[i])
+        return wanted or "i"
 
     def _checked_late(self, op: str, terms: list[Term]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
@@ -234,7 +253,7 @@ class Builder:
     def _fold(self, op: str, terms: list[Term]) -> Term | None:
         columns = [t for t in terms if t.op == "column"]
         values = [t.args[0] for t in terms]
-        if any(map(is_jax, values)):
+        if "bound" in map(NAME, terms) and any(map(is_jax, values)):
             return None if columns else self.bound(_host.on_jax(op, values, self.limit))
         if not columns:
             return self.lift(_host.fold(op, values))
@@ -316,7 +335,17 @@ class Builder:
                 return y
             if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
                 return x
-        return self._make("mul", a, c)
+        return self._make("mul", self._eased(a, c), self._eased(c, a))
+
+    def _eased(self, a: Term, c: Term) -> Term:
+        """A number of steps before or after a given one, for a product with a constant: as a difference of reals.
+
+        It is the same number, and one operation on reals costs less than one on integers and a conversion.
+        """
+        if not self.scalar or a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
+            return a
+        op, (x, y) = a.args[0].op, a.args[0].args
+        return self._make(op, self.floats(x), self.floats(y)) if "const" in (x.op, y.op) else a
 
     def div(self, a: Any, c: Any) -> Term:
         """a / c, a real number; exact between exact constants."""
@@ -493,6 +522,10 @@ class Builder:
         """The sine."""
         return self._make("sin", a)
 
+    def cos(self, a: Term) -> Term:
+        """The cosine, where one step at a time is computed."""
+        return self._make("cos", a)
+
     def pow(self, a: Any, c: Any) -> Term:
         """a**c of real numbers; NaN rather than complex."""
         a, c = self.lift(a), self.lift(c)
@@ -542,6 +575,7 @@ class Builder:
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
+            t = t if self.branching else _unclamped(t, thresholds)
         else:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)
@@ -590,15 +624,30 @@ class Builder:
         return Term(self, "call", args, "f", -INF, INF)
 
 
+def named(term: Term) -> Term:
+    """The term itself, without what is merely known of its range."""
+    while term.op == "narrow":
+        term = term.args[0]
+    return term
+
+
 def _ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""
     low, high = values.min(), values.max()
     return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
 
 
+def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
+    """The step without clamps that move it past no threshold."""
+    while t.op in ("minimum", "maximum") and t.args[1].op == "const":
+        bound = t.args[1].args[0]
+        if not (thresholds[-1] <= bound if t.op == "minimum" else bound < thresholds[0]):
+            break
+        t = t.args[0]
+    return t
+
+
 def _identity(arg: Any) -> Any:
-    if isinstance(arg, Term):
-        return arg.num
     if isinstance(arg, int | float | Fraction):
         return (type(arg).__name__, arg, math.copysign(1.0, arg) if isinstance(arg, float) else 0)
     if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
@@ -663,6 +712,7 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "pow": _pow_range,
     "ipow": lambda a, c: (0, 1 if a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
     "where": lambda c, a, d: (min(a.lo, d.lo), max(a.hi, d.hi)),
+    "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
 }

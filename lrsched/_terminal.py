@@ -37,7 +37,7 @@ def envelope(schedule: Any, steps: int, columns: int) -> tuple[Any, Any]:
     return low, high
 
 
-def curve(schedule: Any, steps: int, width: int = 64, height: int = 12) -> list[str]:
+def curve(schedule: Any, steps: int, width: int = 64, height: int = 13) -> list[str]:
     """The schedule's curve in a run, as lines of ``width`` characters and a scale on the left."""
     low, high = envelope(schedule, steps, 2 * width)
     known = np.isfinite(low)
@@ -60,7 +60,7 @@ def _characters(grid: Any) -> list[str]:
     for i, row in enumerate(DOTS):
         for j, dot in enumerate(row):
             codes += dot * grid[i::4, j::2]
-    return ["".join(map(chr, row)) for row in codes]
+    return ["".join(map(chr, row)).replace(chr(BLANK), " ").rstrip() for row in codes]
 
 
 def _framed(lines: list[str], steps: int, bottom: float, top: float, width: int) -> list[str]:

@@ -19,6 +19,7 @@ from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
+from lrsched._tree import longer
 from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of, whole_time
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Operator(Schedule):
         return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))  # type: ignore[call-arg]
+        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))
 
 
 def flatten_left(operator: Any) -> None:
@@ -155,9 +156,7 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     second = lift(b)
     if first is None or second is None:
         return NotImplemented
-    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
-    combined: Schedule = operator(parts)
-    return combined
+    return longer(first, (second,)) if isinstance(first, operator) else operator((first, second))
 
 
 def minimum(*schedules: Any) -> Schedule:

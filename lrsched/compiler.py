@@ -19,6 +19,7 @@ from lrsched._node import Node, base_name, holds_arrays, names_of, walk
 from lrsched._term import Builder, Term
 from lrsched._tree import make
 from lrsched.profiles import Profile
+from lrsched.targets import _python as py
 
 __all__ = ["calling", "compile", "lower", "source"]
 
@@ -101,8 +102,6 @@ def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "s
 
 
 def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
-    from lrsched.targets import _python as py
-
     if dtype is not None:
         number = np.dtype(dtype).type
         bare = _python(node)
@@ -136,14 +135,12 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    from lrsched.targets._python import FASTER
-
     space: dict[str, Any] = {"numpy": np, "ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
     space |= objects
     text = text.replace("raise ValueError(", "raise ScheduleError(")
     text = text.replace("raise TypeError(", "raise ScheduleTypeError(")
     exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
-    space |= FASTER
+    space |= py.FASTER
     loaded: Callable[[Any], Any] = space[name]
     return loaded
 
@@ -255,8 +252,6 @@ def calling(node: Node) -> Callable[[Any], Any]:
     caller = _Caller(_twin(node))
     if isinstance(node, Profile):
         return caller
-    from lrsched.targets import _python as py
-
     source, objects = _variant(node, py.TARGET, False, "    if type(t) is not int: return other(t)")
     return _loaded(py.complete(source), {**objects, "other": caller}, "schedule")
 

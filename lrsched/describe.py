@@ -90,9 +90,14 @@ class Description:
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and text of each reading."""
-        length = "endless" if self.duration == math.inf else f"{self.duration:,} steps"
+        if self.duration == math.inf:
+            length = " of an endless schedule"
+        elif self.duration == self.steps:
+            length = ", the schedule's own length"
+        else:
+            length = f"; the schedule has {self.duration:,}"
         found = [
-            ("run", f"{self.steps:,} steps; the schedule: {length}"),
+            ("run", f"{self.steps:,} steps{length}"),
             ("peak", f"{number(self.peak)} at step {self.peak_step:,}"),
             ("floor", f"{number(self.floor)} at step {self.floor_step:,}"),
             ("mean", number(self.mean)),
@@ -272,7 +277,7 @@ def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
         varying = [i for i, part in enumerate(parts) if not isinstance(part, Constant)]
         if len(varying) == 1:
             at = varying[0]
-            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))  # type: ignore[call-arg]
+            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))
     if isinstance(s, Clipped | Power | Raised | Negative):
         kept = {name: getattr(s, name) for name in names_of(type(s))}
         return s.schedule, lambda x: type(s)(**{**kept, "schedule": x})

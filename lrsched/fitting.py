@@ -11,6 +11,8 @@ import csv
 import dataclasses
 import itertools
 import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from lrsched.schedules import Constant, Hold, MultiStep, StepDecay, Table
 __all__ = ["Identification", "identify"]
 
 MOST_CUTS = 48
+FINEST = 1e-6
+VARIED = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,32 +36,36 @@ class Identification:
     """What :func:`identify` found.
 
     ``error`` is the largest deviation of ``schedule`` from the log, as a share of the largest rate; ``recognised``
-    is the share of the log that named shapes make, the rest being tables of the log's own numbers.
+    is the share of the log that named shapes make, the rest being tables of the log's own numbers; ``tolerance`` is
+    what the shapes were allowed to be off.
     """
 
     schedule: Schedule
     error: float
     recognised: float
+    tolerance: float
 
     @property
     def fits(self) -> bool:
-        """Whether named shapes make the whole log, to six digits."""
-        return self.recognised == 1.0 and self.error <= 1e-6
+        """Whether named shapes make the whole log, within twice the tolerance."""
+        return self.recognised == 1.0 and self.error <= 2 * self.tolerance
 
     def __str__(self) -> str:
         return f"{self.schedule!r}  (error {self.error:.1e}, {self.recognised:.0%} recognised)"
 
 
-def identify(values: Any, *, tolerance: float = 1e-6) -> Identification:
+def identify(values: Any, *, tolerance: float | None = None) -> Identification:
     """The expression that made a log of rates, and how well it fits.
 
     Args:
-        values: the rate of every update from step 0, or pairs of step and rate, or the name of a CSV file of either.
-        tolerance: largest deviation of a piece, as a share of the largest rate.
+        values: the rate of every update from step 0, or pairs of step and rate, or the name of a CSV file of either;
+            of more columns, those that speak of steps and of a rate in their names.
+        tolerance: largest deviation of a piece, as a share of the largest rate; by default 1e-6, or what the numbers
+            are rounded to where all have fewer digits than that (or the bits of bfloat16 or float16).
 
     Returns:
-        A record with ``schedule``, ``error`` and ``recognised``. What no named shape fits within the tolerance is
-        kept as a table, and counts as not recognised.
+        A record with ``schedule``, ``error``, ``recognised``, ``fits`` and ``tolerance``. What no named shape fits
+        within the tolerance, and a level of fewer than three numbers, is a table, and counts as not recognised.
 
     Raises:
         ScheduleError: there are fewer than 2 rates, a rate is not finite, or steps do not increase.
@@ -69,28 +77,102 @@ def identify(values: Any, *, tolerance: float = 1e-6) -> Identification:
         0.0003 * (warmup(50) >> cosine().over(950, end=0.1))
     """
     steps, rates = _read(values)
-    tolerance = check_real("identify", "tolerance", tolerance, "a number > 0")
-    if tolerance <= 0:
-        fail("identify", "tolerance", "a number > 0", tolerance)
+    if tolerance is not None:
+        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None")
+        if tolerance <= 0:
+            fail("identify", "tolerance", "a number > 0, or None", tolerance)
     size = float(np.max(np.abs(rates)))
-    if size == 0 or np.ptp(rates) <= tolerance * size:
-        level = float(rates[0])
-        return Identification(Constant(level), _error(Constant(level), steps, rates), 1.0)
+    if size == 0 or np.ptp(rates) <= (tolerance or FINEST) * size:
+        level = Constant(float(rates[0]))
+        return Identification(level, _error(level, steps, rates), 1.0, tolerance or FINEST)
+    tolerances = [tolerance] if tolerance is not None else _tolerances(rates, size)
+    tries = (_within(steps, rates, size, t) for t in tolerances)
+    found = next(tries)
+    return found if found.fits else next((f for f in tries if f.fits), found)
+
+
+def _tolerances(rates: Any, size: float) -> list[float]:
+    """The tolerances to try: six digits, and that of a log whose numbers have fewer, first where it is the likelier."""
+    coarse = rounding(rates, size)
+    if coarse <= FINEST:
+        return [FINEST]
+    rough = len(cuts(np.arange(len(rates)), rates / size, MOST_CUTS, 0.0)) > MOST_CUTS
+    return [coarse, FINEST] if rough else [FINEST, coarse]
+
+
+def rounding(rates: Any, size: float) -> float:
+    """How far the numbers of a log may be off, as a share of the largest, by the digits or bits that they have."""
+    varied = np.unique(np.abs(rates[rates != 0]))
+    if len(varied) < VARIED:
+        return 0.0
+    whole, _ = np.frexp(varied)
+    for bits in (8, 11):
+        if np.array_equal(whole, np.round(whole * 2.0**bits) / 2.0**bits):
+            return 2.0**-bits
+    for digits in (3, 4, 5, 6):
+        if all(float(f"{x:.{digits - 1}e}") == x for x in varied):
+            return 6.0 * 10.0**-digits
+    places = next((p for p in range(3, 9) if np.array_equal(np.round(varied, p), varied)), None)
+    return 0.0 if places is None else min(0.01, 0.6 * 10.0**-places / size)
+
+
+def _within(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
+    """What is found with one tolerance; a log that changes every k updates alone is read once in k."""
+    found = _named(steps, rates, size, tolerance)
+    held = _held(steps, rates)
+    if found.fits or held == 1:
+        return found
+    inner = _named(steps[::held] // held, rates[::held], size, tolerance)
+    if not inner.fits:
+        return found
+    schedule = inner.schedule.per_epoch(held)
+    return Identification(schedule, _error(schedule, steps, rates), 1.0, tolerance)
+
+
+def _held(steps: Any, rates: Any) -> int:
+    """For how many updates each value of a log of every update is held, or 1."""
+    changes = np.flatnonzero(np.diff(rates)) + 1
+    if steps[0] != 0 or steps[-1] != len(steps) - 1 or len(changes) < VARIED:
+        return 1
+    return int(np.gcd.reduce(changes))
+
+
+def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
     pieces = _shortest(steps, rates / size, tolerance)
     named = sum(p.stop - p.start for p in pieces if p.recognised) / (pieces[-1].stop - pieces[0].start)
-    plain = sequence(*(p.schedule for p in pieces))
-    options = [(_levels(pieces), 1.0), (_folded(pieces), named), (plain, named)]
-    found = [_measured(s, known, size, steps, rates) for s, known in options if s is not None]
+    options = [(_levels(pieces), 1.0), (_folded(pieces), named), (_plain(pieces), named)]
+    first = pieces[0].start
+    found = [
+        _measured(s.delayed(first) if first else s, known, size, steps, rates, tolerance)
+        for s, known in options
+        if s is not None
+    ]
     return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
 
 
-def _measured(schedule: Schedule, known: float, size: float, steps: Any, rates: Any) -> Identification:
+def _plain(pieces: list[Fit]) -> Schedule:
+    """The pieces one after another; tables that follow each other are one."""
+    parts: list[Schedule] = []
+    for piece in pieces:
+        part = piece.schedule if piece.recognised else piece.schedule.sample(piece.stop - piece.start)
+        if isinstance(part, Schedule):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], Table):
+            parts[-1] = Table((*parts[-1].values, *part.tolist()))
+        else:
+            parts.append(Table(tuple(part.tolist())))
+    return sequence(*parts)
+
+
+def _measured(
+    schedule: Schedule, known: float, size: float, steps: Any, rates: Any, tolerance: float
+) -> Identification:
     schedule = _scaled(schedule, size)
-    return Identification(schedule, _error(schedule, steps, rates), known)
+    return Identification(schedule, _error(schedule, steps, rates), known, tolerance)
 
 
 def _scaled(schedule: Schedule, size: float) -> Schedule:
-    peak = tidy(size, 5e-8)
+    peak = tidy(size, 1.3e-7)
     return schedule if peak == 1.0 else peak * schedule
 
 
@@ -137,23 +219,56 @@ def _read(values: Any) -> tuple[Any, Any]:
     return steps.astype(np.int64), rates
 
 
-def _from_file(file: Path) -> list[list[float]] | list[float]:
-    """Rows of one or two numbers; a first row of names is passed over."""
+def _from_file(file: Path) -> list[list[float]]:
     try:
-        with file.open(newline="", encoding="utf-8") as handle:
-            rows = [row for row in csv.reader(handle) if row]
+        with file.open(newline="", encoding="utf-8-sig") as handle:
+            return numbers(handle, file.name)
     except OSError as error:
-        raise ScheduleError(f"identify: {error}") from None
+        raise ScheduleError(f"identify: {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ScheduleError(f"identify: {file}: this is no text in UTF-8") from None
+
+
+def numbers(lines: Iterable[str], name: str) -> list[list[float]]:
+    """The rates of a CSV, or its steps and rates; rows without a rate are passed over.
+
+    Of more than two columns, those are taken whose names speak of steps and of a rate, as in what TensorBoard and
+    Weights & Biases write.
+    """
+    rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise ScheduleError(f"identify: {name} is empty")
+    titles = [] if _number(rows[0][-1]) is not None else [cell.strip() for cell in rows[0]]
+    columns = _columns(titles or [""] * len(rows[0]), name)
     found = []
-    for i, row in enumerate(rows):
-        try:
-            found.append([float(cell) for cell in row[:2]])
-        except ValueError:
-            if i:
-                raise ScheduleError(
-                    f"identify: row {i + 1} of {file.name} has no numbers: {','.join(row)[:60]}"
-                ) from None
-    return [row[0] for row in found] if all(len(row) == 1 for row in found) else found
+    for i, row in enumerate(rows[bool(titles) :], 1 + bool(titles)):
+        cells = [row[c].strip() if c < len(row) else "" for c in columns]
+        if not cells[-1]:
+            continue
+        values = [_number(cell) for cell in cells]
+        if None in values:
+            raise ScheduleError(f"identify: row {i} of {name} has no numbers: {','.join(row)[:60]}")
+        found.append([x for x in values if x is not None])
+    return [row[0] for row in found] if len(columns) == 1 else found  # type: ignore[misc]
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _columns(titles: list[str], name: str) -> list[int]:
+    """Which columns hold the steps, if there are any, and the rates."""
+    if len(titles) <= 2:
+        return list(range(len(titles)))
+    steps = [i for i, title in enumerate(titles) if re.search(r"step|iter|update", title, re.IGNORECASE)]
+    rates = [i for i, title in enumerate(titles) if re.search(r"\blr|_lr|rate|value", title, re.IGNORECASE)]
+    rates = [i for i in rates if i not in steps[:1]]
+    if not steps or not rates:
+        raise ScheduleError(f"identify: {name} needs a column of steps and one of rates, got {', '.join(titles)}")
+    return [steps[0], rates[0]]
 
 
 # ---- the fewest pieces
@@ -161,7 +276,7 @@ def _from_file(file: Path) -> list[list[float]] | list[float]:
 
 def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
     """The pieces of the cheapest way through the cuts: each costs one, and more where it fits badly."""
-    places = cuts(steps, rates, MOST_CUTS)
+    places = cuts(steps, rates, MOST_CUTS, max(1e-4, tolerance))
     if len(places) > MOST_CUTS:
         long = [(a, b) for a, b in itertools.pairwise(places) if b - a >= max(20, (places[-1] - places[0]) // 20)]
         places = sorted({places[0], places[-1], *(place for pair in long for place in pair)})
@@ -222,7 +337,7 @@ def _folded(pieces: list[Fit]) -> Schedule | None:
     for lead in range(min(3, len(pieces) - 1)):
         for width in (1, 2, 3):
             rest = pieces[lead:]
-            if len(rest) < 2 * width:
+            if len(rest) < 2 * width or all(isinstance(p.schedule, Hold | Table) for p in rest[:width]):
                 continue
             made = _cycle(rest, width)
             if made is not None:

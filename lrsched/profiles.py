@@ -60,6 +60,7 @@ class Profile(Node):
     __slots__ = ()
     first: ClassVar[float | None] = 1.0
     last: ClassVar[float | None] = 0.0
+    sided: ClassVar[bool] = False
 
     if TYPE_CHECKING:
 
@@ -69,6 +70,16 @@ class Profile(Node):
     def formula(self, x: Progress) -> Pair:
         """(p, 1 - p) at progress x."""
         raise NotImplementedError
+
+    def nearer(self, x: Progress) -> Pair:
+        """Whether p <= 1 - p at progress x, and the smaller of the two."""
+        b = x.b
+        p, q = (b.floats(b.settled(v)) for v in self.formula(x))
+        return b.le(p, q), b.minimum(p, q)
+
+    def as_power(self) -> tuple[Any, bool] | None:
+        """The exponent of a profile that is a power of what is left, or (True) 1 less a power of what is done."""
+        return None
 
     def over(self, steps: Any, start: Any = 1.0, end: Any = 0.0, endpoint: bool = False) -> Schedule:
         """The schedule ``end + (start - end) * p(t / steps)`` of ``steps`` steps.
@@ -207,6 +218,11 @@ def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
     return p / below, (1.0 - d) * q / below
 
 
+def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
+    """Whether p / (p + q) is at most the half, and the smaller of it and q / (p + q)."""
+    return b.le(p, q), b.minimum(p, q) / (p + q)
+
+
 @kind("flat")
 class Flat(Profile):
     """The constant profile ``p(u) = level``, 1 unless said otherwise.
@@ -238,6 +254,9 @@ class Linear(Profile):
     def formula(self, x: Progress) -> Pair:
         return x.z, x.u
 
+    def nearer(self, x: Progress) -> Pair:
+        return x.b.le(x.left, x.done), x.b.div(x.b.minimum(x.done, x.left), x.total)
+
 
 @kind("cosine")
 class Cosine(Profile):
@@ -249,8 +268,16 @@ class Cosine(Profile):
         0.853553
     """
 
+    sided = True
+
+    def nearer(self, x: Progress) -> Pair:
+        return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
+
     def formula(self, x: Progress) -> Pair:
         b, late = x.b, x.b.le(x.left, x.done)
+        if b.scalar:
+            done, left = self._square(x, x.done), self._square(x, x.left)
+            return b.where(late, left, 1.0 - _half(done)), b.where(late, 1.0 - _half(left), done)
         if b.branching:
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
@@ -260,6 +287,11 @@ class Cosine(Profile):
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
         return sine * sine
+
+
+def _half(square: Term) -> Term:
+    """The square of a sine up to a quarter turn, known to be at most a half (and a rounding)."""
+    return square.b.narrow(square, hi=square.b.lift(0.51))
 
 
 @kind("polynomial")
@@ -277,6 +309,9 @@ class Polynomial(Profile):
     def formula(self, x: Progress) -> Pair:
         return power_of(x, x.z, x.left, self.power), power_rest(x, self.power)
 
+    def as_power(self) -> tuple[Any, bool] | None:
+        return self.power, False
+
 
 @kind("one_minus_power")
 class OneMinusPower(Profile):
@@ -292,6 +327,9 @@ class OneMinusPower(Profile):
 
     def formula(self, x: Progress) -> Pair:
         return power_rest(x.reversed(), self.power), power_of(x, x.u, x.done, self.power)
+
+    def as_power(self) -> tuple[Any, bool] | None:
+        return self.power, True
 
 
 @kind("exponential")
@@ -328,6 +366,9 @@ class InverseTime(Profile):
     def formula(self, x: Progress) -> Pair:
         grown = x.b.floats(self.rate) * x.u
         return 1.0 / (1.0 + grown), grown / (1.0 + grown)
+
+    def nearer(self, x: Progress) -> Pair:
+        return _smaller_share(x.b, x.b.lift(1.0), x.b.floats(self.rate) * x.u)
 
 
 @kind("logarithmic")
@@ -371,6 +412,10 @@ class Rex(Profile):
     def formula(self, x: Progress) -> Pair:
         return bend(x.b, x.z, x.u, self.bend)
 
+    def nearer(self, x: Progress) -> Pair:
+        b = x.b
+        return _smaller_share(b, b.floats(x.left), (1.0 - b.floats(self.bend)) * b.floats(x.done))
+
 
 @kind("tanh")
 class Tanh(Profile):
@@ -387,11 +432,17 @@ class Tanh(Profile):
     first, last = None, None
 
     def formula(self, x: Progress) -> Pair:
+        doubled = self._argument(x)
+        return 1.0 / (1.0 + x.b.exp(doubled)), 1.0 / (1.0 + x.b.exp(-doubled))
+
+    def nearer(self, x: Progress) -> Pair:
+        b, doubled = x.b, self._argument(x)
+        return b.le(0.0, doubled), 1.0 / (1.0 + b.exp(b.maximum(doubled, -doubled)))
+
+    def _argument(self, x: Progress) -> Term:
         b = x.b
         low, high = b.floats(self.lower), b.floats(self.upper)
-        argument = b.where(b.le(x.done, x.left), low + (high - low) * x.u, high - (high - low) * x.z)
-        doubled = argument * 2.0
-        return 1.0 / (1.0 + b.exp(doubled)), 1.0 / (1.0 + b.exp(-doubled))
+        return b.where(b.le(x.done, x.left), low + (high - low) * x.u, high - (high - low) * x.z) * 2.0
 
 
 class _Shaped(Profile):
@@ -713,6 +764,10 @@ class Bent(Profile):
     def formula(self, x: Progress) -> Pair:
         p, q = self.profile.formula(x)
         return bend(x.b, x.b.lift(p), x.b.lift(q), self.d)
+
+    def nearer(self, x: Progress) -> Pair:
+        p, q = (x.b.floats(x.b.settled(v)) for v in self.profile.formula(x))
+        return _smaller_share(x.b, p, (1.0 - x.b.floats(self.d)) * q)
 
 
 @kind("profile.warped", method="warped")

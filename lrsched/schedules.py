@@ -15,9 +15,11 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
+from lrsched._term import named
 from lrsched.profiles import Linear, Profile, check_increasing
 
 if TYPE_CHECKING:
+    from lrsched._blends import Choice
     from lrsched._term import Builder, Term
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 LINEAR = Linear()
+MOSTLY = 0.51
 
 
 def _plain(term: Term) -> Any:
@@ -48,18 +51,20 @@ def _plain(term: Term) -> Any:
     return term.args[0] if term.op == "const" else term
 
 
-def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
+def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
-    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     same = b.eq(start, end)
     if same.op == "const" and same.args[0]:
         return b.settled(start)
     falling = _falls(b, start, end)
-    near, far = b.where(falling, end, start), b.where(falling, start, end)
+    if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
+        return _from_both_ends(x, profile, start, end)
+    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
+    near, far = _levels(falling, start, end)
     weight = b.where(falling, p, q)
-    value = b.add(b.mul(_span(near, far), weight), near)
+    value = _between(near, far, weight)
     if profile.first == 1.0:
         if b.exact_ends and not b.branching and profile.last == 0.0:  # where the weight is 0, near is exact by itself
             return b.where(_at_far_end(x, falling), far, value)
@@ -67,20 +72,94 @@ def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
     return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
 
 
+def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
+    """The level of smaller size and the other one."""
+    b, index = falling.b, _index(start, end)
+    if not b.scalar or index is None or falling.is_const:
+        return b.where(falling, end, start), b.where(falling, start, end)
+    first, second = np.broadcast_arrays(_array(start), _array(end))
+    down = np.abs(first) >= np.abs(second)
+    return b.column(np.where(down, second, first), index), b.column(np.where(down, first, second), index)
+
+
+def _index(near: Term, far: Term) -> Term | None:
+    """The index of two levels that are known in every piece; None if they are not, or the same in all."""
+    columns = [t for t in (near, far) if t.op == "column"]
+    known = all(t.op in ("const", "column") and not is_jax(t.args[0]) for t in (near, far))
+    return columns[0].args[1] if columns and known else None
+
+
+def _from_both_ends(x: Progress, profile: Profile | Choice, start: Term, end: Term) -> Term:
+    """``end + span * p`` where p is the smaller, ``start - span * (1 - p)`` elsewhere: both ends are exact as they are.
+
+    Nothing cancels whichever end is the smaller, so that it need not be known.
+    """
+    b = x.b
+    start, end = b.settled(start), b.settled(end)
+    later, weight = profile.nearer(x)
+    part = b.mul(b.sub(start, end), weight)
+    return b.where(later, b.add(part, end), b.sub(start, part))
+
+
+def _between(near: Term, far: Term, weight: Term) -> Term:
+    """``near + (far - near) * weight``; counted from ``far`` where the weight is 1 less something small."""
+    b, span = weight.b, _span(near, far)
+    if b.scalar and weight.op == "where":
+        condition, yes, no = weight.args
+        return b.where(condition, _between(near, far, yes), _between(near, far, no))
+    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far):
+        rest = weight.args[1]
+        if rest.hi <= MOSTLY:
+            return _crest(near, far, named(rest)) or b.sub(far, b.mul(span, rest))
+    return b.add(b.mul(span, weight), near)
+
+
+def _crest(near: Term, far: Term, rest: Term) -> Term | None:
+    """``far - (far - near) * sin(a)**2`` as ``middle + half * cos(2a)``, for levels of one sign and a constant pace."""
+    wave, again = rest.args if rest.op == "mul" else (rest, None)
+    angle = wave.args[0] if wave is again and wave.op == "sin" else rest
+    if angle.op != "mul" or angle.args[1].op != "const":
+        return None
+    b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
+    middle = low / 2 + high / 2
+    half = high - middle
+    if not np.all((low * high >= 0) & (middle + half == high)):
+        return None
+    wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))
+    if index is None:
+        return b.add(b.mul(half, wave), middle)
+    return b.add(b.mul(b.column(half, index), wave), b.column(middle, index))
+
+
 def _reaches(near: Term, far: Term) -> bool:
     """Whether near + span is far, exactly."""
-    return near.op == far.op == "const" and near.args[0] + _span(near, far).args[0] == far.args[0]
+    span = _span(near, far)
+    if near.op == far.op == "const":
+        return bool(near.args[0] + span.args[0] == far.args[0])
+    known = near.b.scalar and _index(near, far) is not None
+    return known and bool(np.all(_array(near) + _array(span) == _array(far)))
 
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    span = far - near
-    if near.op == far.op == span.op == "const":
-        exact = span.args[0]
-        for candidate in (exact, math.nextafter(exact, math.inf), math.nextafter(exact, -math.inf)):
-            if near.args[0] + candidate == far.args[0]:
-                return span.b.lift(candidate)
-    return span
+    b, index = near.b, _index(near, far)
+    if near.op == far.op == "const":
+        span = far - near
+        return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+    if index is None or not b.scalar:
+        return far - near
+    with np.errstate(all="ignore"):
+        first, second = np.broadcast_arrays(_array(near), _array(far))
+        return b.column(_reaching(first, second, second - first), index)
+
+
+def _reaching(near: Any, far: Any, span: Any) -> Any:
+    """The span, or the number next to it that leads from near to far."""
+    if np.ndim(span) == 0 and near + span == far:
+        return span
+    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
+        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
+    return span if np.ndim(span) else float(span)
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
@@ -654,10 +733,11 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
         0.01
     """
     from lrsched._errors import check_choice
+    from lrsched._naming import speaking_as
 
-    if check_choice("range_sweep", "spacing", spacing, ("geometric", "linear")) == "linear":
-        return LINEAR.over(steps, smallest, largest)
-    return Geometric(steps, smallest, largest)
+    check_choice("range_sweep", "spacing", spacing, ("geometric", "linear"))
+    with speaking_as("range_sweep", start="smallest", end="largest"):
+        return LINEAR.over(steps, smallest, largest) if spacing == "linear" else Geometric(steps, smallest, largest)
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}

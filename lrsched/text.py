@@ -13,8 +13,9 @@ from typing import Any
 from lrsched._errors import ScheduleError, fail
 from lrsched._fields import REQUIRED, field_of
 from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
-from lrsched._schedule import Schedule
+from lrsched._schedule import Schedule, lift
 from lrsched.profiles import Profile
+from lrsched.profiles import lift as lift_profile
 
 __all__ = ["ParseError", "parse", "spell"]
 
@@ -163,7 +164,7 @@ class ParseError(ScheduleError):
 
 
 TOKEN = re.compile(
-    r"""\s*(?:(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
+    r"""\s*(?:(?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
     |(?P<name>[A-Za-z_][A-Za-z_0-9]*)
     |(?P<string>'[^'\\\n]*'|"[^"\\\n]*")
     |(?P<sign>>>|\*\*|//|[-+*/().,=\[\]])
@@ -256,24 +257,39 @@ class _Parser:
             raise self.error("the text is nested too deep")
         value = self.unary(level)
         pending: list[Any] = []
+        more: list[Any] = []
         while self.kind == "sign" and BINARY.get(self.token, 0) >= level:
             sign, position = self.token, self.start
             self.next()
             tighter = POWER if sign == "**" else BINARY[sign] + 1
             right = self.expression(UNARY if sign == "**" else tighter)
+            if _lengthens(sign, value, right):
+                more.append(-right if sign == "-" else right)
+                continue
+            value = self.lengthened(value, more, position)
             if sign == ">>" and level == SHIFT:
                 pending.append((value, position)) if not pending else None
                 pending.append((right, position))
                 continue
             value = self.combine(sign, value, right, position)
         self.depth -= 1
-        return self.joined(pending) if pending else value
+        return self.joined(pending) if pending else self.lengthened(value, more, self.start)
+
+    def lengthened(self, value: Any, more: list[Any], position: int) -> Any:
+        """A sum or product with all its further operands at once, so that a long one is read in linear time."""
+        if not more:
+            return value
+        lifted = [lift(x) if isinstance(value, Schedule) else lift_profile(x) for x in more]
+        more.clear()
+        return self.made(lambda: type(value)((*value.parts, *lifted)), position)
 
     def joined(self, pending: list[Any]) -> Any:
         """A long ``a >> b >> c`` as one sequence."""
         for value, position in pending:
             if not isinstance(value, Schedule):
-                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}", position)
+                opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
+                hint = "; is a ')' missing before it?" if opened and not isinstance(value, Node) else ""
+                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}{hint}", position)
         return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
 
     def unary(self, level: int) -> Any:
@@ -350,8 +366,7 @@ class _Parser:
         return name, start
 
     def unknown(self, name: str, known: Any) -> str:
-        near = difflib.get_close_matches(name[:100], list(known), 1)
-        return f"unknown name {name[:100]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"unknown name {name[:100]!r}{_foreign(name) or _nearest(name, known)}"
 
     def trailer(self, value: Any) -> Any:
         """Method calls after a value, and a power."""
@@ -369,10 +384,13 @@ class _Parser:
         self.expect("(")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
+        places: dict[Any, int] = {}
         while not self.take(")"):
             if self.kind == "end":
                 raise self.error(f"the arguments of {name!r} are never closed", start)
+            place = self.start
             key = self.keyword()
+            places[len(positional) if key is None else key] = place
             value = self.expression(SHIFT)
             if key is None and keywords:
                 raise self.error("a positional argument follows a named one")
@@ -384,7 +402,12 @@ class _Parser:
                 keywords[key] = value
             if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
                 self.expect(")")
-        return self.made(lambda: function(*positional, **keywords), start, function, positional, keywords)
+        signature = inspect.signature(function)
+        try:
+            self.bound(signature, name, positional, keywords, places)
+        except TypeError as error:
+            raise self.error(f"{name}: {error}", start) from None
+        return self.made(lambda: function(*positional, **keywords), start, _Places(signature, places))
 
     def keyword(self) -> str | None:
         match = re.compile(r"[A-Za-z_]\w*\s*=(?!=)").match(self.text, self.start) if self.kind == "name" else None
@@ -395,27 +418,32 @@ class _Parser:
         self.expect("=")
         return name
 
-    def made(self, build: Callable[[], Any], position: int, function: Any = None, *arguments: Any) -> Any:
+    def made(self, build: Callable[[], Any], position: int, places: _Places | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
         try:
-            if function is not None:
-                self.bound(inspect.signature(function), *arguments)
             return build()
         except ParseError:
             raise
         except (ScheduleError, TypeError) as error:
-            raise self.error(str(error), position) from None
+            where = places.of(str(error)) if places else None
+            raise self.error(str(error), position if where is None else where) from None
         except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
             raise self.error(f"these arguments have no meaning: {error}", position) from None
 
-    def bound(self, signature: inspect.Signature, positional: list[Any], keywords: dict[str, Any]) -> None:
+    def bound(
+        self,
+        signature: inspect.Signature,
+        called: str,
+        positional: list[Any],
+        keywords: dict[str, Any],
+        places: dict[Any, int],
+    ) -> None:
         """Whether the arguments fit; a name that is no parameter is named, with the nearest one."""
         kinds = {p.kind for p in signature.parameters.values()}
         for name in keywords:
             if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
-                near = difflib.get_close_matches(name[:100], list(signature.parameters), 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise TypeError(f"there is no argument {name[:100]!r}{hint}")
+                message = f"{called} has no argument {name[:100]!r}{_nearest(name, signature.parameters)}"
+                raise self.error(message, places[name])
         signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
@@ -446,12 +474,55 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def _lengthens(sign: str, value: Any, right: Any) -> bool:
+    """Whether an operation makes a sum or a product longer by one operand."""
+    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != {
+        "+": "sum",
+        "-": "sum",
+        "*": "product",
+    }.get(sign):
+        return False
+    base = Schedule if isinstance(value, Schedule) else Profile
+    return isinstance(right, base) or (isinstance(right, int | float) and not isinstance(right, bool))
+
+
 def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
 
 def _kind_of(value: Any) -> str:
+    if isinstance(value, Profile):
+        return "a profile, a shape without steps: say how long, as in .over(1000)"
     return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+def _foreign(name: str) -> str:
+    """Where a name of another library is found."""
+    from lrsched import presets
+
+    owner = next((p for p in presets.__all__ if name in getattr(presets, p).__all__), None)
+    return f"; lrs.presets.{owner}.{name}, called in Python, prints as an expression" if owner else ""
+
+
+def _nearest(name: str, known: Any) -> str:
+    """The known name that looks most like one, as a question; upper and lower case are the same."""
+    lower = {str(k).lower().replace("_", ""): str(k) for k in known}
+    near = difflib.get_close_matches(name[:100].lower().replace("_", ""), list(lower), 1)
+    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+
+
+class _Places:
+    """Where each argument of a call stands in the text."""
+
+    def __init__(self, signature: inspect.Signature, places: dict[Any, int]) -> None:
+        self.names, self.places = list(signature.parameters), places
+
+    def of(self, message: str) -> int | None:
+        """The place of the argument that an error names, as in ``warmup: steps must be``."""
+        named = re.match(r"[\w.]+: (\w+)\b", message)
+        if named is None or named[1] not in self.names:
+            return None
+        return self.places.get(named[1], self.places.get(self.names.index(named[1])))
 
 
 def functions() -> dict[str, Callable[..., Any]]:

@@ -17,7 +17,12 @@ PEAK = 3e-4
 
 MISTAKES = [
     ("zero-first", "note", 0, PEAK * (warmup(500) >> cosine().over(9_500)), 10_000, {}),
-    ("warmup-too-long", "error", 0, PEAK * warmup(500), 500, {}),
+    ("warmup-too-long", "error", 0, PEAK * warmup(500), 499, {}),
+    ("warmup-too-long", "error", 0, PEAK * (warmup(500) >> cosine().over(9_500)), 500, {}),
+    ("warmup-too-long", "error", 0, PEAK * (warmup(500) * cosine().over(500)), 500, {}),
+    ("warmup-too-long", "error", 0, PEAK * (warmup(500) >> lrs.constant(1.0)), 500, {}),
+    ("only-warmup", "note", 0, PEAK * warmup(500), 500, {}),
+    ("only-warmup", "note", 10, PEAK * (hold(10, 0.0) >> warmup(490)), 500, {}),
     ("warmup-too-long", "error", 20, hold(20) >> warmup(500, start=1.0, end=2.0), 300, {}),
     ("warmup-too-long", "error", 0, PEAK * (warmup(500) * cosine().over(9_500)), 90, {}),
     ("warmup-too-long", "error", 0, warmup(300, 0.85, 0.95), 200, {}),
@@ -134,6 +139,19 @@ def test_every_recipe_has_an_example():
 @pytest.mark.parametrize(("schedule", "steps"), RUNS)
 def test_every_recipe_run_for_its_own_length_gives_no_warning(schedule, steps):
     assert serious(schedule.check(steps)) == []
+
+
+OWN = [
+    pytest.param(schedule, id=f"{name}-{part}" if part else name)
+    for name, example in examples().items()
+    for part, schedule in example.schedules().items()
+    if schedule.duration < float("inf")
+]
+
+
+@pytest.mark.parametrize("schedule", OWN)
+def test_every_recipe_that_ends_may_run_until_then(schedule):
+    assert serious(schedule.check(int(schedule.duration))) == []
 
 
 def test_a_run_that_counts_tokens_is_described_and_checked_without_visiting_each():

@@ -21,8 +21,9 @@ def demo_module():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "required: COMMAND"),
-        (["demmo"], "invalid choice: 'demmo'"),
+        (["demmo"], "lrsched: unknown command 'demmo'; did you mean 'demo'? (lrsched --help has examples)"),
+        (["xyz"], "unknown command 'xyz'; there are: show, plot, "),
+        (["check", "rex().over(5)", "--steps", "1.5e0"], "lrsched check: argument --steps: must be an integer >= 1"),
         (["demo", "--steps", "19"], "--steps: must be an integer >= 20, got 19"),
         (["demo", "--steps", "many"], "--steps: must be an integer >= 20, got many"),
         (["demo", "--seed", "-1"], "--seed: must be an integer >= 0, got -1"),
@@ -33,8 +34,15 @@ def demo_module():
 def test_wrong_arguments_are_named(arguments, said, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
-    assert stopped.value.code == 2
-    assert said in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert (stopped.value.code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def test_the_command_alone_prints_its_help(capsys):
+    assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: lrsched") and max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("missing", ["jax", "optax", "sklearn", "rich"])
@@ -112,7 +120,16 @@ def test_demo_prints_the_table_and_writes_the_picture(tmp_path, capsys):
     picture = tmp_path / "demo.png"
     assert cli.main(["demo", "--steps", "40", "--seed", "5", "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out
-    for said in ("Held-out accuracy", "warm-up + cosine", "REX, per iteration", "one-cycle", "t = 20", "%", "cosine()"):
+    for said in (
+        "worst..best",
+        "worst to best of 5",
+        "warm-up + cosine",
+        "REX, per iteration",
+        "one-cycle",
+        "t = 20",
+        "%",
+        "cosine()",
+    ):
         assert said in printed
     from matplotlib.image import imread
 
@@ -149,8 +166,8 @@ def test_show_has_curve_description_and_findings(capsys):
     ):
         assert said in out
     dots = [line for line in out.splitlines() if "┤" in line]
-    assert len(dots) == 12 and all(any(0x2800 < ord(c) < 0x2900 for c in line) for line in dots)
-    assert max(map(len, out.splitlines())) <= 100
+    assert len(dots) == 13 and all(any(0x2800 < ord(c) < 0x2900 for c in line) for line in dots)
+    assert max(len(line) for line in out.splitlines() if not line.startswith("note at")) <= 100
 
 
 def test_the_curve_goes_where_the_schedule_goes():
@@ -158,7 +175,8 @@ def test_the_curve_goes_where_the_schedule_goes():
     from lrsched._terminal import curve
 
     lines = [line.partition("┤")[2] for line in curve(linear().over(400), 400, width=20, height=5)[:5]]
-    ink = [[ord(c) != 0x2800 for c in line] for line in lines]
+    assert all(line == line.rstrip() for line in lines)
+    ink = [[c != " " for c in line.ljust(20)] for line in lines]
     assert all(sum(column) in (1, 2) for column in zip(*ink, strict=True))
     first = [next(i for i, row in enumerate(ink) if row[x]) for x in range(20)]
     assert first == sorted(first) and first[0] == 0 and ink[4][19]
@@ -169,7 +187,7 @@ def test_the_curve_goes_where_the_schedule_goes():
     [
         (LR, [], 0, "note at step 0"),
         (LR, ["--steps", "10000"], 0, "note at step 0"),
-        ("rex().over(100)", [], 0, "nothing to remark"),
+        ("rex().over(100)", [], 0, "no findings"),
         (WRONG, [], 1, "error at step 500: The warm-up jumps at its joint"),
         (LR, ["--steps", "400"], 1, "error at step 0: The warm-up lasts until step 500"),
         (LR, ["--steps", "8000"], 0, "warning at step 7,999: The run ends after 8,000"),
@@ -192,7 +210,13 @@ def test_check_fails_on_errors_alone(expression, more, status, said, capsys):
     [
         ("3e-4 * cosin().over(9)", "unknown name 'cosin'; did you mean 'cosine'?", 7),
         ("cosine().ovr(9)", "unknown name 'ovr'; did you mean 'over'?", 9),
-        ("warmup(-5)", "warmup: steps must be an integer >= 0, got -5", 0),
+        ("warmup(-5)", "warmup: steps must be an integer >= 0, got -5", 7),
+        ("warmup(5, end=True)", "warmup: end must be", 10),
+        ("cosine().over(9, ned=0.1)", "over has no argument 'ned'; did you mean 'end'?", 17),
+        ("OneCycle(0.1, 100)", "unknown name 'OneCycle'; did you mean 'one_cycle'?", 0),
+        ("StepLR(0.1, 30)", "unknown name 'StepLR'; lrs.presets.torch.StepLR, called in Python, prints as", 0),
+        ("(warmup(5 >> rex().over(4))", "'>>' joins schedules, not a number; is a ')' missing before it?", 10),
+        ("warmup(5) >> rex()", "'>>' joins schedules, not a profile, a shape without steps", 10),
         ("warmup(5", "expected ')', found the end of the text", 8),
         ("0.1 +", "expected an expression, found the end of the text", 5),
     ],
@@ -253,7 +277,9 @@ def test_convert_goes_both_ways_through_files_and_standard_input(tmp_path, capsy
         ("a.toml", "x = ", None, "a.toml: this is no TOML"),
         ("a.toml", "a = 1\nb = 2\n", None, "say which entry with --key; there are: a, b"),
         ("a.toml", "a = 1\nb = 2\n", "c", "there is no entry 'c'; there are: a, b"),
-        ("a.toml", "a = 1\nb = 2\n", "a", "expected an expression or the data of one, got int"),
+        ("a.toml", "a = 1\nb = 2\n", "a", "a.toml, a: expected an expression or the JSON of one, got '1'"),
+        ("a.toml", "x = {a = 1, b = 2}\n", None, "say which entry with --key; there are: x.a, x.b"),
+        ("a.cfg", "rex().over(5)", None, "a.cfg: the name of a file must end in .json, .yaml"),
         ("a.json", '{"kind": "warmap", "steps": 5}', None, "did you mean 'warmup'?"),
     ],
 )
@@ -264,7 +290,7 @@ def test_wrong_files_are_named(name, text, key, said, tmp_path, capsys):
 
 
 def test_a_missing_file_a_profile_and_an_endless_run_are_named(capsys):
-    assert ran(capsys, "check", "nowhere.json")[0] == 2
+    assert ran(capsys, "check", "nowhere.json") == (2, "", "lrsched: nowhere.json: no such file or directory\n")
     assert "rex() is a profile" in ran(capsys, "check", "rex()")[2]
     assert "say how long the run is with --steps N" in ran(capsys, "check", "inverse_sqrt(10)")[2]
 
@@ -296,11 +322,10 @@ def test_source_runs_alone(capsys):
 def test_recipes_are_listed_searched_and_explained(capsys):
     from lrsched import recipes
 
-    listed = [line for line in ran(capsys, "recipes")[1].splitlines() if not line.startswith(" ")]
+    listed = [line.split()[0] for line in ran(capsys, "recipes")[1].splitlines() if not line.startswith(" ")]
     assert listed == sorted(recipes.__all__)
-    assert (
-        "sgdr" in ran(capsys, "recipes", "Restarts warm")[1] and "one_cycle\n" not in ran(capsys, "recipes", "sgdr")[1]
-    )
+    found = ran(capsys, "recipes", "Restarts warm")[1]
+    assert "sgdr " in found and "one_cycle" not in found
     assert ran(capsys, "recipes", "one_cycle")[1].startswith("one_cycle(peak, steps, rise=0.3,")
     told = "    recipes.sgdr(0.1, first=100) gives\n    0.1 * cosine().over(100).restarted(t_mult=2.0)\n"
     assert ran(capsys, "recipes", "sgdr")[1].endswith(told)
@@ -309,6 +334,31 @@ def test_recipes_are_listed_searched_and_explained(capsys):
         "",
         "lrsched: no recipe speaks of 'zzz'; lrsched recipes lists them all\n",
     )
+    assert "did you mean 'one_cycle'?" in ran(capsys, "recipes", "oncycle")[2]
+    assert "``" not in ran(capsys, "recipes", "one_cycle")[1]
+
+
+def test_standard_input_may_be_a_configuration(capsys, monkeypatch):
+    pytest.importorskip("yaml")
+    for text in (f"train:\n  lr: {LR}\n  steps: 3\n", f"[train]\nlr = '{LR}'\n", f'{{"train": {{"lr": "{LR}"}}}}'):
+        status, out, _ = ran(
+            capsys, "convert", "--key", "train.lr", "--to", "expression", given=text, monkeypatch=monkeypatch
+        )
+        assert (status, out) == (0, "0.0003 * (warmup(500) >> cosine().over(9500))\n")
+        assert "no entry 'train.x'" in ran(capsys, "check", "--key", "train.x", given=text, monkeypatch=monkeypatch)[2]
+    assert "standard input is none" in ran(capsys, "check", "--key", "a", given="[1", monkeypatch=monkeypatch)[2]
+
+
+def test_rates_that_sample_writes_are_identified(tmp_path, capsys, monkeypatch):
+    _, table, _ = ran(capsys, "sample", LR)
+    (tmp_path / "rates.csv").write_text(table)
+    for given in (None, table):
+        status, out, err = ran(
+            capsys, "identify", *([] if given else [str(tmp_path / "rates.csv")]), given=given, monkeypatch=monkeypatch
+        )
+        assert (status, err, out.splitlines()[0]) == (0, "", "0.0003 * (warmup(500) >> cosine().over(9500))")
+    status, out, _ = ran(capsys, "identify", given="3\n1\n2\n5\n4\n7\n", monkeypatch=monkeypatch)
+    assert (status, out) == (1, "no expression that makes these rates\n")
 
 
 def test_diff_says_where_two_schedules_differ(capsys):
@@ -323,15 +373,19 @@ def test_diff_says_where_two_schedules_differ(capsys):
 
 def test_plot_writes_a_picture_of_several_schedules(tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    picture = tmp_path / "rates.png"
-    assert ran(capsys, "plot", LR, "1e-4 * rex().over(10_000)", "-o", str(picture))[0] == 0
+    picture, file = tmp_path / "rates.png", tmp_path / "lr.toml"
+    file.write_text("[train]\nlr = '1e-4 * rex().over(10_000)'\nsteps = 5\n")
+    told = f"picture written to {picture}\n"
+    assert ran(capsys, "plot", LR, str(file), "--key", "train.lr", "-o", str(picture)) == (0, told, "")
     from matplotlib.image import imread
 
     pixels = imread(io.BytesIO(picture.read_bytes()))
     assert pixels.shape[2] == 4 and len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
 
 
-@pytest.mark.parametrize("command", ["show", "plot", "sample", "check", "convert", "source", "recipes", "diff", "demo"])
+@pytest.mark.parametrize(
+    "command", ["show", "plot", "sample", "check", "convert", "source", "identify", "recipes", "diff", "demo"]
+)
 def test_every_help_has_examples_that_parse(command, capsys):
     import shlex
 

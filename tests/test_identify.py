@@ -95,6 +95,59 @@ def test_a_foreign_log_is_read_too():
     assert lrs.identify(log).schedule == 0.1 * cosine().over(1_000)
 
 
+@pytest.mark.parametrize("digits", [3, 4, 5])
+def test_a_log_of_few_digits_is_read_as_well_as_these_allow(digits):
+    lr = 3e-4 * (warmup(50) >> cosine().over(450))
+    log = [float(f"{x:.{digits}g}") for x in lr.sample(500)]
+    found = lrs.identify(log)
+    assert found.schedule == lr and found.fits
+    assert found.error == pytest.approx(measured(lr, np.arange(500), np.array(log)))
+    assert 1e-6 < found.error < 10.0 ** (1 - digits)
+    assert not lrs.identify(log, tolerance=1e-6).fits
+
+
+def test_levels_of_few_digits_are_exact():
+    log = np.repeat([0.1, 0.05, 0.01, 0.003], [137, 211, 89, 63])
+    found = lrs.identify(log)
+    assert found.error < 1e-12 and found.fits and "restarted" not in repr(found.schedule)
+
+
+def test_a_rate_that_changes_once_an_epoch_counts_epochs():
+    lr = (0.05 * cosine().over(50)).per_epoch(20)
+    found = lrs.identify(lr.sample(1_000))
+    assert found.schedule == lr and found.fits
+
+
+def test_a_log_that_begins_later_is_read_from_there():
+    log = np.c_[np.arange(1, 501), (0.1 * cosine().over(500)).sample(500)]
+    found = lrs.identify(log)
+    assert found.schedule == 0.1 * cosine().over(500).delayed(1) and found.error < 1e-12
+    cut = lrs.identify(np.c_[np.arange(1_000, 2_000), LR.sample(1_000, 2_000)])
+    assert not cut.fits and cut.recognised < 0.1 and cut.error < 1e-6
+
+
+@pytest.mark.parametrize("log", [[0.1, 0.05], [0.1, 0.05, 0.025], [3, 1, 2, 5, 4, 7], [0.1, 0.09, 0.07, 0.02]])
+def test_a_few_numbers_prove_nothing(log):
+    found = lrs.identify(log)
+    assert found.recognised == 0.0 and not found.fits
+    assert np.allclose(found.schedule.sample(len(log)), log, rtol=1e-6)
+
+
+def test_columns_are_found_by_their_names(tmp_path):
+    file = tmp_path / "events.csv"
+    rows = [f"{1.5 * t},{t},{LR(t)!r}" for t in range(0, 10_000, 20)]
+    file.write_text("\ufeffWall time,Step,Value\n" + "\n".join(rows))
+    assert lrs.identify(file).schedule == LR
+    file.write_text(
+        '"Step","run - loss","run - lr","run - lr__MIN"\n1,2.0,,\n'
+        + "\n".join(f"{t},1.0,{LR(t)!r}," for t in range(10_000))
+    )
+    assert lrs.identify(file).schedule == LR
+    file.write_text("a,b,c\n1,2,3\n")
+    with pytest.raises(lrs.ScheduleError, match="needs a column of steps and one of rates, got a, b, c"):
+        lrs.identify(file)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_is_not_given_a_name(seed):
     rng = np.random.default_rng(seed)
@@ -118,7 +171,7 @@ def test_a_shape_with_noise_on_a_part_is_recognised_in_part():
         ([0.1, float("nan")], "identify: values[1] must be finite, got nan"),
         ([[3, 0.1], [3, 0.2]], "identify: the steps must be integers >= 0 in increasing order"),
         (np.zeros((3, 3)), "identify: values must be of shape (n,), or (n, 2)"),
-        ("nowhere.csv", "identify: [Errno 2]"),
+        ("nowhere.csv", "identify: nowhere.csv: No such file"),
         ([["a"]], "identify: values must be numbers"),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lrsched as lrs
+import record_presets as recorder
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "presets"
 LIBRARIES = sorted(lrs.presets.__all__)
@@ -33,6 +34,22 @@ def test_golden_lists(library):
         assert np.abs(found - values).max() <= row["tolerance"] * np.abs(values).max(), (row, found.tolist())
         assert lrs.parse(repr(ours)) == ours
         assert lrs.from_json(ours.to_json()) == ours
+
+
+RECORDED = sorted([*recorder.DRAWN, "GradualWarmupScheduler"])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_the_packages_compute_for_random_arguments(name):
+    """timm and warmup_scheduler, written down by ``record_presets.py``: every step, and two lengths beyond the end."""
+    sets = [row for row in recorder.read() if row[1] == name]
+    assert len(sets) == recorder.SETS
+    for i, (library, _, positional, named, values) in enumerate(sets):
+        ours = getattr(getattr(lrs.presets, library), name)(*map(read, positional), **named)
+        assert np.abs(ours.sample(len(values)) - values).max() <= 1e-12 * np.abs(values).max(), (positional, named)
+        assert i % 5 or lrs.parse(repr(ours)) == ours
+        if library == "timm" and named.get("cycle_mul", 1) >= 1:
+            assert len(values) == 3 * recorder.length(named) + 2
 
 
 def read(value):
@@ -93,7 +110,7 @@ def test_what_cannot_be_written_is_refused():
         (lambda: preset.CyclicLR(0.0, 1.0, 0), "step_size_up + step_size_down must be positive, got 0"),
         (
             lambda: preset.MultiplicativeLR(1.0, lrs.step_decay(2)),
-            "lr_lambda must be a number, or a schedule of at most",
+            "lr_lambda must be a number, piecewise, multi_step, or a schedule of at most",
         ),
         (lambda: preset.LinearLR(1.0, start_factor=0.0), "start_factor must be a number in (0, 1], got 0.0"),
         (lambda: preset.ConstantLR(1.0, factor=1.5), "factor must be a number in [0, 1], got 1.5"),

@@ -1,8 +1,8 @@
 """Attributes that a compiled train step holds as constants, made to follow a schedule inside it.
 
-On JAX, Keras reads ``optimizer.momentum`` once, when the train step is traced, so that setting it later changes
-nothing. Here the optimizer's ``apply`` puts the schedule's value at the optimizer's own count in its place, traced or
-not, and the number back afterwards.
+On JAX and TensorFlow, Keras reads ``optimizer.momentum`` once, when the train step is traced, so that setting it later
+changes nothing. Here the optimizer's ``apply`` puts the schedule's value at the optimizer's own count in its place,
+traced or not, and the number back afterwards.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class _Value:
 
     def __jax_array__(self) -> Any:
         return self.value
+
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        return self.value if dtype is None else keras.ops.cast(self.value, dtype)
 
     @property
     def dtype(self) -> Any:

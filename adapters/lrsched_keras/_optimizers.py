@@ -35,10 +35,17 @@ def innermost(optimizer: Any) -> Any:
 
 def members(model: Any) -> list[Any]:
     """The optimizers that update a model's weights: one, or those of a ``MultiOptimizer``."""
-    optimizer = getattr(model, "optimizer", None)
+    optimizer = innermost(getattr(model, "optimizer", None))
     if optimizer is None:
         raise lrs.ScheduleError("the model has no optimizer: call compile first")
-    return [innermost(one) for one in getattr(optimizer, "optimizers", None) or [optimizer]]
+    several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
+    if several and not optimizer.built and model.built:
+        model.optimizer.build(model.trainable_variables)
+    if several and not optimizer.optimizers:
+        raise lrs.ScheduleError(
+            f"the groups of {optimizer.name!r} are not known before the model is built: give it an Input, or call build"
+        )
+    return list(optimizer.optimizers) if several else [optimizer]
 
 
 def has_schedule(optimizer: Any) -> bool:

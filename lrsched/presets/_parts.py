@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
@@ -21,14 +23,20 @@ __all__ = [
     "drops",
     "factor",
     "geometric_drop",
+    "grown",
     "joined_at",
     "laid",
     "positive",
     "resumed",
     "steps_down",
+    "times",
 ]
 
 COSINE, LINEAR, ONE = Cosine(), Linear(), Constant(1.0)
+FINE = 2**52  # parts of a cycle, one of which it begins at: as fine as the progress itself
+DIGITS = 2**128  # what exact lengths are rounded to, so that their fractions do not grow
+HORIZON = 2**31
+MOST_CYCLES = 20_000
 
 
 def between(where: str, name: str, value: Any, low: float, high: float, open_low: bool = False) -> Any:
@@ -108,3 +116,30 @@ def joined_at(where: str, name: str, schedules: Sequence[Schedule], starts: Sequ
     parts = [part.lasting(n) for part, n in zip(schedules, lengths, strict=False) if n]
     last = schedules[-1] if schedules[-1].duration else Constant(schedules[-1](0))
     return sequence(*parts, last) if parts else last
+
+
+def times(number: Any, schedule: Schedule) -> Schedule:
+    """The product, without a factor 1."""
+    return schedule if not is_jax(number) and number == 1 else number * schedule
+
+
+def grown(
+    where: str, name: str, shape: Profile, first: Any, growth: Any, levels: Callable[[int], tuple[Any, Any]], limit: Any
+) -> Schedule:
+    """Cycles of real lengths ``first * growth**i`` written out, each from its first whole step on.
+
+    Cycle i runs between ``levels(i)``; there are ``limit`` of them, or those that begin within 2**31 steps.
+    """
+    parts: list[Schedule] = []
+    start, length, cycle = Fraction(0), Fraction(first), 0
+    while start < HORIZON and cycle != limit:
+        begin, end = math.ceil(start), math.ceil(start + length)
+        if end > begin:
+            into = round((begin - start) / length * FINE)
+            course = shape.over(FINE, *levels(cycle))
+            course = course.advanced(into) if into else course
+            parts.append(course.stretched(float(length / FINE)).lasting(end - begin))
+        start, length, cycle = start + length, Fraction(round(length * Fraction(growth) * DIGITS), DIGITS), cycle + 1
+        if cycle > MOST_CYCLES or not length:
+            fail(where, name, f"a number that lets at most {MOST_CYCLES} cycles begin within 2**31 steps", growth)
+    return sequence(*parts)

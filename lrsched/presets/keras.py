@@ -6,12 +6,13 @@ come one step early or late through a rounded logarithm; here they come exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
 from lrsched._schedule import Schedule
-from lrsched.presets._parts import COSINE, LINEAR, between, geometric_drop, laid, positive, steps_down
+from lrsched.presets._parts import COSINE, LINEAR, geometric_drop, grown, laid, positive, steps_down, times
 from lrsched.profiles import Polynomial
 from lrsched.schedules import Constant, Hold, Piecewise, Warmup
 from lrsched.schedules import ExponentialDecay as Exponential
@@ -25,8 +26,6 @@ __all__ = [
     "PiecewiseConstantDecay",
     "PolynomialDecay",
 ]
-
-FINE = 2**20  # cycles that are no whole number of steps are laid to this part of a step
 
 
 def ExponentialDecay(
@@ -49,11 +48,10 @@ def ExponentialDecay(
     """
     steps = positive("ExponentialDecay", "decay_steps", decay_steps)
     if decay_rate == 0:
-        return initial_learning_rate * (steps_down(-int(-steps // 1), 0.0) if staircase else geometric_drop(0.0))
+        return times(initial_learning_rate, steps_down(math.ceil(steps), 0.0) if staircase else geometric_drop(0.0))
     if staircase and steps == int(steps):
-        return initial_learning_rate * steps_down(int(steps), decay_rate)
-    decay = Exponential(decay_rate).sampled(every=1) if staircase else Exponential(decay_rate)
-    return initial_learning_rate * decay.stretched(steps)
+        return times(initial_learning_rate, steps_down(int(steps), decay_rate))
+    return times(initial_learning_rate, _slower(Exponential(decay_rate), steps, staircase))
 
 
 def InverseTimeDecay(
@@ -76,11 +74,21 @@ def InverseTimeDecay(
     """
     steps = positive("InverseTimeDecay", "decay_steps", decay_steps)
     if not staircase:
-        return initial_learning_rate * Inverse(decay_rate / steps)
-    decay = Inverse(decay_rate)
-    if steps == int(steps):
-        return initial_learning_rate * decay.per_epoch(int(steps))
-    return initial_learning_rate * decay.sampled(every=1).stretched(steps)
+        return times(initial_learning_rate, Inverse(decay_rate / steps))
+    return times(initial_learning_rate, _slower(Inverse(decay_rate), steps, staircase))
+
+
+def _slower(schedule: Schedule, steps: Any, staircase: bool) -> Schedule:
+    """The schedule of ``t / steps``, or of the whole number below it."""
+    if staircase and steps == int(steps):
+        return schedule.per_epoch(int(steps))
+    schedule = schedule.sampled(every=1) if staircase else schedule
+    return schedule if steps == 1 else schedule.stretched(steps)
+
+
+def _whole(where: str, name: str, value: Any, smallest: int = 0) -> int:
+    """A whole number, which may be given as a float."""
+    return check_count(where, name, int(value) if isinstance(value, float) and value.is_integer() else value, smallest)
 
 
 def PolynomialDecay(
@@ -112,7 +120,7 @@ def PolynomialDecay(
     if not cycle:
         steps = positive("PolynomialDecay", "decay_steps", decay_steps)
         return laid(LINEAR if power == 1 else Polynomial(power), steps, initial_learning_rate, end_learning_rate)
-    steps = check_count("PolynomialDecay", "decay_steps", decay_steps, 1)
+    steps = _whole("PolynomialDecay", "decay_steps", decay_steps, 1)
     falls = LINEAR.over(steps, 1 - 1 / steps, endpoint=True).restarted() * Inverse(1.0).per_epoch(steps)
     share = Hold(1) >> falls
     span = initial_learning_rate - end_learning_rate
@@ -170,12 +178,13 @@ def CosineDecay(
     Example:
         >>> from lrsched import presets
         >>> presets.keras.CosineDecay(0.0, 4, 0.1, warmup_target=1.0, warmup_steps=2)
-        warmup(2) >> 1.0 * cosine().over(4, end=0.1)
+        warmup(2) >> cosine().over(4, end=0.1)
     """
     fall = laid(COSINE, positive("CosineDecay", "decay_steps", decay_steps), 1.0, alpha)
     if warmup_target is None:
-        return initial_learning_rate * fall
-    return Warmup(warmup_steps, initial_learning_rate, warmup_target) >> warmup_target * fall
+        return times(initial_learning_rate, fall)
+    fall, warmup_steps = times(warmup_target, fall), _whole("CosineDecay", "warmup_steps", warmup_steps)
+    return Warmup(warmup_steps, initial_learning_rate, warmup_target) >> fall if warmup_steps else fall
 
 
 def CosineDecayRestarts(
@@ -192,8 +201,8 @@ def CosineDecayRestarts(
 
     Args:
         initial_learning_rate: the first rate.
-        first_decay_steps: updates of the first cycle, a whole number.
-        t_mul: growth of the cycles, at least 1; the cycles need not be whole.
+        first_decay_steps: updates of the first cycle, positive; need not be whole.
+        t_mul: growth of the cycles, at least 1. Cycles of no whole length are written out, up to 2**31 updates.
         m_mul: factor on the height per cycle, positive.
         alpha: the floor as a share of the first rate.
 
@@ -205,12 +214,14 @@ def CosineDecayRestarts(
         [1.0, 0.5, 0.5, 0.426777, 0.25]
     """
     name = "CosineDecayRestarts"
-    first = check_count(name, "first_decay_steps", first_decay_steps, 1)
-    growth = between(name, "t_mul", t_mul, 1, 2**31)
-    if float(growth).is_integer():
-        cycles = COSINE.over(first).restarted(t_mult=growth, gamma=m_mul)
+    first = float(positive(name, "first_decay_steps", first_decay_steps))
+    growth = check_real(name, "t_mul", t_mul)
+    if growth < 1:
+        fail(name, "t_mul", ">= 1, since below it Keras gives NaN when the cycles end", t_mul)
+    if first.is_integer() and growth.is_integer():
+        cycles = COSINE.over(int(first)).restarted(t_mult=growth, gamma=m_mul)
+    elif growth == 1:
+        cycles = COSINE.over(1).restarted(gamma=m_mul).stretched(first)
     else:
-        cycles = COSINE.over(first * FINE).restarted(t_mult=growth, gamma=m_mul).stretched(1 / FINE)
-    if alpha == 0:
-        return initial_learning_rate * cycles
-    return initial_learning_rate * (alpha + (1.0 - alpha) * cycles)
+        cycles = grown(name, "t_mul", COSINE, first, growth, lambda i: (m_mul**i, 0.0), None)
+    return times(initial_learning_rate, cycles if alpha == 0 else alpha + (1.0 - alpha) * cycles)

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from lrsched._errors import check_choice, check_count, check_real, fail
 from lrsched._schedule import Schedule
 from lrsched.combinators import maximum
-from lrsched.presets._parts import COSINE, LINEAR, between, drops, positive, steps_down
+from lrsched.presets._parts import COSINE, LINEAR, between, drops, grown, positive, steps_down
 from lrsched.profiles import Exponential, OneMinusPower, Polynomial, Profile, Tanh
 from lrsched.schedules import Constant, ExponentialDecay, Hold, InverseTimeDecay, Warmup
 
@@ -28,8 +27,6 @@ __all__ = [
     "TanhLRScheduler",
     "WSDLRScheduler",
 ]
-
-FINE = 2**20  # cycles that are no whole number of steps are laid to this part of a step
 
 
 def _no_noise(where: str, noise_range_t: Any) -> None:
@@ -60,19 +57,18 @@ def _cycles(
         return Constant(low)
     if limit == 1:
         return shape.over(steps, base, low) >> Constant(low)
-    whole = growth.is_integer()
-    total = steps * sum((Fraction(growth) ** i for i in range(limit)), Fraction(0))
+    if not growth.is_integer():
+        tops = grown(where, "cycle_mul", shape, steps, growth, lambda i: (base * decay**i, low), limit)
+        return tops >> Constant(low)
 
     def repeated(start: Any, end: Any, gamma: Any) -> Schedule:
-        if whole:
-            return shape.over(steps, start, end).restarted(limit, t_mult=growth, gamma=gamma)
-        return shape.over(steps * FINE, start, end).restarted(limit, t_mult=growth, gamma=gamma).stretched(1 / FINE)
+        return shape.over(steps, start, end).restarted(limit, t_mult=growth, gamma=gamma)
 
-    course = repeated(base, low, 1.0)
-    if decay != 1:
-        course = repeated(base, 0.0, decay)
-        course = course if low == 0 else course + low - repeated(low, 0.0, 1.0)
-    return course.lasting(math.ceil(total)) >> Constant(low)
+    if decay == 1:
+        return repeated(base, low, 1.0) >> Constant(low)
+    course = repeated(base, 0.0, decay)
+    course = course if low == 0 else course + low - repeated(low, 0.0, 1.0)
+    return course >> Constant(low)
 
 
 def CosineLRScheduler(
@@ -109,7 +105,8 @@ def CosineLRScheduler(
         noise_range_t: must be None.
         k_decay: k, power of the progress.
 
-    timm finds the cycle by a rounded logarithm and may begin one a step late; here it begins where it should.
+    timm finds the cycle by a rounded logarithm and may begin one a step late; here it begins where it should. Where it
+    raises (some time after cycles that shrink have all ended) the floor is kept here.
     Source: Loshchilov and Hutter (2017); Zhang and Li (2020) for k.
 
     Example:

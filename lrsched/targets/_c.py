@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched._emit import Dialect, emit
+from lrsched._emit import Dialect, emit, halving
 from lrsched._errors import ScheduleError, ScheduleTypeError
 from lrsched._node import Node, base_name
 from lrsched._term import Builder, Term
@@ -162,14 +162,14 @@ TEMPLATES: dict[str, Any] = {
     "call": _call,
 }
 DIALECT = Dialect(
-    TEMPLATES,
+    TEMPLATES | {"cos": "cos({0})"},
     branching=True,
     number=_number,
     twice=frozenset({"minimum", "maximum", "search"}),
     conditional=("if ({0}) {{", "} else {", "}"),
     assign="{0} = {1};",
     result="return {0};",
-    search=("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
+    search=halving("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
     types={"i": "int64_t", "f": "double", "q": "double", "b": "int"},
 )
 

@@ -18,6 +18,9 @@ from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
 LARGEST = 3e38
+SMALLEST = 1e-37
+NEGLIGIBLE = 2.0**-32
+WIDTH = 32
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 
@@ -41,27 +44,29 @@ def _search(thresholds: Any, t: Any) -> Any:
     if hasattr(thresholds, "count"):
         return thresholds.count(t)
     thresholds = jnp.asarray(_fitting(thresholds))
+    if not jnp.issubdtype(thresholds.dtype, jnp.integer):
+        thresholds = jnp.ceil(thresholds).astype(int_type())
     t = jnp.asarray(t)
     count = thresholds.shape[0]
-    if count <= 32:
-        return _count(thresholds, t)
-    width = 32
-    rows = -(-count // width)
+    if count <= WIDTH:
+        return _count(thresholds <= t[..., None])
+    rows = -(-count // WIDTH)
     limit = np.iinfo(thresholds.dtype).max
-    padded = jnp.concatenate([thresholds, jnp.full(rows * width - count, limit, thresholds.dtype)])
-    table = padded.reshape(rows, width)
-    row = jnp.minimum(_search_many(table[:, 0][1:], t), rows - 1) if rows > 1 else jnp.zeros_like(t)
-    chosen = table.at[row.astype(jnp.uint32)].get(mode="promise_in_bounds")
-    inside = jnp.sum((chosen <= t[..., None]), axis=-1, dtype=int_type())
-    return jnp.minimum(row * width + inside, count)
+    before = jnp.concatenate([thresholds - 1, jnp.full(rows * WIDTH - count, limit, thresholds.dtype)])
+    table = before.reshape(rows, WIDTH)
+    row = _search(table[1:, 0] + 1, t)
+    return row * WIDTH + _count(read(table, row) < t[..., None])
 
 
-def _search_many(thresholds: Any, t: Any) -> Any:
-    return _search(thresholds, t)
+def _count(passed: Any) -> Any:
+    return jnp.sum(passed, axis=-1, dtype=int_type())
 
 
-def _count(thresholds: Any, t: Any) -> Any:
-    return jnp.sum(thresholds <= jnp.asarray(t)[..., None], axis=-1, dtype=int_type())
+def read(table: Any, index: Any) -> Any:
+    """The entry of a table at an index within it."""
+    if index.ndim == 0:
+        return lax.dynamic_index_in_dim(table, index, keepdims=False, allow_negative_indices=False)
+    return table.at[index.astype(jnp.uint32)].get(mode="promise_in_bounds")
 
 
 def _fitting(table: Any) -> Any:
@@ -78,8 +83,7 @@ def _fitting(table: Any) -> Any:
 def _gather(table: Any, index: Any) -> Any:
     if hasattr(table, "before"):
         return table.before(index)
-    table = jnp.asarray(_fitting(table))
-    return table.at[jnp.asarray(index).astype(jnp.uint32)].get(mode="promise_in_bounds")
+    return read(jnp.asarray(_fitting(table)), jnp.asarray(index))
 
 
 def _product(a: Any, b: Any) -> tuple[Any, Any]:
@@ -170,11 +174,6 @@ def _share(x: Any, n: Any) -> Any:
     return jnp.round(jnp.asarray(x) * n).astype(int_type())
 
 
-def _sin(a: Any) -> Any:
-    """The sine of an angle in [0, pi/2]; the maximum keeps XLA from regrouping the products that follow."""
-    return jnp.maximum(jnp.sin(a), 0.0)
-
-
 def _log1p(a: Any) -> Any:
     """Kahan's form, since XLA's own loses digits under x64."""
     if real_type() != jnp.float64:
@@ -211,6 +210,9 @@ def _summing(op: str) -> Callable[[Term], str]:
     def operand(place: int, term: Term) -> str:
         if term.kind != "f" or named(term).op != "mul":
             return f"{{{place}}}"
+        share = _share_of(named(term))
+        if share is not None:
+            return f"{'minimum' if share > 0 else 'maximum'}({{{place}}}, {share!r})"
         return f"{'rounded' if term.hi < LARGEST else 'apart'}({{{place}}})"
 
     return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
@@ -221,38 +223,23 @@ def _by_count(op: str, others: Mapping[int, str] = MappingProxyType({})) -> Call
     return lambda term: f"{others.get(len(term.args), op)}({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"
 
 
+def _share_of(product: Term) -> float | None:
+    """The constant of which a product is a share between 0 and 1: a bound that is no further number."""
+    for constant, weight in (product.args, product.args[::-1]):
+        if isinstance(constant.value, float) and constant.value and weight.lo >= 0 and weight.hi <= 1:
+            return constant.value
+    return None
+
+
 def _pow(a: Any, c: Any) -> Any:
-    """a**c; in float32 by its mantissa and its power of two, since XLA's own loses a bit for each halving."""
-    if real_type() == jnp.float64:
-        return jnp.power(a, c)
-    if isinstance(a, float) and 0 < a < np.inf:
+    """a**c; what a constant c loses in float32 is made good, since it counts once for every halving of a."""
+    if isinstance(a, float) and 0 < a < np.inf and real_type() != jnp.float64:
         return _power_by_parts(*log2_parts(a), c)
-    rest = jnp.float32(c - float(np.float32(c)) if isinstance(c, float) else 0.0)
-    a, c = jnp.broadcast_arrays(jnp.asarray(a, jnp.float32), jnp.asarray(c, jnp.float32))
-    usual = (a > 1e-37) & (a < 3e38) & (jnp.abs(c) < 4096)
-    return jnp.where(usual, _split_power(jnp.where(usual, a, 1.0), c, rest), jnp.power(jnp.where(usual, 1.0, a), c))
-
-
-@jax.custom_jvp
-def _split_power(a: Any, c: Any, rest: Any) -> Any:
-    """a**(c + rest): the mantissa's power, and 2 to a product that is exact before it is rounded."""
-    bits = lax.bitcast_convert_type(a, jnp.int32)
-    power = (bits - 0x3F3504F3) >> 23
-    mantissa = lax.bitcast_convert_type(bits - (power << 23), jnp.float32)
-    first = lax.reduce_precision(c, 8, 11)
-    e = _real(power)
-    whole = jnp.round(first * e)
-    fraction = (first * e - whole) + _rounded((c - first) * e) + _rounded(rest * jnp.log2(a))
-    shift = jnp.clip(whole, -300.0, 300.0).astype(jnp.int32)
-    half = shift >> 1
-    return jnp.power(mantissa, c) * jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
-
-
-@_split_power.defjvp
-def _split_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
-    a, c, rest = primals
-    value = _split_power(a, c, rest)
-    return value, tangents[0] * (c * (value / a)) + tangents[1] * (value * jnp.log(a))
+    rest = c - float(np.float32(c)) if isinstance(c, float) and real_type() != jnp.float64 else 0.0
+    power = jnp.power(a, c)
+    if abs(rest) < NEGLIGIBLE:
+        return power
+    return power * jnp.exp(jnp.log(jnp.clip(a, SMALLEST, LARGEST)) * rest)
 
 
 @jax.custom_jvp
@@ -413,7 +400,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "expm1": jnp.expm1,
     "log": jnp.log,
     "log1p": _log1p,
-    "sin": _sin,
+    "sin": jnp.sin,
     "pow": _pow,
     "ipow": _ipow,
     "lt": lambda a, b: a < b,
@@ -436,12 +423,11 @@ def _pair(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _once(value: Any) -> Any:
-    """The same scalar as the sum of itself and 0: a reduction, which XLA computes once.
+    """The same scalar divided by a 1 that XLA does not see: a division, which it computes once.
 
     Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
     """
-    zero = jnp.zeros((), value.dtype)
-    return jnp.sum(lax.pad(value[None], zero, ((0, 1, 0),)))
+    return value / lax.optimization_barrier(jnp.ones((), value.dtype))  # type: ignore[no-untyped-call]
 
 
 class JaxTarget(CallTarget):

@@ -13,6 +13,7 @@ from lrsched._emit import Dialect, emit, plain_number
 from lrsched._term import Builder, Term
 
 INF = float("inf")
+WHOLE = 2**53
 
 HELPERS = {
     "step": '''
@@ -98,14 +99,14 @@ def passed(thresholds, t):
     "checked": """
 def checked(wrong, value):
     if wrong:
-        raise ValueError("the step is past the end of the schedule, which is an error by its policy")
+        raise ValueError("step must be below the duration: it is past the end of the schedule, an error by its policy")
     return value
 """,
 }
 NEEDS = {"noise": ("mix",)}
 FASTER = {"passed": bisect.bisect_right}
-FEW = 3
-MATH = ("copysign", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
+FEW, CROWD = 3, 4
+MATH = ("copysign", "cos", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
 
 
 def _call(name: str, operand: str = "{0}") -> str:
@@ -116,8 +117,21 @@ def _finite(term: Term) -> bool:
     return term.lo > -INF and term.hi < INF
 
 
+def _either(sign: str) -> Any:
+    """Of a whole number and a real one, the real one first: Python then finds the operation at once."""
+
+    def template(term: Term) -> str:
+        turned = term.args[0].op == "real" and term.args[1].op != "real"
+        return f"({{1}} {sign} {{0}})" if turned else f"({{0}} {sign} {{1}})"
+
+    return template
+
+
 def _div(term: Term) -> str:
-    low, high = term.args[1].lo, term.args[1].hi
+    above, below = term.args
+    low, high = below.lo, below.hi
+    if above.op == "real" and below.op == "const" and 0 < low <= WHOLE and float(low).is_integer():
+        return f"({{0}} / {int(low)})"
     return "({0} / {1})" if low > 0 or high < 0 else "divide({0}, {1})"
 
 
@@ -139,6 +153,26 @@ def _search(term: Term) -> str:
     return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in term.args[0]) + ")"
 
 
+def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
+    """Statements that look up a place near the right one and go on from there; None where thresholds crowd."""
+    thresholds, step = term.args
+    if thresholds.dtype.kind != "i" or step.kind != "i" or step.lo < 0 or thresholds[0] < 0:
+        return None
+    last, size = int(thresholds[-1]), len(thresholds)
+    shift = max(0, (last // size).bit_length() - 1)
+    places = np.searchsorted(thresholds, np.arange((last >> shift) + 1) << shift, side="right")
+    if np.diff(places, append=size).max() > CROWD:
+        return None
+    name, ahead, near = writer.name(), writer.object("table", thresholds), writer.object("table", places)
+    if step.hi >= last:
+        writer.line(level, f"{name} = {size}")
+        writer.line(level, f"if {t} < {last}:")
+        level += 1
+    writer.line(level, f"{name} = {near}[{t} >> {shift}]")
+    writer.line(level, f"while {t} >= {ahead}[{name}]: {name} += 1")
+    return name
+
+
 def _scaled(sign: str) -> Any:
     return lambda term: (
         f"({{0}} * {{1}} {sign} {{2}})" if term.args[3].equals(0) else f"(({{0}} * {{1}} + {{3}}) {sign} {{2}})"
@@ -146,9 +180,9 @@ def _scaled(sign: str) -> Any:
 
 
 TEMPLATES: dict[str, Any] = {
-    "add": "({0} + {1})",
+    "add": _either("+"),
     "sub": "({0} - {1})",
-    "mul": "({0} * {1})",
+    "mul": _either("*"),
     "neg": "(-{0})",
     "minimum": _extreme("<", "smaller"),
     "maximum": _extreme(">", "larger"),
@@ -177,6 +211,7 @@ TEMPLATES: dict[str, Any] = {
     "valuation": "(({0} & -{0}).bit_length() - 1)",
     "share": "round({0} * {1})",
     "checked": "checked({0}, {1})",
+    "cos": "cos({0})",
     "call": "float({0}(numpy, numpy.float64({1}), {2}))",
 }
 DIALECT = Dialect(
@@ -184,6 +219,8 @@ DIALECT = Dialect(
     branching=True,
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
+    search=_looked_up,
+    real="float({0})",
 )
 
 
@@ -217,12 +254,12 @@ def _spelled(values: tuple[Any, ...]) -> str:
 
 
 def _guarded(lines: list[str]) -> list[str]:
-    """The check for negative steps, inside the first branch where every negative step goes there."""
+    """The check for negative steps, inside the innermost branch that every negative step goes to."""
     check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    head, _, bound = lines[0].partition("if t < ")
-    if head == "    " and bound[:-1].isdigit():
-        return [lines[0], "        " + check, *lines[1:]]
-    return ["    " + check, *lines]
+    depth = 0
+    while re.fullmatch(rf" {{{4 * depth + 4}}}if t < \d+:", lines[depth]):
+        depth += 1
+    return [*lines[:depth], "    " * (depth + 1) + check, *lines[depth:]]
 
 
 def complete(text: str, above: str = "") -> str:

@@ -107,6 +107,7 @@ CASES = [
     K.CosineDecayRestarts(0.1, 10, t_mul=1.0, m_mul=0.9),
     K.CosineDecayRestarts(0.1, 10, t_mul=1.5, m_mul=0.9, alpha=0.05),
     K.CosineDecayRestarts(0.1, 7.5, t_mul=1.1),
+    K.CosineDecayRestarts(0.1, 7.5, t_mul=1.0, m_mul=0.999, alpha=0.01),
 ]
 
 
@@ -175,12 +176,12 @@ def test_what_cannot_be_read_is_named():
         pass
 
     for wrong in (Own(0.1, 10), lambda step: 0.1, 0.1):
-        with pytest.raises(TypeError, match=r"the schedule must be one of ExponentialDecay, .*LearningRate, got"):
+        with pytest.raises(TypeError, match=r"the schedule must be one of CosineDecay, .*LearningRate, got"):
             from_schedule(wrong)
     with pytest.raises(lrs.ScheduleError, match="CosineDecayRestarts: t_mul must be >= 1"):
         from_schedule(K.CosineDecayRestarts(0.1, 10, t_mul=0.5))
-    with pytest.raises(lrs.ScheduleError, match="of at most 10000 cycles"):
-        from_schedule(K.CosineDecayRestarts(0.1, 1.5, t_mul=1.0))
+    with pytest.raises(lrs.ScheduleError, match="t_mul must be a number that lets at most 20000 cycles begin"):
+        from_schedule(K.CosineDecayRestarts(0.1, 1.5, t_mul=1.0 + 1e-9))
     with pytest.raises(lrs.ScheduleError, match="PolynomialDecay: decay_steps must be an integer"):
         from_schedule(K.PolynomialDecay(0.1, 2.5, cycle=True))
     with pytest.raises(lrs.ScheduleError, match="ExponentialDecay: decay_rate must be a finite number"):

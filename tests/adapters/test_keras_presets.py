@@ -1,4 +1,4 @@
-"""lrs.presets.keras against keras.optimizers.schedules, at every step, for random arguments."""
+"""lrs.presets.keras against keras.optimizers.schedules, at every step of three lengths, for random arguments."""
 
 import contextlib
 import os
@@ -21,6 +21,8 @@ POWERS = st.one_of(st.just(0.0), st.just(1.0), st.floats(0.5, 4.0))
 SHARES = st.floats(0.0, 1.0)
 LENGTHS = st.integers(1, 14)
 WHOLE_OR_NOT = st.one_of(LENGTHS, st.floats(0.5, 14.0))
+FLOAT32 = 2.0**-23
+STEPS = 3 * (9 + 14) + 2
 
 
 def chosen(condition: Any, yes: Any, no: Any) -> Any:
@@ -69,8 +71,8 @@ CASES = {
         options(decay_steps=LENGTHS, alpha=SHARES, warmup_target=RATES, warmup_steps=st.integers(0, 9)),
     ),
     "CosineDecayRestarts": options(
-        first_decay_steps=LENGTHS,
-        t_mul=st.one_of(st.sampled_from([1.0, 1.5, 2.0, 3.0]), st.floats(1.05, 2.5)),
+        first_decay_steps=WHOLE_OR_NOT,
+        t_mul=st.one_of(st.sampled_from([1.0, 1.5, 2.0, 3.0]), st.floats(1.3, 2.5)),
         m_mul=st.floats(0.3, 1.2),
         alpha=SHARES,
     ),
@@ -91,20 +93,33 @@ def doubtful(name: str, arguments: dict[str, Any], steps: int) -> np.ndarray:
     return np.abs(np.arange(steps)[:, None] - np.array(places)).min(axis=1) < 1e-5
 
 
+def rounding(name: str, initial: float, given: dict[str, Any], values: np.ndarray) -> Any:
+    """How far Keras's own float32 takes it where a power makes more of it: of the rate, or of what is left near 0."""
+    t = np.arange(len(values))
+    if name == "ExponentialDecay":
+        return t * FLOAT32 * np.abs(values)
+    if name != "PolynomialDecay" or not given["power"]:
+        return 0.0
+    left = 1 - np.minimum(t / given["decay_steps"], 1)
+    most, least = left + 2 * FLOAT32, np.maximum(left - 2 * FLOAT32, 0)
+    return abs(initial - given["end_learning_rate"]) * (most ** given["power"] - least ** given["power"])
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_presets_give_what_keras_computes(name):
     @EXAMPLES
     @given(RATES, CASES[name])
     def check(initial, arguments):
-        if name == "CosineDecayRestarts" and keras.backend.backend() == "torch":
-            arguments["t_mul"] = float(round(arguments["t_mul"]))  # in float32 it loses the cycles otherwise
+        if name == "CosineDecayRestarts" and keras.backend.backend() != "jax":
+            whole = {key: float(max(1, round(arguments[key]))) for key in ("t_mul", "first_decay_steps")}
+            arguments = {**arguments, **whole}  # in float32 it loses the cycles otherwise
         ours = getattr(presets, name)(initial, **arguments)
         assert lrs.parse(repr(ours)) == ours
-        expected = theirs(name, initial, 60, **arguments)
-        found = ours.sample(60)
+        expected = theirs(name, initial, STEPS, **arguments)
+        found = ours.sample(STEPS)
         peak = max(np.abs(expected).max(), initial, arguments.get("end_learning_rate", 0.0))
-        wrong = np.abs(found - expected) > 1e-6 * peak
-        wrong &= ~doubtful(name, arguments, 60)
+        wrong = np.abs(found - expected) > 1e-6 * peak + rounding(name, initial, arguments, expected)
+        wrong &= ~doubtful(name, arguments, STEPS)
         assert not wrong.any(), (ours, np.flatnonzero(wrong), found[wrong], expected[wrong])
 
     check()
@@ -116,8 +131,11 @@ def test_piecewise_constants(boundaries, values):
     arguments = (sorted(boundaries), values[: len(boundaries) + 1])
     ours = presets.PiecewiseConstantDecay(*arguments)
     original = originals.PiecewiseConstantDecay(*arguments)
-    expected = [float(original(t)) for t in range(25)]
-    np.testing.assert_allclose(ours.sample(25), expected, rtol=1e-7)
+    if keras.backend.backend() == "torch":  # adds a vector into a number, in place, which PyTorch refuses
+        expected = [float(original(t)) for t in range(STEPS)]
+    else:
+        expected = keras.ops.convert_to_numpy(original(keras.ops.arange(STEPS)))
+    np.testing.assert_allclose(ours.sample(STEPS), expected, rtol=1e-7)
     assert lrs.parse(repr(ours)) == ours
 
 

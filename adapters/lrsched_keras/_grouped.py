@@ -1,0 +1,277 @@
+"""One optimizer for each group of variables, by patterns of their paths."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops as keras_ops
+
+from lrsched import grouping
+from lrsched.adapting import check_real, fail
+from lrsched_keras._common import concrete_schedule
+from lrsched_keras._optimizers import batches_per_update, number, settable
+from lrsched_keras._rate import LearningRate
+
+__all__ = ["GroupedOptimizer"]
+
+ops: Any = keras_ops
+
+
+@keras.saving.register_keras_serializable(package="lrsched", name="GroupedOptimizer")
+class GroupedOptimizer(keras.optimizers.MultiOptimizer):  # type: ignore[misc]
+    """An optimizer whose learning rate, weight decay and other numbers differ by group of variables.
+
+    Each group has a copy of ``optimizer`` of its own, with a schedule as its rate. Patterns are those of
+    ``lrsched.grouping``, for the paths that Keras gives variables (``variable.path``, such as
+    ``"sequential/head/kernel"``): ``"*/head/*"``, ``"*block_{0..11}/*"``, ``"*{bias,gamma,beta}"``, or a compiled
+    regular expression; the first that matches counts, every trainable variable needs one and every pattern a variable.
+
+    It is an optimizer like any other in ``compile`` and ``fit``, saves and loads with the model, and counts one update
+    for all groups: layer-wise rates (``lrs.layerwise``), gradual unfreezing (``lrs.unfreezing``) and discriminative
+    rates (``lrs.discriminative``) are dictionaries of schedules. With accumulated gradients the schedules count
+    updates. ``global_clipnorm`` of the optimizer is taken over all groups. A :class:`PlateauCallback` scales the rates
+    of all groups, a :class:`ScheduleCallback` sets another number in all of them.
+
+    Args:
+        optimizer: the optimizer of every group; what the hyperparameters do not name is its.
+        groups: patterns, each of which makes a group of its name, or a dictionary of a pattern or several by name of
+            the group. Without it, the patterns of the hyperparameters make the groups.
+        loss_scale_factor, name: as for every optimizer of Keras.
+        hyperparameters: numbers of the optimizer by name, at least one of them a dictionary: by names of the groups
+            where ``groups`` are given, by patterns where they are not. ``learning_rate`` takes schedules and numbers,
+            the others take numbers.
+
+    Raises:
+        ScheduleError: an argument is wrong; or, when the model is built for training, a variable has no pattern or a
+            pattern no variable.
+
+    Example:
+        >>> import lrsched as lrs, numpy as np
+        >>> lr = 0.1 * lrs.warmup(10)
+        >>> optimizer = GroupedOptimizer(keras.optimizers.AdamW(), learning_rate={"*head/*": lr, "*": 0.1 * lr},
+        ...                              weight_decay={"*bias": 0.0, "*": 0.004})
+        >>> layers = [keras.layers.Dense(4, name="body"), keras.layers.Dense(1, name="head")]
+        >>> model = keras.Sequential([keras.Input((3,)), *layers])
+        >>> model.compile(optimizer, loss="mse")
+        >>> history = model.fit(np.ones((5, 3)), np.ones((5, 1)), batch_size=1, verbose=0)
+        >>> {label: round(rate, 4) for label, rate in optimizer.rates.items()}
+        {'*': 0.005, '* & *bias': 0.005, '*head/* & *': 0.05, '*head/* & *bias': 0.05}
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        groups: Iterable[grouping.Pattern] | Mapping[str, Any] | None = None,
+        *,
+        loss_scale_factor: float | None = None,
+        name: str | None = None,
+        **hyperparameters: Any,
+    ) -> None:
+        _check_optimizer(optimizer)
+        super().__init__(_Members(), loss_scale_factor, name)
+        self._given = _Given(optimizer, groups, hyperparameters)
+        self.global_clipnorm = optimizer.global_clipnorm
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the groups, in the order of ``optimizers``; none before the optimizer is built."""
+        return tuple(self._optimizer_map.labels)
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rate that the next update uses, by group."""
+        pairs = zip(self.labels, self.optimizers, strict=True)
+        return {label: number(optimizer.learning_rate) for label, optimizer in pairs}
+
+    def build(self, variables: Any) -> None:
+        """Divide the variables into groups.
+
+        Args:
+            variables: what is trained.
+
+        Raises:
+            ScheduleError: a variable without a pattern, or a pattern without a variable.
+        """
+        if self.built:
+            return
+        labels, values = self._given.of([variable.path for variable in variables])
+        made = {label: self._given.member(values[label]) for label in dict.fromkeys(labels)}
+        self._optimizer_map.labels = list(made)
+        self._optimizer_map.by_variable = {
+            id(variable): made[label] for variable, label in zip(variables, labels, strict=True)
+        }
+        super().build(variables)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """One update of every group.
+
+        Args:
+            grads: gradients, in the order of the variables.
+            trainable_variables: the variables; by default those that the optimizer was built with.
+        """
+        if self.global_clipnorm:
+            grads = _clipped(grads, self.global_clipnorm * (self.loss_scale_factor or 1.0))
+        super().apply(grads, trainable_variables)
+
+    def get_config(self) -> dict[str, Any]:
+        """The optimizer, the patterns and the schedules, as plain data."""
+        return {
+            **self._given.to_config(),
+            "loss_scale_factor": self.loss_scale_factor,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> GroupedOptimizer:
+        """The optimizer that ``get_config`` describes."""
+        groups, hyperparameters = _Given.read(config)
+        optimizer = keras.optimizers.deserialize(copy.deepcopy(config["optimizer"]), custom_objects)
+        scale, name = config["loss_scale_factor"], config["name"]
+        return cls(optimizer, groups, loss_scale_factor=scale, name=name, **hyperparameters)
+
+
+class _Members:
+    """Which optimizer a variable has: what ``MultiOptimizer`` calls its map."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.by_variable: dict[int, Any] = {}
+
+    def __call__(self, variable: Any) -> Any:
+        return self.by_variable[id(variable)]
+
+
+class _Given:
+    """The groups and their values, as given and checked."""
+
+    def __init__(self, optimizer: Any, groups: Any, hyperparameters: Mapping[str, Any]) -> None:
+        where = "GroupedOptimizer"
+        if groups is not None:
+            groups = dict(groups) if isinstance(groups, Mapping) else _several(groups)
+        elif not any(isinstance(value, Mapping) for value in hyperparameters.values()):
+            fail(where, "groups", "patterns, unless a hyperparameter is given by patterns", groups, kind=True)
+        known = [name for name in settable(optimizer) if name != "global_clipnorm"]
+        for name in hyperparameters:
+            if name not in known:
+                fail(where, "hyperparameters", f"numbers of the optimizer: {', '.join(known)}", name)
+        self.groups: Any = groups
+        self.optimizer: dict[str, Any] = keras.optimizers.serialize(optimizer)
+        every = batches_per_update(optimizer)
+        self.values: dict[str, Any] = {
+            name: {key: _value(f"{name}[{grouping.label_of(key)!r}]", name, one, every) for key, one in value.items()}
+            if isinstance(value, Mapping)
+            else _value(name, name, value, every)
+            for name, value in hyperparameters.items()
+        }
+
+    def of(self, paths: list[str]) -> tuple[Sequence[str], dict[str, dict[str, Any]]]:
+        """A label for each path, and the values of each label by name."""
+        where = "GroupedOptimizer"
+        grouped = {name: value for name, value in self.values.items() if isinstance(value, Mapping)}
+        common = {name: value for name, value in self.values.items() if name not in grouped}
+        if self.groups is None:
+            labels, chosen = grouping.joint(paths, {name: list(by) for name, by in grouped.items()}, where=where)
+            texts = {name: {grouping.label_of(key): one for key, one in by.items()} for name, by in grouped.items()}
+            found = {label: {name: texts[name][key] for name, key in keys.items()} for label, keys in chosen.items()}
+            return labels, {label: common | values for label, values in found.items()}
+        labels = grouping.assign(paths, self.groups, where=where)
+        for name, by_label in grouped.items():
+            for label in by_label:
+                if label not in labels:
+                    fail(where, name, f"a dictionary by group names: {', '.join(dict.fromkeys(labels))}", label)
+        return labels, {
+            label: common | {name: by[label] for name, by in grouped.items() if label in by} for label in labels
+        }
+
+    def member(self, values: dict[str, Any]) -> Any:
+        """The optimizer of one group."""
+        described = copy.deepcopy(self.optimizer)
+        described["config"] |= {"global_clipnorm": None, **values}
+        rate = values.get("learning_rate")
+        if isinstance(rate, LearningRate):
+            described["config"]["learning_rate"] = keras.saving.serialize_keras_object(rate)
+        return keras.optimizers.deserialize(described)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain data."""
+        groups = [[_told(key), _told(its)] for key, its in self.groups.items()] if isinstance(self.groups, dict) else (
+            None if self.groups is None else [_told(pattern) for pattern in self.groups]
+        )  # fmt: skip
+        rows = []
+        for name, value in self.values.items():
+            if isinstance(value, Mapping):
+                rows.append([name, [[_told(key), _plain(one)] for key, one in value.items()]])
+            else:
+                rows.append([name, _plain(value)])
+        named = isinstance(self.groups, dict)
+        optimizer = copy.deepcopy(self.optimizer)
+        return {"optimizer": optimizer, "groups": groups, "named": named, "hyperparameters": rows}
+
+    @staticmethod
+    def read(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """What ``to_config`` told: groups and hyperparameters."""
+        groups = config["groups"]
+        if config["named"]:
+            groups = {_heard(key): _heard(its) for key, its in groups}
+        elif groups is not None:
+            groups = [_heard(pattern) for pattern in groups]
+        return groups, {
+            name: {_heard(key): _object(one) for key, one in value} if isinstance(value, list) else _object(value)
+            for name, value in config["hyperparameters"]
+        }
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    kinds = keras.optimizers.MultiOptimizer | keras.optimizers.LossScaleOptimizer
+    if not isinstance(optimizer, keras.optimizers.Optimizer) or isinstance(optimizer, kinds):
+        fail("GroupedOptimizer", "optimizer", "one plain optimizer of Keras", optimizer, kind=True)
+    if optimizer.global_clipnorm and batches_per_update(optimizer) > 1:
+        fail("GroupedOptimizer", "global_clipnorm", "None where gradients are accumulated", optimizer.global_clipnorm)
+
+
+def _several(patterns: Any) -> list[Any]:
+    if isinstance(patterns, str):
+        fail("GroupedOptimizer", "groups", "several patterns, or a dictionary of them by label", patterns, kind=True)
+    return list(patterns)
+
+
+def _value(argument: str, name: str, value: Any, every: int) -> Any:
+    """A number, or a rate that follows a schedule."""
+    if isinstance(value, LearningRate):
+        value = value.schedule
+    if name == "learning_rate" and not isinstance(value, int | float):
+        return LearningRate(concrete_schedule("GroupedOptimizer", value, argument), every)
+    return float(check_real("GroupedOptimizer", argument, value, "a number (a ScheduleCallback makes it follow one)"))
+
+
+def _plain(value: Any) -> Any:
+    return value.get_config() if isinstance(value, LearningRate) else value
+
+
+def _object(value: Any) -> Any:
+    return LearningRate.from_config(value) if isinstance(value, dict) else value
+
+
+def _told(patterns: Any) -> Any:
+    """Patterns, one or several, as plain data."""
+    if isinstance(patterns, re.Pattern):
+        return {"regex": patterns.pattern, "flags": patterns.flags}
+    return patterns if isinstance(patterns, str) else [_told(pattern) for pattern in patterns]
+
+
+def _heard(patterns: Any) -> Any:
+    if isinstance(patterns, dict):
+        return re.compile(patterns["regex"], patterns["flags"])
+    return patterns if isinstance(patterns, str) else [_heard(pattern) for pattern in patterns]
+
+
+def _clipped(grads: Any, norm: float) -> list[Any]:
+    """The gradients of all groups, with a common norm of at most a given one."""
+    dense = [None if grad is None else ops.convert_to_tensor(grad) for grad in grads]
+    total = ops.sqrt(sum(ops.sum(ops.square(ops.cast(grad, "float32"))) for grad in dense if grad is not None))
+    factor = norm / ops.maximum(total, norm)
+    return [None if grad is None else grad * ops.cast(factor, grad.dtype) for grad in dense]
