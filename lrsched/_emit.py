@@ -147,15 +147,30 @@ def _tree(stages: list[Stage], end: int) -> Term:
     return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
-def _may_be_whole(term: Term) -> bool:
+def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
-    term = named(term)
+    known: dict[int, bool] = {}
+    waiting = [named(root)]
+    while waiting:
+        term = waiting[-1]
+        parts = [named(part) for part in _carrying(term)]
+        ahead = [part for part in parts if part.num not in known]
+        if ahead:
+            waiting.extend(ahead)
+            continue
+        found = [known[part.num] for part in parts]
+        exact = term.op in ("add", "sub", "mul", "neg")
+        known[term.num] = term.op == "real" or (all(found) if exact else any(found))
+        waiting.pop()
+    return known[named(root).num]
+
+
+def _carrying(term: Term) -> list[Term]:
+    """The terms that decide whether a value is a whole number: none where the operation does."""
     parts = [part for part in term.args if isinstance(part, Term)]
-    if term.op in ("add", "sub", "mul", "neg"):
-        return all(map(_may_be_whole, parts))
-    if term.op in ("minimum", "maximum"):
-        return any(map(_may_be_whole, parts))
-    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
+    if term.op in ("add", "sub", "mul", "neg", "minimum", "maximum"):
+        return parts
+    return parts[1:] if term.op in ("where", "checked") else []
 
 
 class _Writer:
