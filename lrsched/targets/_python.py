@@ -160,11 +160,14 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)
-    places = np.searchsorted(thresholds, np.arange((last >> shift) + 1) << shift, side="right")
+    bounded = step.hi <= last + (size << shift)
+    end = (int(step.hi) if bounded else last) >> shift
+    places = np.searchsorted(thresholds, np.arange(end + 1) << shift, side="right")
     if np.diff(places, append=size).max() > CROWD:
         return None
-    name, ahead, near = writer.name(), writer.object("table", thresholds), writer.object("table", places)
-    if step.hi >= last:
+    name, near = writer.name(), writer.object("table", places)
+    ahead = writer.object("table", np.append(thresholds, int(step.hi) + 1) if bounded else thresholds)
+    if not bounded:
         writer.line(level, f"{name} = {size}")
         writer.line(level, f"if {t} < {last}:")
         level += 1
@@ -220,6 +223,7 @@ DIALECT = Dialect(
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
+    rows=True,
 )
 
 
@@ -247,6 +251,8 @@ def tables(objects: dict[str, Any]) -> str:
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
+    if isinstance(values[0], tuple):
+        return f"({', '.join(map(_spelled, values))},)"
     finite = all(map(math.isfinite, values))
     spelled = map(repr, values) if finite else (plain_number(v, "").strip("()") for v in values)
     return f"({', '.join(spelled)},)"
