@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import re
 from typing import Any
@@ -251,10 +252,10 @@ def tables(objects: dict[str, Any]) -> str:
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
-    if isinstance(values[0], tuple):
-        return f"({', '.join(map(_spelled, values))},)"
-    finite = all(map(math.isfinite, values))
-    spelled = map(repr, values) if finite else (plain_number(v, "").strip("()") for v in values)
+    rows = isinstance(values[0], tuple)
+    if all(map(math.isfinite, itertools.chain.from_iterable(values) if rows else values)):
+        return repr(values)
+    spelled = map(_spelled, values) if rows else (plain_number(v, "").strip("()") for v in values)
     return f"({', '.join(spelled)},)"
 
 
