@@ -23,6 +23,8 @@ __all__ = [
     "fvcore_value",
     "ignite_stepper",
     "jitted",
+    "keras_polynomial",
+    "keras_range",
     "keras_restarts",
     "keras_schedule",
     "keras_value",
@@ -123,7 +125,7 @@ def timm_value(s: Shape) -> Callable[[int], Any]:
 def optax_schedule(s: Shape) -> Callable[[Any], Any]:
     """Optax's warm-up and cosine."""
     optax: Any = load("optax")
-    return optax.warmup_cosine_decay_schedule(0.0, s.peak, s.warmup, s.total, s.peak * s.end)  # type: ignore[no-any-return]
+    return optax.warmup_cosine_decay_schedule(0.0, s.peak, s.warmup, s.total, s.peak * s.end)
 
 
 def optax_value(s: Shape) -> Callable[[int], Any]:
@@ -155,7 +157,7 @@ def fvcore_join(levels: Sequence[tuple[float, float]]) -> Callable[[int], Any]:
     p = load("fvcore.common.param_scheduler")
     parts, n = [p.LinearParamScheduler(a, b) for a, b in levels], len(levels)
     shares = [1 / n] * (n - 1)
-    return p.CompositeParamScheduler(parts, [*shares, 1 - math.fsum(shares)], ["rescaled"] * n)  # type: ignore[no-any-return]
+    return p.CompositeParamScheduler(parts, [*shares, 1 - math.fsum(shares)], ["rescaled"] * n)
 
 
 # ---- rates of a torch optimizer
@@ -267,29 +269,41 @@ def optax_join(levels: Sequence[tuple[float, float]], length: int) -> Callable[[
     """Straight pieces joined by Optax."""
     optax: Any = load("optax")
     parts = [optax.linear_schedule(a, b, length) for a, b in levels]
-    return optax.join_schedules(parts, [length * (i + 1) for i in range(len(levels) - 1)])  # type: ignore[no-any-return]
+    return optax.join_schedules(parts, [length * (i + 1) for i in range(len(levels) - 1)])
 
 
 def optax_polynomial(peak: float, total: int, power: float) -> Callable[[Any], Any]:
     """Optax's polynomial decay to 0."""
     optax: Any = load("optax")
-    return optax.polynomial_schedule(peak, 0.0, power, total)  # type: ignore[no-any-return]
+    return optax.polynomial_schedule(peak, 0.0, power, total)
 
 
 def optax_restarts(peak: float, first: int, end: float, cycles: int) -> Callable[[Any], Any]:
     """Optax's SGDR, cycle by cycle, each twice as long."""
     optax: Any = load("optax")
     one = {"init_value": peak, "peak_value": peak, "warmup_steps": 0, "end_value": peak * end}
-    return optax.sgdr_schedule([{**one, "decay_steps": first * 2**i} for i in range(cycles)])  # type: ignore[no-any-return]
+    return optax.sgdr_schedule([{**one, "decay_steps": first * 2**i} for i in range(cycles)])
 
 
 def keras_restarts(peak: float, first: int, end: float) -> Callable[[int], Any]:
     """Keras' restarts on all steps at once, jitted."""
-    jax, schedules = load("jax"), load("keras").optimizers.schedules
-    schedule = schedules.CosineDecayRestarts(peak, first, t_mul=2.0, m_mul=1.0, alpha=end)
+    schedules = load("keras").optimizers.schedules
+    return keras_range(schedules.CosineDecayRestarts(peak, first, t_mul=2.0, m_mul=1.0, alpha=end))
+
+
+def keras_polynomial(peak: float, total: int, power: float) -> Callable[[int], Any]:
+    """Keras' polynomial decay to 0 on all steps at once, jitted."""
+    schedules = load("keras").optimizers.schedules
+    return keras_range(schedules.PolynomialDecay(peak, total, 0.0, power))
+
+
+def keras_range(schedule: Any) -> Callable[[int], Any]:
+    """A schedule of Keras on all steps, jitted; one with a warm-up asks about each step, and is mapped over them."""
+    jax = load("jax")
     if load("keras").backend.backend() != "jax":
         raise Missing("keras runs on another backend than jax")
-    return on_range(jax.jit(schedule))
+    each = schedule if getattr(schedule, "warmup_target", None) is None else jax.vmap(schedule)
+    return on_range(jax.jit(each))
 
 
 def on_range(function: Callable[[Any], Any]) -> Callable[[int], Any]:

@@ -79,7 +79,7 @@ def cells(figure: Figure, unit: str) -> tuple[str, ...]:
 
 def summary(results: Iterable[Result]) -> list[tuple[str, ...]]:
     """One line for each target."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for result in results:
         peer = result.best("peer")
         theirs = (

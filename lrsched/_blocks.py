@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrsched._skeleton import ONE, Affine, Linear, Node, Scalar, Skeleton, UnfitError, Value
+from lrsched._skeleton import LARGEST, ONE, Affine, Linear, Node, Scalar, Skeleton, UnfitError, Value
 from lrsched._steps import tame, times
 from lrsched.targets._numpy import OPERATIONS
 
@@ -12,6 +12,7 @@ __all__ = ["BLOCK", "LONG", "Blocks"]
 
 BLOCK = 16_384
 LONG = 4_096
+LINES = 4  # tables of lines at once: with the output and the buffers they have to stay in cache
 DEEP = 150  # operations inside operations; deeper ones are left to the code for arrays, which is not nested
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
@@ -25,6 +26,7 @@ class Blocks:
     def __init__(self, w: Skeleton) -> None:
         self.w = w
         self.buffers = 0
+        self.lines = self.most_lines = 0
         self.free: list[str] = []
         self.used: set[str] = set()
         self.places: dict[str, str] = {}
@@ -66,12 +68,15 @@ class Blocks:
 
     def _loop(self, value: Value) -> None:
         w = self.w
-        w.line(f"for i in range(t, end, {BLOCK}):")
+        w.line("i = t")
+        w.line("while i < end:")
         with w.inside() as lines:
             self.used, self.free = set(), [f"b{k + 1}" for k in reversed(range(self.buffers))]
+            self.lines = 0
             result = self.array(value, "o", {})
             self.copied(result, "o")
             w.line("if spare is not None: out[i - lo:i - lo + n] = o")
+            w.line(f"i += {BLOCK}")
         w.level += 1
         w.line("n = end - i")
         w.line(f"if n > {BLOCK}: n = {BLOCK}")
@@ -140,7 +145,17 @@ class Blocks:
 
     def _line(self, value: Linear, target: str, done: Done) -> str:
         value = self._inward(value)
-        base, factor, shift = self.array(value.base, target, done), value.factor, value.shift
+        base = value.base
+        if isinstance(base, Node) and base.counts and id(base) not in done:
+            holds, *sides = base.operands
+            return self._sides(holds, [Linear(value.factor, side, value.shift) for side in sides], target, done)
+        if self._tabled(value, done):
+            return self._from_table(value, target)
+        return self._scaled(self.array(base, target, done), value, target)
+
+    def _scaled(self, base: str, value: Linear, target: str) -> str:
+        """The factor and the shift of a line, applied."""
+        factor, shift = value.factor, value.shift
         if factor.value == -1 and shift.value != 0:
             self.w.line(f"sub_({shift.text}, {base}, {target})")
             return target
@@ -151,6 +166,43 @@ class Blocks:
             self.w.line(f"add_({base}, {shift.text}, {target})")
             base = target
         return base
+
+    def _tabled(self, value: Linear, done: Done) -> bool:
+        """Whether a line is worth a table of what it gains within a block."""
+        base = value.base
+        if not isinstance(base, Affine) or not base.sign or value.factor.value in (1, -1) or self.lines >= LINES:
+            return False
+        return value.factor.most < LARGEST and (value.shift.value != 0 or id(base) not in done)
+
+    def _from_table(self, value: Linear, target: str) -> str:
+        """A line in one addition a block: what it gains within the block, and its least distance from where it is 0.
+
+        Both have the same sign, so that nothing cancels. Steps that are in the table of steps are multiplied.
+        """
+        w, base = self.w, value.base
+        assert isinstance(base, Affine)
+        self.lines += 1
+        self.most_lines = max(self.lines, self.most_lines)
+        line, made, least, up = f"line{self.lines}", f"made{self.lines}", w.name(), base.sign > 0
+        factor, shift = value.factor.text, "" if value.shift.value == 0 else f" + {value.shift.text}"
+        w.line(f"{least} = " + (f"i + {base.offset.text}" if up else f"{base.offset.text} - i - n + 1"))
+        w.line(f"if 0 <= {least} <= {BLOCK} - n:")
+        with w.inside() as lines:
+            ends = f"{least}:{least} + n" if up else f"{BLOCK} - n - {least}:{BLOCK} - {least}"
+            self._scaled(f"{'ramp' if up else 'down'}[{ends}]", value, target)
+        w.lines.extend(lines)
+        w.line(f"elif {least} > 0 and end - t > {BLOCK}:")
+        with w.inside() as lines:
+            table = f"mul_({'ramp' if up else 'down'}, {factor}, {line})"
+            w.line(f"if {made} != t: {line}, {made} = {table}, t")
+            w.line(f"add_({line}[{':n' if up else '-n:'}], {least} * {factor}{shift}, {target})")
+        w.lines.extend(lines)
+        w.line("else:")
+        with w.inside() as lines:
+            steps = f"add_(ramp[:n], {least}, {target})" if up else f"sub_({least} + n - 1, ramp[:n], {target})"
+            self._scaled(steps, value, target)
+        w.lines.extend(lines)
+        return target
 
     def _inward(self, value: Linear) -> Linear:
         """A multiple of a product or quotient as one of its first operand, where that is a multiple itself."""
@@ -219,16 +271,29 @@ class Blocks:
         return target
 
     def _choice(self, node: Node, target: str, done: Done) -> str:
-        holds, first, second = node.operands
-        name = self.w.name()
-        for opening, side in ((f"if {holds.text}:", first), ("else:", second)):
-            self.w.line(opening)
-            free = list(self.free)
+        holds, *sides = node.operands
+        return self._sides(holds, sides, target, done)
+
+    def _sides(self, holds: Scalar, sides: list[Value], target: str, done: Done) -> str:
+        """The first value where the condition holds, else the second."""
+        before, most, found, written = self.lines, self.lines, [], []
+        for side in sides:
+            free, self.lines = list(self.free), before
             with self.w.inside() as lines:
-                self.w.line(f"{name} = {self.array(side, target, dict(done))}")
+                found.append(self.array(side, target, dict(done)))
             self.free = [b for b in self.free if b in free]
-            self.w.lines.extend(lines)
-        self.places[name] = target
+            most = max(most, self.lines)
+            written.append(lines)
+        self.lines = most
+        alike = found[0] == found[1]
+        name = found[0] if alike else self.w.name()
+        for opening, lines, result in zip((f"if {holds.text}:", "else:"), written, found, strict=True):
+            self.w.line(opening)
+            self.w.lines.extend(lines or (["    " * (self.w.level + 1) + "pass"] if alike else []))
+            if not alike:
+                self.w.lines.append("    " * (self.w.level + 1) + f"{name} = {result}")
+        if not alike:
+            self.places[name] = target
         return name
 
     def _call(self, node: Node, target: str, done: Done) -> str:

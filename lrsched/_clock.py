@@ -93,13 +93,13 @@ class Clock:
     def since(self, step: Any) -> Clock:
         """The clock of a piece that starts at local step ``step``."""
         if self.plain:
+            step = reached(self.b, self.b.lift(step))
             return dataclasses.replace(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
-        if whole.op == "column" and exact_constant(whole):
-            whole = self.b.minimum(whole, min(self.b.limit, WIDEST))  # pieces that no step reaches
+        whole = reached(self.b, whole)
         return dataclasses.replace(
             self,
             own=self.b.sub(self.own, whole),
@@ -257,6 +257,13 @@ def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
         whole = b.minimum(length, b.limit)
         return b.add(b.floats(b.sub(whole, elapsed)), b.floats(length - whole))
     return b.sub(length, elapsed)
+
+
+def reached(b: Builder, starts: Term) -> Term:
+    """Where pieces start, as integers of the target: those that no step reaches start at the last one."""
+    if starts.op != "column" or not exact_constant(starts):
+        return starts
+    return b.minimum(starts, min(b.limit, WIDEST))
 
 
 def minus(b: Builder, t: Term, amount: Any) -> Term:

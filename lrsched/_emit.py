@@ -12,9 +12,10 @@ import numpy as np
 
 from lrsched._term import Term, named
 
-__all__ = ["Code", "Dialect", "emit", "named"]
+__all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
 Template = str | Callable[[Term], str]
+Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
 
 
@@ -24,8 +25,9 @@ class Dialect:
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``number`` writes a constant; ``types`` names the type of a variable by the kind of its
-    term, in languages that declare them.
+    repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
+    or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
+    the kind of its term, in languages that declare them.
     """
 
     templates: Mapping[str, Template]
@@ -36,7 +38,7 @@ class Dialect:
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
     assign: str = "{0} = {1}"
     result: str = "return {0}"
-    search: tuple[str, str] | None = None
+    search: Search | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -148,6 +150,7 @@ class _Writer:
         return expression
 
     def line(self, level: int, text: str) -> None:
+        """Write a line."""
         self.lines.append(self.dialect.indent * level + text)
 
     def _branches(self, term: Term) -> bool:
@@ -194,8 +197,10 @@ class _Writer:
             sizes[term.num] = 1
             return
         if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
-            known[term.num], sizes[term.num] = self._search(term, known, level), 1
-            return
+            found = self.dialect.search(self, term, known[named(term.args[1]).num], level)
+            if found:
+                known[term.num], sizes[term.num] = found, 1
+                return
         expression = self._expression(term, known)
         size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
         if term.args and not term.is_const and (uses > 1 or size > LONGEST):
@@ -203,21 +208,6 @@ class _Writer:
             self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
-
-    def _search(self, term: Term, known: dict[int, str], level: int) -> str:
-        """The number of thresholds passed, by halving a table padded to a power of two."""
-        assert self.dialect.search is not None
-        thresholds, t = term.args[0], known[named(term.args[1]).num]
-        half = 1 << (len(thresholds).bit_length() - 1)
-        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
-        padded[: len(thresholds)] = thresholds
-        name, table = self.name(), self._object("table", padded)
-        first, later = self.dialect.search
-        self.line(level, first.format(name, t, self.dialect.number(int(padded[half - 1]), "i"), half))
-        while half > 1:
-            half //= 2
-            self.line(level, later.format(name, t, table, half - 1, half))
-        return name
 
     def _typed(self, kind: str) -> str:
         """The type of a variable and a space, where variables are declared."""
@@ -298,7 +288,7 @@ class _Writer:
             value = term.args[0]
             return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
         if term.op in ("bound", "column"):
-            return self._object("v", term.args[0])
+            return self.object("v", term.args[0])
         template = self.dialect.templates[term.op]
         if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0 and term.kind == "i":
             first, second = known[named(term.args[0]).num], term.args[1]
@@ -312,16 +302,35 @@ class _Writer:
         if term.op == "call":
             function, t, numbers = term.args
             keywords = ", ".join(f"{key}={_bare(known[named(value).num])}" for key, value in numbers)
-            return [self._object("custom", function), known[named(t).num], keywords]
-        return [known[named(a).num] if isinstance(a, Term) else self._object("table", a) for a in term.args]
+            return [self.object("custom", function), known[named(t).num], keywords]
+        return [known[named(a).num] if isinstance(a, Term) else self.object("table", a) for a in term.args]
 
-    def _object(self, prefix: str, value: Any) -> str:
+    def object(self, prefix: str, value: Any) -> str:
+        """The name of an object that the code uses."""
         for name, held in self.objects.items():
             if held is value:
                 return name
         name = f"{prefix}{sum(n.startswith(prefix) for n in self.objects)}"
         self.objects[name] = value
         return name
+
+
+def halving(first: str, later: str) -> Search:
+    """Statements that halve a table padded to a power of two, for :class:`Dialect`."""
+
+    def search(writer: _Writer, term: Term, t: str, level: int) -> str:
+        thresholds = term.args[0]
+        half = 1 << (len(thresholds).bit_length() - 1)
+        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
+        padded[: len(thresholds)] = thresholds
+        name, table = writer.name(), writer.object("table", padded)
+        writer.line(level, first.format(name, t, writer.dialect.number(int(padded[half - 1]), "i"), half))
+        while half > 1:
+            half //= 2
+            writer.line(level, later.format(name, t, table, half - 1, half))
+        return name
+
+    return search
 
 
 def _bare(expression: str) -> str:

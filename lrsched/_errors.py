@@ -69,6 +69,7 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:
     """``value`` if it is one of ``choices``."""
-    if not any(type(value) is type(choice) and value == choice for choice in choices):
-        fail(where, argument, "one of " + ", ".join(map(repr, choices)), value)
-    return value
+    for choice in choices:
+        if type(value) is type(choice) and value == choice:
+            return value
+    fail(where, argument, "one of " + ", ".join(map(repr, choices)), value)

@@ -19,9 +19,10 @@ from lrsched._errors import check_choice, check_count, check_real, fail
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
+__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
 
 REQUIRED: Any = object()
+BASES: dict[str, type[Node]] = {}
 POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
 
 
@@ -68,10 +69,12 @@ class Field:
 
     def check(self, where: str, name: str, value: Any) -> Any:
         """The normalised value, or an error that names the argument."""
-        return _CHECKS[self.form](self, where, name, value)
+        return CHECKS[self.form](self, where, name, value)
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """One real number within the field's range; a JAX scalar passes as it is."""
+        if type(value) is float and self.low < value < self.high:
+            return value + 0.0
         if is_jax(value):
             return value
         number = check_real(where, name, value, self.describe())
@@ -82,6 +85,8 @@ class Field:
 
     def check_count(self, where: str, name: str, value: Any) -> Any:
         """One integer of at least ``low``; a JAX scalar passes as it is."""
+        if type(value) is int and value >= max(self.low, 0):
+            return value
         if is_jax(value) or (value is None and self.optional):
             return value
         return check_count(where, name, value, int(max(self.low, 0)))
@@ -120,16 +125,12 @@ def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
 
 
 def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
-    from lrsched._node import BASES
-
     if not isinstance(value, BASES[field.base]):
         fail(where, name, f"a {field.base}", value, kind=True)
     return value
 
 
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
-    from lrsched._node import BASES
-
     if not isinstance(value, Sequence) or isinstance(value, str):
         fail(where, name, f"a sequence of {field.base}s", value, kind=True)
     for i, item in enumerate(value):
@@ -162,7 +163,7 @@ def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
     return tuple(sorted((str(key), field.check_real(where, str(key), x)) for key, x in dict(value).items()))
 
 
-_CHECKS = {
+CHECKS = {
     "real": Field.check_real,
     "count": Field.check_count,
     "reals": _check_reals,

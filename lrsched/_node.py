@@ -7,16 +7,15 @@ catalogue and the generated test data.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import REQUIRED, Field, field_of, is_opaque
+from lrsched._fields import BASES, CHECKS, REQUIRED, Field, field_of, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["BASES", "KINDS", "MAX_DEPTH", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
 
 KINDS: dict[str, type[Node]] = {}
-BASES: dict[str, type[Node]] = {}
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
+LATER: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
 MAX_DEPTH = 100
 
 T = TypeVar("T", bound="type[Node]")
@@ -36,35 +35,31 @@ set_field = object.__setattr__
 class Node:
     """An immutable expression; see :class:`lrsched.Schedule` and :class:`lrsched.Profile`."""
 
-    __slots__ = ("__call__", "__weakref__", "_depth", "_memo")
+    __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_memo", "_structure")
 
     kind_name: ClassVar[str]
     method: ClassVar[str]
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None
     _depth: int
-    _memo: dict[Any, Any]
+    if TYPE_CHECKING:
+        _arrays: bool
+        _memo: dict[Any, Any]
+        _structure: Any
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            make = LATER.get(name)
+            if make is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            set_field(self, name, make(self))
+            return getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
 
     def __delattr__(self, name: str) -> None:
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot delete {name!r}")
-
-    def _settle(self) -> None:
-        """Check the fields that were given, and make ready to be called."""
-        where = type(self).where()
-        depth = 0
-        for name in names_of(type(self)):
-            spec = field_of(type(self), name)
-            value = spec.check(where, spec.label or name, getattr(self, name))
-            set_field(self, name, value)
-            for child in _children_in(spec, value):
-                depth = max(depth, child._depth)
-        if depth >= MAX_DEPTH:
-            raise ScheduleError(f"{where}: expressions nest at most {MAX_DEPTH} deep; this one would be deeper")
-        self.validate()
-        prepare(self, depth + 1)
 
     def validate(self) -> None:
         """Check what concerns several fields at once."""
@@ -163,20 +158,24 @@ class Node:
 
 
 def prepare(node: Node, depth: int) -> None:
-    """Give a node whose fields are set its caches and its callable."""
+    """Give a node whose fields are set what it needs to be called."""
     set_field(node, "_depth", depth)
-    set_field(node, "_memo", {})
-    set_field(node, "__call__", functools.partial(_first_call, weakref.ref(node)))
+    set_field(node, "__call__", _FirstCall(node))
 
 
-def _first_call(reference: weakref.ref[Node], t: Any) -> Any:
-    from lrsched.compiler import calling
+class _FirstCall(weakref.ref["Node"]):
+    """What a node is called through until it has been called."""
 
-    node = reference()
-    assert node is not None, "a node lives while it is called"
-    call = calling(node)
-    set_field(node, "__call__", call)
-    return call(t)
+    __slots__ = ()
+
+    def __call__(self, t: Any = None, /) -> Any:
+        from lrsched.compiler import calling
+
+        node: Any = super().__call__()
+        assert node is not None, "a node lives while it is called"
+        call = calling(node)
+        set_field(node, "__call__", call)
+        return call(t)
 
 
 def names_of(kind: type[Node]) -> tuple[str, ...]:
@@ -238,11 +237,14 @@ def _is_array(value: Any) -> bool:
 
 def holds_arrays(node: Node) -> bool:
     """Whether some number in the expression is an array or a tracer."""
-    memo = node._memo
-    if "arrays" not in memo:
-        memo["arrays"] = any(map(_is_array, leaves_of(node))) or any(map(holds_arrays, children(node)))
-    found: bool = memo["arrays"]
-    return found
+    return node._arrays
+
+
+def _finds_arrays(node: Node) -> bool:
+    return any(map(_is_array, leaves_of(node))) or any(map(holds_arrays, children(node)))
+
+
+LATER["_arrays"] = _finds_arrays
 
 
 class _Signature:
@@ -272,18 +274,33 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
 
 
 def _constructor(cls: type[Node]) -> Callable[..., None]:
-    """``__init__`` with a parameter for each field."""
-    defaults = {f"default_{name}": spec.default for name, spec in cls._declared.items()}
-    optional = {name for name, spec in cls._declared.items() if spec.default is not REQUIRED}
-    arguments = ", ".join(f"{name}=default_{name}" if name in optional else name for name in cls._declared)
-    lines = [f"    set_field(self, {name!r}, {name})" for name in cls._declared]
-    text = "\n".join([f"def __init__(self, {arguments}):", *lines, "    self._settle()"])
-    space: dict[str, Any] = {"set_field": set_field, **defaults}
+    """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
+    space: dict[str, Any] = {"prepare": prepare, "where": cls.where(), "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
+    arguments: list[str] = []
+    lines = ["    depth = 0"]
+    for name, spec in cls._declared.items():
+        optional = spec.default is not REQUIRED
+        arguments.append(f"{name}=default_{name}" if optional else name)
+        space |= {f"check_{name}": CHECKS[spec.form], f"spec_{name}": spec, f"default_{name}": spec.default}
+        space[f"set_{name}"] = vars(cls)[name].__set__
+        lines.append(f"    {name} = check_{name}(spec_{name}, where, {spec.label or name!r}, {name})")
+        lines.append(f"    set_{name}(self, {name})")
+        if spec.form == "node":
+            lines.append(f"    if {name}._depth > depth: depth = {name}._depth")
+        elif spec.form == "nodes":
+            lines.append(f"    depth = max([depth, *[part._depth for part in {name}]])")
+    lines.append("    if depth >= MAX_DEPTH: too_deep(where)")
+    lines += ["    self.validate()"] * (cls.validate is not Node.validate)
+    text = "\n".join([f"def __init__(self, {', '.join(arguments)}):", *lines, "    prepare(self, depth + 1)"])
     exec(text, space)  # noqa: S102 - names of declared fields alone
     made: Callable[..., None] = space["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__annotations__ = {name: cls.__annotations__[name] for name in cls._declared}
     return made
+
+
+def _too_deep(where: str) -> NoReturn:
+    raise ScheduleError(f"{where}: expressions nest at most {MAX_DEPTH} deep; this one would be deeper")
 
 
 @dataclass_transform(

@@ -16,7 +16,7 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind, set_field
 from lrsched._schedule import Schedule
-from lrsched._tree import Stack, column_structure, stack_into
+from lrsched._tree import Stack, column_structure, longer, stack_into
 from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
@@ -30,12 +30,22 @@ FEW = 6
 
 def sequence(*schedules: Any) -> Schedule:
     """The schedules one after the other, flattened; a single one is itself."""
+    first, *others = schedules
+    if isinstance(first, Sequence) and _may_follow(first, others):
+        return longer(first, tuple(others)) if others else first
     parts: list[Schedule] = []
     for i, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
             fail("then", f"argument {i}", "a schedule", schedule, kind=True)
         parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
     return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+
+def _may_follow(first: Sequence, others: list[Any]) -> bool:
+    """Whether single parts can be put behind a sequence, as far as can be told without looking at all of it."""
+    single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
+    before = (first.parts[-1], *others[:-1]) if isinstance(first.parts, tuple) and single else ()
+    return bool(before) and not any(isinstance(part.duration, float) for part in before)
 
 
 @kind("sequence")

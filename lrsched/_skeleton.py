@@ -65,6 +65,11 @@ class Node:
     operands: tuple[Any, ...]
     uses: int = 0
 
+    @property
+    def counts(self) -> bool:
+        """Whether this is a choice between steps counted one way and another."""
+        return self.op == "choice" and all(isinstance(side, Affine) for side in self.operands[1:])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linear:
@@ -76,6 +81,7 @@ class Linear:
 
 
 Value = Scalar | Affine | Linear | Node
+Pairs = list[tuple[str, Scalar, Scalar]]
 Known = dict[int, Value]
 
 
@@ -85,6 +91,13 @@ def literal(value: Any) -> Scalar:
         value = float(value)
     size = abs(value) if value == value else math.inf
     return Scalar(plain_number(value, ""), value, size, size, nonzero=value != 0)
+
+
+def _least(op: str, operands: list[Scalar]) -> float:
+    """How small a result other than 0 can be: a sum is a multiple of the last place of the smaller operand."""
+    if op in ("add", "sub"):
+        return min(x.least for x in operands) * 2.0**-53
+    return 0.0
 
 
 ONE, ZERO = literal(1.0), literal(0.0)
@@ -98,6 +111,8 @@ class Skeleton:
         self.level = 2
         self.objects: dict[str, Any] = {}
         self.names: dict[tuple[int, str], str] = {}
+        self.lets: dict[str, Scalar] = {}
+        self.last: tuple[list[str], int, int, str, list[str], list[str]] | None = None
         self.held: list[Any] = []
         self.count = 0
 
@@ -113,22 +128,27 @@ class Skeleton:
         return f"x{self.count}"
 
     def let(self, text: str, least: float = 0.0, most: float = math.inf, nonzero: bool = False) -> Scalar:
-        """A variable for an expression."""
-        name = self.name()
-        self.line(f"{name} = {text}")
-        return Scalar(name, None, least, most, nonzero=nonzero)
+        """A variable for an expression; the one that holds it already, where there is one."""
+        found = self.lets.get(text)
+        if found is None:
+            found = Scalar(self.name(), None, least, most, nonzero=nonzero)
+            self.line(f"{found.text} = {text}")
+        else:
+            least, most, nonzero = max(least, found.least), min(most, found.most), nonzero or found.nonzero
+        self.lets[text] = found = Scalar(found.text, None, least, most, nonzero=nonzero)
+        return found
 
     @contextmanager
     def inside(self) -> Iterator[list[str]]:
         """Lines one level deeper, held back."""
-        lines, self.lines = self.lines, []
+        (lines, self.lines), (lets, self.lets) = (self.lines, []), (self.lets, dict(self.lets))
         self.level += 1
         if self.level > 80:
             raise UnfitError
         try:
             yield self.lines
         finally:
-            self.lines = lines
+            self.lines, self.lets = lines, lets
             self.level -= 1
 
     def ends(self, step: str) -> None:
@@ -211,7 +231,8 @@ class Skeleton:
         text = template if isinstance(template, str) else template(term)
         sizes = (abs(term.lo), abs(term.hi))
         nonzero = term.lo > 0 or term.hi < 0
-        return self.let(text.format(*(x.text for x in operands)), nonzero * min(sizes), max(sizes), nonzero)
+        least = max(nonzero * min(sizes), _least(term.op, operands))
+        return self.let(text.format(*(x.text for x in operands)), least, max(sizes), nonzero)
 
     def node(self, op: str, *operands: Any) -> Node:
         """An operation on arrays; counts the uses of its operands."""
@@ -289,23 +310,34 @@ class Skeleton:
     def _joined(self, holds: Scalar, first: Value, early: list[str], second: Value, late: list[str]) -> Value:
         """Both sides written, and the value that either of them leaves."""
         deeper = "    " * (self.level + 1)
-        pairs, value = self._common(first, second)
+        pairs, value = self._common(holds, first, second)
         for name, one, other in pairs:
             early.append(f"{deeper}{name} = {one.text}")
             late.append(f"{deeper}{name} = {other.text}")
         if early or late:
-            self.line(f"if {holds.text}:")
-            self.lines.extend(early or [deeper + "pass"])
-            if late:
-                self.line("else:")
-                self.lines.extend(late)
+            self._sides(holds.text, early, late)
         return self.node("choice", holds, first, second) if value is None else value
 
-    def _common(self, a: Value, c: Value) -> tuple[list[tuple[str, Scalar, Scalar]], Value | None]:
+    def _sides(self, holds: str, early: list[str], late: list[str]) -> None:
+        """Lines for either answer to a question; in one with those before, where it is the same question."""
+        start = len(self.lines)
+        if self.last is not None and self.last[0] is self.lines and self.last[2:4] == (start, holds):
+            start, early, late = self.last[1], self.last[4] + early, self.last[5] + late
+            del self.lines[start:]
+        self.line(f"if {holds}:")
+        self.lines.extend(early or ["    " * (self.level + 1) + "pass"])
+        if late:
+            self.line("else:")
+            self.lines.extend(late)
+        self.last = (self.lines, start, len(self.lines), holds, early, late)
+
+    def _common(self, holds: Scalar, a: Value, c: Value) -> tuple[Pairs, Value | None]:
         """One form for two values, and the names that it takes on each side; None for arrays."""
         if isinstance(a, Scalar) and isinstance(c, Scalar):
             both = self._either(a, c)
             return [(both.text, a, c)], both
+        if isinstance(a, Linear) and isinstance(c, Linear):
+            return self._common_line(holds, a, c)
         if isinstance(a, Scalar | Affine) and isinstance(c, Scalar | Affine):
             one, other = (x if isinstance(x, Affine) else Affine(literal(0), x) for x in (a, c))
             offset = self._either(one.offset, other.offset)
@@ -315,6 +347,18 @@ class Skeleton:
             factor = self._either(one.factor, other.factor)
             return [*pairs, (factor.text, one.factor, other.factor)], Affine(factor, offset)
         return [], None
+
+    def _common_line(self, holds: Scalar, a: Linear, c: Linear) -> tuple[Pairs, Value | None]:
+        """One line over steps that are counted up on one side and down on the other."""
+        if not isinstance(a.base, Affine) or not isinstance(c.base, Affine) or not a.base.sign or not c.base.sign:
+            return [], None
+        pairs, both = [], []
+        for one, other in ((a.factor, c.factor), (a.shift, c.shift)):
+            same = one.text == other.text
+            both.append(one if same else self._either(one, other))
+            if not same:
+                pairs.append((both[-1].text, one, other))
+        return pairs, Linear(both[0], self.node("choice", holds, a.base, c.base), both[1])
 
     def _either(self, a: Scalar, c: Scalar) -> Scalar:
         return Scalar(self.name(), None, min(a.least, c.least), max(a.most, c.most))

@@ -297,7 +297,7 @@ def add(w: Skeleton, a: Value, c: Value) -> Value | None:
 
 def _plain(a: Linear) -> bool:
     """Whether this is a line or a wave, whose own rounding covers that of another shift; others are rounded alone."""
-    return isinstance(a.base, Affine) or a.base.op == "wave"
+    return isinstance(a.base, Affine) or a.base.op == "wave" or a.base.counts
 
 
 def _affine(factor: Scalar, offset: Scalar) -> Value:

@@ -320,6 +320,8 @@ class Builder:
         for x, y in ((a, c), (c, a)):
             if x.equals(1) and not y.is_const:
                 return y
+            if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
+                return x
         return self._make("mul", self._eased(a, c), self._eased(c, a))
 
     def _eased(self, a: Term, c: Term) -> Term:
@@ -522,13 +524,30 @@ class Builder:
             return self.mul(self.floats(a), self.floats(a))
         if c.equals(0.5) and not a.is_const and a.lo >= 0:
             return self.sqrt(a)
+        if self._rounds(a) and not c.is_const:
+            return self._term("pow", (*self._columns(_host.log2_parts, a), self.floats(self.settled(c))), "f", 0, INF)
         return self._make("pow", a, c)
+
+    def _rounds(self, base: Term) -> bool:
+        """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
+        plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
+        return plain and self.limit < 2**53 and bool(0 < base.lo <= base.hi < INF)
+
+    def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
+        """The terms that read each result of a function of a column's numbers."""
+        values, index = column.args
+        rows = zip(*map(function, values.tolist()), strict=True)
+        return [self.settled(self.column(np.array(row), index)) for row in rows]
 
     def ipow(self, base: Any, exponent: Any) -> Term:
         """base**exponent for an integer exponent >= 0 and 0 < base."""
         base, exponent = self.lift(base), self.lift(exponent)
         if base.equals(1):
             return self.lift(1.0)
+        if self._rounds(base) and not exponent.is_const:
+            most = 1 if base.hi <= 1 else INF
+            args = (*self._columns(_host.log2_words, base), self.settled(exponent))
+            return self._term("ipow", args, "f", 0, most)
         return self._make("ipow", base, exponent)
 
     def search(self, thresholds: Any, t: Any) -> Term:
@@ -551,8 +570,9 @@ class Builder:
     def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
         """table[index]."""
         index = self.lift(index)
-        if index.op == "const":
-            return self.lift(table[index.args[0]])
+        if index.op == "const":  # outside where no step leads
+            place = index.args[0]
+            return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
         low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
         if low == high and isinstance(table, np.ndarray):
             return self.lift(table[0])

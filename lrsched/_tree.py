@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
-from lrsched._node import Node, names_of, prepare, set_field
+from lrsched._node import LATER, MAX_DEPTH, Node, names_of, prepare, set_field
 
 if TYPE_CHECKING:
     from lrsched._fields import Field
 
-__all__ = ["Stack", "column_structure", "make", "map_leaves", "number_leaves", "stack_into"]
+__all__ = ["Stack", "column_structure", "longer", "make", "map_leaves", "number_leaves", "stack_into"]
 
 
 def make(kind: type[Node], values: dict[str, Any]) -> Any:
@@ -21,6 +21,17 @@ def make(kind: type[Node], values: dict[str, Any]) -> Any:
         set_field(node, name, value)
     prepare(node, 1)
     return node
+
+
+def longer(node: Any, parts: tuple[Any, ...]) -> Any:
+    """A node of many parts with more of them: those that it has are not looked at again."""
+    kind, depth = type(node), max(part._depth for part in parts)
+    if depth >= MAX_DEPTH:
+        return kind((*node.parts, *parts))
+    made = object.__new__(kind)
+    set_field(made, "parts", node.parts + parts)
+    prepare(made, max(node._depth, depth + 1))
+    return made
 
 
 class Stack:
@@ -111,14 +122,15 @@ def map_every_leaf(node: Node, function: Callable[[Any], Any], settle: bool = Fa
 
 def column_structure(node: Node) -> Any:
     """What must be equal for two nodes to share columns: everything but single numbers."""
-    memo = node._memo
-    if "columns" not in memo:
-        memo["columns"] = (
-            node.kind_name,
-            *(_part(field_of(type(node), n), getattr(node, n)) for n in names_of(type(node))),
-            node.fixed_length(),
-        )
-    return memo["columns"]
+    return node._structure
+
+
+def _finds_structure(node: Node) -> Any:
+    parts = [_part(spec, getattr(node, name)) for name, spec in type(node)._declared.items()]
+    return (node.kind_name, *parts, node.fixed_length())
+
+
+LATER["_structure"] = _finds_structure
 
 
 def _part(spec: Field, value: Any) -> Any:

@@ -19,6 +19,7 @@ from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
+from lrsched._tree import longer
 from lrsched.schedules import Constant, Custom, count_passed, index_at, index_of, powers, time_of, whole_time
 
 if TYPE_CHECKING:
@@ -155,9 +156,7 @@ def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
     second = lift(b)
     if first is None or second is None:
         return NotImplemented
-    parts = (*first.parts, second) if isinstance(first, operator) else (first, second)
-    combined: Schedule = operator(parts)
-    return combined
+    return longer(first, (second,)) if isinstance(first, operator) else operator((first, second))
 
 
 def minimum(*schedules: Any) -> Schedule:
@@ -511,25 +510,31 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
             moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
         )
     index = index_of(clock, length)
-    step = b.lift(clock.scale) * length
+    step, later = b.lift(clock.scale) * length, index
+    if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
+        passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
+        later, offset = b.sub(index, passed), offset + step * passed
+        clock = dataclasses.replace(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
     if exact_constant(step):
-        whole, part = multiple(b, index, step)
+        whole, part = multiple(b, later, step)
         first = b.floor(offset) if exact_constant(offset) else b.lift(0)
         whole, part = b.add(whole, first), part + b.floats(offset - first)
     else:
-        start = b.mul(b.floats(index), b.floats(step)) + b.floats(offset)
+        start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
         part = start - b.floats(whole)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
-    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(index, length))
-    least = None if clock.least is None else _number(b.sub(clock.least, b.mul(index, length)))
+    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
+    least = None
+    if clock.least is not None and later is index:
+        least = _number(b.sub(clock.least, b.mul(index, length)))
     return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
     """The clock that runs from local step ``length`` down."""
-    b = clock.b
-    if clock.plain:
+    b, wide = clock.b, b_number(clock, length)
+    if clock.plain and not (isinstance(wide, int) and wide > b.limit):
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
@@ -890,7 +895,10 @@ class SampledEvery(_Wrapper):
         b = clock.b
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
-        own, at = (b.mul(b.minimum(i, most), every) for i in (index_of(clock, every), index_at(clock, every)))
+        own, at = index_of(clock, every), index_at(clock, every)
+        if at.hi > most and b.limit < WIDE:  # times beyond the integers, counted in samples
+            return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
+        own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:

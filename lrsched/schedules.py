@@ -62,7 +62,7 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     if b.exact_ends and (profile.sided or not falling.is_const):
         return _from_both_ends(x, profile, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
-    near, far = b.where(falling, end, start), b.where(falling, start, end)
+    near, far = _levels(falling, start, end)
     weight = b.where(falling, p, q)
     value = _between(near, far, weight)
     if profile.first == 1.0:
@@ -70,6 +70,23 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
             return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
     return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+
+
+def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
+    """The level of smaller size and the other one."""
+    b, index = falling.b, _index(start, end)
+    if not b.scalar or index is None or falling.is_const:
+        return b.where(falling, end, start), b.where(falling, start, end)
+    first, second = np.broadcast_arrays(_array(start), _array(end))
+    down = np.abs(first) >= np.abs(second)
+    return b.column(np.where(down, second, first), index), b.column(np.where(down, first, second), index)
+
+
+def _index(near: Term, far: Term) -> Term | None:
+    """The index of two levels that are known in every piece; None if they are not, or the same in all."""
+    columns = [t for t in (near, far) if t.op == "column"]
+    known = all(t.op in ("const", "column") and not is_jax(t.args[0]) for t in (near, far))
+    return columns[0].args[1] if columns and known else None
 
 
 def _from_both_ends(x: Progress, profile: Profile | Choice, start: Term, end: Term) -> Term:
@@ -113,18 +130,33 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
 
 def _reaches(near: Term, far: Term) -> bool:
     """Whether near + span is far, exactly."""
-    return near.op == far.op == "const" and near.args[0] + _span(near, far).args[0] == far.args[0]
+    span = _span(near, far)
+    if near.op == far.op == "const":
+        return bool(near.args[0] + span.args[0] == far.args[0])
+    known = near.b.scalar and _index(near, far) is not None
+    return known and bool(np.all(_array(near) + _array(span) == _array(far)))
 
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    span = far - near
-    if near.op == far.op == span.op == "const":
-        exact = span.args[0]
-        for candidate in (exact, math.nextafter(exact, math.inf), math.nextafter(exact, -math.inf)):
-            if near.args[0] + candidate == far.args[0]:
-                return span.b.lift(candidate)
-    return span
+    b, index = near.b, _index(near, far)
+    if near.op == far.op == "const":
+        span = far - near
+        return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+    if index is None or not b.scalar:
+        return far - near
+    with np.errstate(all="ignore"):
+        first, second = np.broadcast_arrays(_array(near), _array(far))
+        return b.column(_reaching(first, second, second - first), index)
+
+
+def _reaching(near: Any, far: Any, span: Any) -> Any:
+    """The span, or the number next to it that leads from near to far."""
+    if np.ndim(span) == 0 and near + span == far:
+        return span
+    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
+        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
+    return span if np.ndim(span) else float(span)
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -119,11 +120,14 @@ SMALL_WIDTH, SMALL_HEIGHT, SMALL_LEFT, SMALL_RIGHT, SMALL_TOP, SMALL_BASE, SMALL
 
 
 def thumbnail(schedule: Any, steps: int) -> str:
-    """A small picture of a schedule in a run: the curve, its smallest and largest value, and the length."""
+    """A small picture of a schedule in a run: the curve, what the two lines stand for, and the length.
+
+    The upper line is the largest value; the lower one 0, or the smallest value where that is more than half of it.
+    """
     points = _outline(schedule, steps)
     values = [value for _, value in points]
     bottom, top = min(values), max(values)
-    bottom = min(bottom, 0.0) if bottom < 0.5 * top or bottom == top else bottom
+    bottom = min(bottom, 0.0) if bottom <= 0.5 * top or bottom == top else bottom
     height, width = SMALL_BASE - SMALL_TOP, SMALL_RIGHT - SMALL_LEFT
     places = [
         f"{SMALL_LEFT + width * x / steps:.1f},{SMALL_BASE - height * (value - bottom) / (top - bottom):.1f}"
@@ -135,8 +139,8 @@ def thumbnail(schedule: Any, steps: int) -> str:
         f'<path d="{frame}" stroke="#8885" fill="none"/>',
         f'<polyline points="{" ".join(_thinned(places))}" {LINE}/>',
         f'<circle cx="{dot[0]}" cy="{dot[1]}" r="2.2" fill="#1f77b4"/>',
-        _label(SMALL_LEFT - 5, SMALL_TOP, _brief(top)),
-        _label(SMALL_LEFT - 5, SMALL_BASE, _brief(bottom)),
+        _label(SMALL_LEFT - 5, SMALL_TOP, _brief(top, 1e6)),
+        _label(SMALL_LEFT - 5, SMALL_BASE, _brief(bottom, 1e6)),
         _label(SMALL_RIGHT, SMALL_HEIGHT - 7, _brief(steps)),
     ]
     box = f'viewBox="0 0 {SMALL_WIDTH} {SMALL_HEIGHT}" width="{SMALL_WIDTH}" height="{SMALL_HEIGHT}"'
@@ -165,10 +169,10 @@ def _label(x: float, y: float, text: str) -> str:
     return f'<text x="{x}" y="{y}" dy="0.35em" text-anchor="end" fill="#777">{text}</text>'
 
 
-def _brief(value: float) -> str:
-    """A value in the few characters that a small picture has room for."""
-    if not 1e3 <= abs(value) < 1e8:
-        return f"{value:.4g}".replace("e+", "e") if value > 1 else f"{value:.3g}"
+def _brief(value: float, most: float = 1e8) -> str:
+    """A value in the few characters that a small picture has room for; a power of ten stands for ``most`` and more."""
+    if not 1e3 <= abs(value) < most:
+        return re.sub(r"e\+0*", "e", f"{value:.4g}") if value > 1 else f"{value:.3g}"
     return f"{value:,.0f}"
 
 

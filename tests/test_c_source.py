@@ -9,11 +9,12 @@ import random
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _node
+from lrsched import _host, _node
 from lrsched.compiler import source
 from lrsched.targets import _c
 
@@ -85,6 +86,74 @@ def test_c_agrees_with_python_for_all_kinds(tmp_path):
         for t in steps:
             assert close(function(t), python_value(expression, t)), (t, expression)
         assert math.isnan(function(-1))
+
+
+def real(value):
+    """A division as IEEE has it, where the divisor may be 0."""
+    return math.inf if value else math.nan
+
+
+WIDE, LINE = 2**53 - 111, (2**52 + 12345, 2**53 - 111, 2**53 - 112)
+PLACES = np.array([3, 5, 8, 13, 21, 10**10])
+EACH = {
+    "add": (lambda b, t: b.add(t, b.mul(t, 3)), lambda t: 4 * t),
+    "sub": (lambda b, t: b.sub(b.mul(t, 3), t), lambda t: 2 * t),
+    "mul": (lambda b, t: b.mul(b.add(t, 3), t), lambda t: ((t + 3) * t + 2**63) % 2**64 - 2**63),
+    "neg": (lambda b, t: b.neg(t), lambda t: -t),
+    "minimum": (lambda b, t: b.minimum(t, b.sub(40, t)), lambda t: min(t, 40 - t)),
+    "maximum": (lambda b, t: b.maximum(t, b.sub(40, t)), lambda t: max(t, 40 - t)),
+    "minimum of NaN": (lambda b, t: b.minimum(b.floats(t) / 0.0, 5.0), lambda t: 5 if t else math.nan),
+    "maximum of NaN": (lambda b, t: b.maximum(b.floats(t) / 0.0, 5.0), lambda t: real(t)),
+    "floordiv": (lambda b, t: b.floordiv(t, 7), lambda t: t // 7),
+    "floordiv below 0": (lambda b, t: b.floordiv(b.sub(t, 50), 7), lambda t: (t - 50) // 7),
+    "mod": (lambda b, t: b.mod(t, 7), lambda t: t % 7),
+    "mod below 0": (lambda b, t: b.mod(b.sub(t, 50), 7), lambda t: (t - 50) % 7),
+    "muldiv": (lambda b, t: b.muldiv(t, *LINE), lambda t: (t * LINE[0] + LINE[2]) // WIDE),
+    "mulmod": (lambda b, t: b.mulmod(t, *LINE), lambda t: (t * LINE[0] + LINE[2]) % WIDE),
+    "floor": (lambda b, t: b.floor(b.floats(t) / 3.0), lambda t: math.floor(t / 3)),
+    "floor below 0": (lambda b, t: b.floor(b.floats(b.sub(t, 50)) / 3.0), lambda t: math.floor((t - 50) / 3)),
+    "real": (lambda b, t: b.floats(t) * 0.5, lambda t: t * 0.5),
+    "div": (lambda b, t: 1.0 / b.floats(b.add(t, 1)), lambda t: 1 / (t + 1)),
+    "sqrt": (lambda b, t: b.sqrt(b.floats(t)), math.sqrt),
+    "exp": (lambda b, t: b.exp(-1.0 / b.floats(b.add(t, 1))), lambda t: math.exp(-1 / (t + 1))),
+    "expm1": (lambda b, t: b.expm1(-1.0 / b.floats(b.add(t, 1))), lambda t: math.expm1(-1 / (t + 1))),
+    "log": (lambda b, t: b.log(b.floats(b.add(t, 1))), lambda t: math.log(t + 1)),
+    "log1p": (lambda b, t: b.log1p(b.floats(t)), math.log1p),
+    "sin": (lambda b, t: b.sin(1.0 / b.floats(b.add(t, 1))), lambda t: math.sin(1 / (t + 1))),
+    "pow": (lambda b, t: b.pow(b.floats(t), 0.3), lambda t: t**0.3),
+    "ipow": (lambda b, t: b.ipow(0.75, b.minimum(t, 100)), lambda t: 0.75 ** min(t, 100)),
+    "lt": (lambda b, t: b.where(b.lt(t, 5), 1.0, 2.0), lambda t: 1 if t < 5 else 2),
+    "le": (lambda b, t: b.where(b.le(t, 5), 1.0, 2.0), lambda t: 1 if t <= 5 else 2),
+    "eq": (lambda b, t: b.where(b.eq(t, 5), 1.0, 2.0), lambda t: 1 if t == 5 else 2),
+    "where": (lambda b, t: b.where(b.lt(t, 5), b.mul(t, 2), b.mul(t, 3)), lambda t: t * 2 if t < 5 else t * 3),
+    "search": (lambda b, t: b.search(PLACES, t), lambda t: int(np.searchsorted(PLACES, t, side="right"))),
+    "search of two": (lambda b, t: b.search(PLACES[:2], t), lambda t: (t >= 3) + (t >= 5)),
+    "gather": (lambda b, t: b.gather(PLACES / 7, b.minimum(t, 5)), lambda t: PLACES[min(t, 5)] / 7),
+    "gather of integers": (lambda b, t: b.gather(PLACES, b.minimum(t, 5), "i"), lambda t: PLACES[min(t, 5)]),
+    "noise": (lambda b, t: b.noise(2**63 + 2**40 + 3, t), lambda t: _host.noise(2**63 + 2**40 + 3, t)),
+    "valuation": (lambda b, t: b.valuation(b.add(t, 1)), lambda t: ((t + 1) & -(t + 1)).bit_length() - 1),
+    "share": (lambda b, t: b.share(0.25, b.minimum(t, 999)), lambda t: round(0.25 * min(t, 999))),
+    "checked": (lambda b, t: b.checked(b.lt(5, t), b.floats(t)), lambda t: t if t <= 5 else math.nan),
+    "infinite": (lambda b, t: b.where(b.lt(t, 5), math.inf, -math.inf), lambda t: math.inf if t < 5 else -math.inf),
+    "undefined": (lambda b, t: b.where(b.lt(t, 5), math.nan, 1.0), lambda t: math.nan if t < 5 else 1),
+}
+
+
+def test_each_operation_in_c(tmp_path):
+    """Every row of the table by itself, with the arguments that it is there for."""
+    assert {name.split()[0] for name in EACH} >= set(_c.TEMPLATES) - {"call"}
+    texts = {}
+    for i, (make, _) in enumerate(EACH.values()):
+        builder = _c.TARGET.builder()
+        root = builder.floats(make(builder, builder.step()))
+        text, _ = _c.TARGET.function(root, "int64_t t", f"each{i}")
+        texts[f"each{i}"] = "\n".join(["#include <math.h>", "#include <stdint.h>", *_c._helpers(text), text])
+    library = compiled(tmp_path, texts)
+    for i, (name, (_, expected)) in enumerate(EACH.items()):
+        function = getattr(library, f"each{i}")
+        function.restype, function.argtypes = ctypes.c_double, [ctypes.c_int64]
+        for t in (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 37, 49, 50, 51, 10**6, 2**32 + 17, 10**10, 2**53 - 1):
+            assert close(function(t), float(expected(t))), (name, t)
 
 
 def test_c_source_names_what_it_cannot_write():

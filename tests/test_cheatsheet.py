@@ -1,7 +1,8 @@
 """Every row of the cheat sheet runs: here it has the values that the line of the other library gives.
 
-The lines of PyTorch, Optax and Keras run where these are installed (``tests/adapters/test_*_cheatsheet.py``) and, like
-those of Transformers and timm, against plain formulas with the originals' names, which need none of them.
+The lines of PyTorch, Optax, Keras and Transformers run where these are installed (``tests/adapters/test_*_cheatsheet.py``);
+all of them run with the presets, which take the same names and arguments, and those of Transformers and timm against
+plain formulas as well.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ import lrsched as lrs
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cheatsheet.md"
 LR, RUN, STEPS = 0.1, 100, 230
-HERE = {**{name: getattr(lrs, name) for name in lrs.__all__}, "lr": LR, "n": RUN}
+BLOCKS = re.findall(
+    r"^```python$(.*?)^```$", PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", re.MULTILINE | re.DOTALL
+)
+HERE: dict[str, Any] = {"lr": LR, "n": RUN}
+exec(BLOCKS[0] if BLOCKS else "", HERE)
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not part of the wheel")
 
@@ -253,18 +258,27 @@ def test_no_row_is_lost() -> None:
 def test_the_plateaus_do_what_their_comments_say() -> None:
     import test_docs
 
-    block = re.search(r"^```python$(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert block is not None
-    exec(test_docs.promised(block[1]), {"_same": test_docs.same})
+    assert len(BLOCKS) == 2
+    exec(test_docs.promised(BLOCKS[1]), {"_same": test_docs.same})
 
 
-PRESETS = [(section.lower(), *row) for section in ("PyTorch", "Optax", "Keras") for row in rows(section)]
+def test_every_import_at_the_top_is_used() -> None:
+    text = PAGE.read_text(encoding="utf-8").replace(BLOCKS[0], "")
+    assert all(re.search(rf"\b{name}[(.]", text) for name in set(HERE) - {"lr", "n", "__builtins__"})
+
+
+PRESETS = [
+    (section.lower(), *row)
+    for section in ("PyTorch", "Optax", "Keras", "Transformers", "timm")
+    for row in rows(section)
+]
 MODULES = {"pytorch": "torch"}
 WRITTEN = [
     (r"(OneCycleLR|CyclicLR)\(opt, ", r"\1("),
     (r"lambda t: 0\.95\*\*t", "exponential_decay(0.95)"),
     (r"lambda t: 0\.95", "0.95"),
     (r"^(ChainedScheduler\(.*)\)$", r"\1, opt)"),
+    (r"\bprefix\)$", "warmup_prefix=True)"),
 ]
 
 

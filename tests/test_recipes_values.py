@@ -11,6 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from math import ceil, cos, exp, floor, log, pi, sqrt, tanh
 from typing import Any
 
@@ -1164,6 +1165,81 @@ def olmo3_anneal(r: Draw) -> Any:
     n, w = r.randrange(50, 200), r.choice([0, 20])
     b = 2.0712352850360292e-4
     return recipes.olmo3_anneal(n, w), lambda t: b * t / w if t < w else b * max(0, n - t) / (n - w)
+
+
+@case
+def llama3_batch(r: Draw) -> Any:
+    return (
+        recipes.llama3_batch(),
+        lambda n: 4e6 * 2 ** ((n >= 252e6) + (n >= 2.87e12)),
+        around(252 * 10**6, 2870 * 10**9),
+    )
+
+
+@case
+def llama3_anneal(r: Draw) -> Any:
+    b = r.rate()
+    return recipes.llama3_anneal(b), lambda n: b * max(0, 1 - n / 40e6), around(40 * 10**6)
+
+
+@case
+def smollm3(r: Draw) -> Any:
+    start, last = 4_198_001 - 1, 4_720_000
+
+    def formula(t: int) -> float:
+        return 2e-4 * min(t / 2000, 1, max(0, last - t) / (last - start))
+
+    lr = recipes.smollm3()
+    assert lr.duration == last
+    return lr, formula, around(2000, start, last)
+
+
+@case
+def apertus_8b(r: Draw) -> Any:
+    w, stop, last = 4_096_000 * 4096, 13_500 * 10**9, 15 * T
+
+    def formula(n: int) -> float:
+        if n < w:
+            return 1.1e-4 * (0.1 + 0.9 * n / w)
+        return 1.1e-4 * (0.1 + 0.9 * (1 - sqrt(clip((n - stop) / (last - stop)))))
+
+    return recipes.apertus_8b(), formula, around(w, stop, last)
+
+
+@case
+def apertus_8b_batch(r: Draw) -> Any:
+    return recipes.apertus_8b_batch(), lambda n: 4_194_304 / 4096 * (1 + (n >= 8e12)), around(8 * T)
+
+
+@case
+def glm45(r: Draw) -> Any:
+    n, w = r.randrange(10**12, 10**13), r.randrange(10**10, 10**11)
+
+    def formula(x: int) -> float:
+        return 2.5e-4 * x / w if x < w else 2.5e-5 + (2.5e-4 - 2.5e-5) * half_wave((x - w) / (n - w))
+
+    return recipes.glm45(n, w), formula, around(w, n)
+
+
+@case
+def glm45_batch(r: Draw) -> Any:
+    return recipes.glm45_batch(), lambda n: 16e6 + 48e6 * min(n / 500e9, 1), around(500 * 10**9, T)
+
+
+@case
+def radam_rectification(r: Draw) -> Any:
+    """As ``torch.optim.RAdam`` computes it, the powers with more digits."""
+    beta = Fraction(r.choice([0.9, 0.95, 0.98, 0.999, r.some(0.7, 0.99)]))
+    limit = 2 / (1 - beta) - 1
+
+    def formula(t: int) -> float:
+        gone = Fraction(float(beta)) ** (t + 1) if t < 60 else Fraction(float(beta) ** (t + 1))
+        length = limit - 2 * (t + 1) * gone / (1 - gone)
+        if length <= 5:
+            return 0.0
+        return sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
+
+    return recipes.radam_rectification(float(beta)), formula, [*range(60), *range(60, 20_000, 97)]
 
 
 # ---- companions

@@ -119,6 +119,51 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         FAR,
     ),
     "noise that a squeezed clock stops": ("hold(10**12).perturbed(0.5, 7).reversed().stretched(0.01)", FAR),
+    "a slow power on a stretched clock": (
+        "exponential_decay(0.9999).stretched(1.5)",
+        (0, 1, 3, 1000, 10**4, 100001, 10**6),
+    ),
+    "a number near 1 raised to large values": ("1.00001 ** linear().over(1000, 5000, 0)", (0, 1, 10, 999, 1000)),
+    "slow powers one after the other": (
+        " >> ".join(f"exponential_decay(0.9999{i}).lasting(10**5)" for i in range(7)),
+        (0, 1000, 60000, 99999, 100000, 180000, 299999, 650000, 700000),
+    ),
+    "slow powers one after the other, stretched": (
+        f"({' >> '.join(f'exponential_decay(0.9999{i}).stretched(1.7).lasting(10**5)' for i in range(7))}).stretched(1.3)",
+        (0, 1000, 60000, 100000, 180000, 299999, 650000, 700000),
+    ),
+    "epochs that run back from beyond the integers": (
+        "warmup(2147483645, start=0.75, end=4.414).per_epoch(11).reversed()",
+        FAR,
+    ),
+    "cycles that run back from beyond the integers": (
+        "linear().over(10**9).restarted(times=5, gamma=0.5, t_mult=1.3).reversed()",
+        FAR,
+    ),
+    "a power that runs back from beyond the integers": (
+        "exponential_decay(0.999999999).lasting(4 * 10**9).reversed()",
+        FAR,
+    ),
+    "cycles that start beyond the integers": (
+        "linear().over(7).lasting(2147483645).restarted(times=7, t_mult=3.0, gamma=0.1)",
+        (0, 1, 7, 2147483644, 2147483645, TOP - 1, TOP),
+    ),
+    "samples beyond the integers of the clock": (
+        "one_minus_power(power=0.001).over(1000000000, start=0.196, end=4.574).stretched(3.451).sampled(every=11).reversed()",
+        FAR,
+    ),
+    "samples of noise beyond the integers": ("constant(1.0).perturbed(0.5, 7).sampled(every=11).stretched(0.2)", FAR),
+    "a table on a side that no step takes": (
+        (
+            "((0.5 + linear().over(9)).stretched(2.0).then((0.1 + linear().over(9)).stretched(3.0)).reversed()"
+            " * chebyshev_steps(5, 2.0, 10.75, fractal=False).mirrored().after(0.125)).lasting(20).extended(0, 1)"
+        ),
+        (0, 1, 2, TOP),
+    ),
+    "a table of a clock far ahead": (
+        "(piecewise((), (1.378,)) / chebyshev_steps(5, 0.75, 1.0, fractal=False).mirrored()).advanced(2147483645)",
+        (0, 1, 2, TOP),
+    ),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",
         (7, 8, 191, 9000, 9001, 9002, 10**9 + 7),

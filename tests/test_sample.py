@@ -278,6 +278,68 @@ def test_a_range_for_each_piece_and_no_more() -> None:
     assert ranges_taken(linear().over(500).mirrored().restarted(), 10_000) == 20
 
 
+def operations(schedule: Any, first: int, stop: int) -> int:
+    """How many operations on arrays fill a range."""
+    made, count = _filling.generated(schedule.formula), 0
+
+    def counted(f: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
+            nonlocal count
+            count += any(isinstance(a, np.ndarray) for a in args)
+            return f(*args, **more)
+
+        return call
+
+    arrays = {name: counted(f) for name, f in _filling._space().items() if isinstance(f, np.ufunc)}
+    _filling.loaded(made.source, {**arrays, **made.objects})(first, first, stop, np.empty(stop - first))
+    return count
+
+
+def test_few_operations_on_each_block() -> None:
+    """A line is one addition to a table that is made once for a range; lines on lines are one line."""
+    n, blocks = 40 * BLOCK, 20
+    first, stop = 4 * BLOCK, (4 + blocks) * BLOCK
+    assert operations(linear().over(n), first, stop) == blocks + 1
+    assert operations(3e-4 * linear().over(n, 1.0, 0.1), first, stop) == blocks + 1
+    assert operations(warmup(n), first, stop) == blocks + 1
+    assert operations(linear().over(n) + 0.5, first, stop) == blocks + 1
+    assert operations(rex().over(n), first, stop) == 3 * blocks + 2
+    assert operations(lrs.polynomial(0.9).over(n), first, stop) == 2 * blocks + 1
+    assert operations(pieces(2 * blocks), 10_000, 10_000 * (blocks + 1)) == 2 * blocks
+    assert operations(pieces(2 * blocks).mirrored(), 10_000, 10_000 * (blocks + 1)) == 2 * blocks
+
+
+def pieces(count: int) -> Any:
+    """Straight pieces of 10,000 steps, some rising."""
+    levels = ((1.0, 0.5), (0.75, 0.25), (0.5, 0.9), (0.1, 0.6), (0.3, 0.2))
+    first, *rest = (linear().over(10_000, *levels[i % 5]) for i in range(count))
+    return first.then(*rest)
+
+
+LINES = [
+    linear().over(2**40),
+    linear().over(2**40, 0.25, 1.0),
+    warmup(2**40, 1e-7),
+    linear().over(2**40, 5e-324, 1e-310),
+    linear().over(2**40, 1.7e308, 0.0),
+    1.5 - linear().over(2**40),
+    linear().over(3 * BLOCK),
+    linear().over(3 * BLOCK, 1.0, 2.0),
+    linear().over(3 * BLOCK).mirrored().restarted(),
+    -linear().over(2**40, 3.0, -1.0),
+]
+
+
+@pytest.mark.parametrize("schedule", LINES, ids=repr)
+def test_long_lines_are_within_the_bound(schedule: Any) -> None:
+    """Tables of lines: next to where a line is 0, one block away, far out, and beyond what a table can hold."""
+    end = int(min(schedule.duration, 9 * BLOCK))
+    for start in (0, 1, BLOCK - 1, 2**38, 2**40 - 5 * BLOCK - 7, 3 * end // 4):
+        stop = min(start + 5 * BLOCK + 7, 2**40 + 9)
+        near = [k for i in range(6) for k in (start + i * BLOCK, start + i * BLOCK - 1, stop - 1 - i * BLOCK)]
+        check(schedule, start, stop, [t for t in near if start <= t < stop])
+
+
 def test_lines_do_not_grow_with_pieces_of_one_kind() -> None:
     def lines(n: int) -> int:
         return filler(hold(1).then(*(linear().over(i + 5, 1 / (i + 1)) for i in range(n)))).source.count("\n")

@@ -41,6 +41,10 @@ def members(model: Any) -> list[Any]:
     several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
     if several and not optimizer.built and model.built:
         model.optimizer.build(model.trainable_variables)
+    if several and not optimizer.optimizers:
+        raise lrs.ScheduleError(
+            f"the groups of {optimizer.name!r} are not known before the model is built: give it an Input, or call build"
+        )
     return list(optimizer.optimizers) if several else [optimizer]
 
 

@@ -10,7 +10,10 @@ __all__ = ["gathered"]
 
 
 def gathered(value: float) -> list[float]:
-    """The value of every process, in the order of their ranks; the own one alone where there is one process."""
+    """The value of every process, in the order of their ranks; the own one alone where there is one process.
+
+    On TensorFlow it is the own one too: there metrics are variables of the strategy, one for all replicas.
+    """
     return _in_torch(value) if keras.backend.backend() == "torch" else _in_jax(value)
 
 

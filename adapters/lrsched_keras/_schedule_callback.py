@@ -8,13 +8,14 @@ from typing import Any
 import keras
 
 import lrsched as lrs
-from lrsched.adapting import check_choice, fail
+from lrsched.adapting import check_choice, check_real, fail
 from lrsched_keras._base import forget_rate, rate_of
 from lrsched_keras._clock import Clock
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._following import follow, unfollow
 from lrsched_keras._optimizers import batches_per_update, batches_seen, check_hyperparameter, members
 from lrsched_keras._rate import Evaluator
+from lrsched_keras._samples import Counted, Known, check_batch
 
 __all__ = ["ScheduleCallback"]
 
@@ -24,9 +25,10 @@ SMALLEST = 1e-38  # PyTorch's optimizers leave their buffers behind at a momentu
 class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets a number of the optimizer before each update that uses it: ``fit(..., callbacks=[ScheduleCallback(s)])``.
 
-    Update t of the optimizer uses s(t), or, with ``unit="epoch"``, every update of epoch e uses s(e). The count is the
-    optimizer's own, so a run that is restored goes on where it was; an optimizer that has made no update yet starts at
-    ``initial_epoch``, if ``fit`` is given one. Use as many as there are hyperparameters; one for the learning rate and
+    Update t of the optimizer uses s(t), or, with ``unit="epoch"``, every update of epoch e uses s(e), or, with
+    ``unit="sample"``, the update after n samples (or tokens) uses s(n). The count of updates is the optimizer's own, so
+    a run that is restored goes on where it was; an optimizer that has made no update yet starts at ``initial_epoch``,
+    if ``fit`` is given one. Use as many as there are hyperparameters; one for the learning rate and
     a :class:`PlateauCallback` multiply. The value is in ``logs`` under the hyperparameter's name, after every batch
     and every epoch, and so in the history.
 
@@ -35,17 +37,22 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     call ``set_model(model)`` once and ``on_train_batch_begin(i)`` before each ``train_on_batch``, and
     ``on_epoch_begin(e)`` where the unit is an epoch.
 
-    A schedule over samples or tokens becomes one over updates by ``lrs.units.in_updates``.
+    A callback that acts on every batch costs something on JAX, where Keras then waits for each step and hands the state
+    back to the model (some microseconds for each variable). :class:`LearningRate` costs neither; for schedules over
+    samples, ``LearningRate(lrs.units.in_updates(s, batch, steps))``.
 
     Args:
         schedule: the schedule, or a number.
         hyperparameter: a number of the optimizer by its name: "learning_rate", "momentum", "beta_1", "weight_decay".
-        unit: what the schedule counts, "step" (updates) or "epoch".
+        unit: what the schedule counts, "step" (updates), "epoch", or "sample" (samples or tokens).
+        batch: with the unit "sample", how many an update sees, all devices and accumulated batches together: an integer
+            >= 1, or a schedule of such numbers over updates (``lrs.units.size``); or a list, for each batch of an epoch
+            how many it has, the smaller last one included. None if :meth:`step` counts them.
 
     Raises:
         ScheduleError: an argument is wrong; or, when ``fit`` starts, the optimizer has no such number, its rate is
             itself a schedule, its momentum was made 0, two callbacks set the same number, or the number of batches in
-            an epoch is needed and unknown.
+            an epoch is needed and unknown, or not that of the list ``batch``; or batches that nobody counts.
 
     Example:
         >>> import lrsched as lrs, numpy as np
@@ -59,17 +66,46 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         ([0.075, 0.025], [0.9, 0.8])
     """
 
-    def __init__(self, schedule: Any, hyperparameter: str = "learning_rate", unit: str = "step") -> None:
+    def __init__(
+        self, schedule: Any, hyperparameter: str = "learning_rate", unit: str = "step", *, batch: Any = None
+    ) -> None:
         super().__init__()
         if not isinstance(hyperparameter, str) or not hyperparameter.isidentifier():
             fail("ScheduleCallback", "hyperparameter", "the name of an attribute", hyperparameter, kind=True)
         self.schedule = concrete_schedule("ScheduleCallback", schedule)
         self.hyperparameter = hyperparameter
-        self.unit: str = check_choice("ScheduleCallback", "unit", unit, ("step", "epoch"))
+        self.unit: str = check_choice("ScheduleCallback", "unit", unit, ("step", "epoch", "sample"))
+        self.batch = check_batch("ScheduleCallback", batch)
+        if batch is not None and unit != "sample":
+            fail("ScheduleCallback", "unit", "'sample' where batch is given", unit)
         self.value: float | None = None
+        self._counted = Counted()
+        self._seen: list[Counted | Known] = []
         self._optimizers: list[Any] = []
         self._clock = Clock()
         self._new_run = self._settled = False
+
+    @property
+    def seen(self) -> Any:
+        """The number of samples that :meth:`step` has counted; set it to go on with a run."""
+        return self._counted.seen
+
+    @seen.setter
+    def seen(self, count: Any) -> None:
+        self._counted.start(_count("seen", count))
+
+    def step(self, count: Any) -> None:
+        """Count the samples or tokens of the batch that was just trained on, on all devices.
+
+        Args:
+            count: a number >= 0.
+
+        Raises:
+            ScheduleError: the unit is another one, or the sizes of the batches are known by ``batch``.
+        """
+        if self.unit != "sample" or self.batch is not None:
+            fail("ScheduleCallback.step", "unit", "'sample', and batch None", self.unit)
+        self._counted.add(_count("step", count))
 
     # ---- what Keras calls
 
@@ -77,13 +113,16 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Find the optimizer, and say what does not fit."""
         self._attach(self.model)
         self._new_run = True
+        batches = (self.params or {}).get("steps")
+        if isinstance(self.batch, tuple) and batches not in (None, len(self.batch)):
+            fail("ScheduleCallback", "batch", f"a list with a size for each batch of an epoch ({batches})", self.batch)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Settle where the schedule is, and set the value if it counts epochs."""
         model = self._attached()
         if any(_CLAIMS.get(optimizer, {}).get(self.hyperparameter) is not self for optimizer in self._optimizers):
             raise lrs.ScheduleError(f"ScheduleCallback: two callbacks set {self.hyperparameter}; leave one of them out")
-        if self._new_run and self.unit == "step":
+        if self._new_run and self.unit != "epoch":
             self._clock.begin("ScheduleCallback", model, self.params, epoch)
         self._new_run = False
         self._settle(model, epoch)
@@ -92,11 +131,14 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the value that the next update uses."""
-        if self.unit == "step":
-            model = self._attached()
-            if not self._settled:
-                self._settle(model, 0)
-            self._set([self.schedule(self._clock.step(model, optimizer)) for optimizer in self._optimizers])
+        if self.unit == "epoch":
+            return
+        model = self._attached()
+        if not self._settled:
+            self._settle(model, 0)
+        if self.unit == "sample" and self.batch is None:
+            self._counted.begin_batch("ScheduleCallback")
+        self._set([self._at(i, self._clock.step(model, one)) for i, one in enumerate(self._optimizers)])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Log the value that was used."""
@@ -131,6 +173,10 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._optimizers != found:
             self._clock = Clock()
         self._optimizers = found
+        if self.batch is None:
+            self._seen = [self._counted] * len(found)
+        else:
+            self._seen = [Known(self.batch, batches_per_update(optimizer)) for optimizer in found]
         for optimizer in found:
             _CLAIMS.setdefault(optimizer, {})[self.hyperparameter] = self
             if self.hyperparameter == "learning_rate":
@@ -138,7 +184,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _check_execution(self, model: Any) -> None:
         several = getattr(model, "steps_per_execution", 1)
-        if self.hyperparameter == "learning_rate" and self.unit == "step" and several > 1:
+        if self.hyperparameter == "learning_rate" and self.unit != "epoch" and several > 1:
             raise lrs.ScheduleError(
                 f"ScheduleCallback: steps_per_execution must be 1 for a rate that changes in every update, got"
                 f" {several}; give the optimizer LearningRate(schedule) as its rate instead"
@@ -149,14 +195,29 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._settled = True
         if keras.backend.backend() == "torch" or self.hyperparameter == "learning_rate":
             return
-        changed = [follow(one, self.hyperparameter, self._evaluator(model, one, epoch)) for one in self._optimizers]
+        values = [self._evaluator(model, i, epoch) for i in range(len(self._optimizers))]
+        pairs = zip(self._optimizers, values, strict=True)
+        changed = [follow(optimizer, self.hyperparameter, value) for optimizer, value in pairs]
         if any(changed) and getattr(model, "train_function", None) is not None:
             model.make_train_function(force=True)
 
-    def _evaluator(self, model: Any, optimizer: Any, epoch: int) -> Evaluator:
+    def _at(self, i: int, update: int) -> float:
+        """The value of an update of the i-th optimizer."""
+        return self.schedule(self._seen[i].before(update) if self.unit == "sample" else update)
+
+    def _evaluator(self, model: Any, i: int, epoch: int) -> Evaluator:
+        """What the i-th optimizer evaluates inside its compiled update."""
+        every, batches = batches_per_update(self._optimizers[i]), (self.params or {}).get("steps")
         if self.unit == "step":
-            return Evaluator(self.schedule, batches_per_update(optimizer), 0, self._clock.offset)
-        batches = (self.params or {}).get("steps")
+            return Evaluator(self.schedule, every, 0, self._clock.offset)
+        if self.unit == "sample":
+            epochs = (self.params or {}).get("epochs")
+            if self.batch is None or batches is None or epochs is None:
+                allowed = f"given, in a fit whose steps are known, to make {self.hyperparameter} follow samples"
+                fail("ScheduleCallback", "batch", allowed, self.batch)
+            end = int(batches * epochs) // every + self._clock.step(model, self._optimizers[i])
+            values = [self._at(i, update) for update in range(end + 1)]
+            return Evaluator(lrs.table(tuple(values)), every, 0, self._clock.offset)
         if batches is None:
             return Evaluator(lrs.constant(self.schedule(epoch)))
         return Evaluator(self.schedule, batches, epoch * batches - batches_seen(model))
@@ -176,6 +237,14 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def _log(self, logs: Any) -> None:
         if logs is not None and self.value is not None:
             logs[self.hyperparameter] = self.value
+
+
+def _count(argument: str, count: Any) -> Any:
+    """How many samples, a number >= 0."""
+    number = check_real("ScheduleCallback", argument, count, "a number >= 0")
+    if number < 0.0:
+        fail("ScheduleCallback", argument, "a number >= 0", count)
+    return int(number) if number.is_integer() else number
 
 
 _CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, ScheduleCallback]] = weakref.WeakKeyDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import keras
 from lrsched.adapting import check_choice, fail
 from lrsched_keras._clock import Clock
 from lrsched_keras._common import concrete_schedule
+from lrsched_keras._optimizers import batches_per_update, members
+from lrsched_keras._samples import Known, check_batch
 
 __all__ = ["SnapshotCallback", "snapshot_ensemble"]
 
@@ -27,11 +30,13 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
         path: a folder, or a file name with ``{cycle}`` (from 1) or ``{step}`` in it; one that ends in ``.weights.h5``
             saves weights only, any other the whole model as ``.keras``.
         schedule: a schedule that has cycles, or an end.
-        unit: what the schedule counts, "step" (updates) or "epoch".
+        unit: what the schedule counts, "step" (updates), "epoch", or "sample" (samples or tokens).
+        batch: with the unit "sample", how many an update sees, as for :class:`ScheduleCallback`; the snapshot is of the
+            update that reaches the end of the cycle.
 
     Raises:
-        ScheduleError: the schedule neither has cycles nor ends, or the name would be the same for each snapshot; when
-            ``fit`` starts, several steps are one execution.
+        ScheduleError: the schedule neither has cycles nor ends, the name would be the same for each snapshot, or
+            ``batch`` does not go with the unit; when ``fit`` starts, several steps are one execution.
 
     Source: Huang et al., "Snapshot Ensembles: Train 1, Get M for Free" (2017).
 
@@ -48,15 +53,19 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
         (['cycle-1.keras', 'cycle-2.keras'], (3, 1))
     """
 
-    def __init__(self, path: str | Path, schedule: Any, unit: str = "step") -> None:
+    def __init__(self, path: str | Path, schedule: Any, unit: str = "step", *, batch: Any = None) -> None:
         super().__init__()
         self.schedule = concrete_schedule("SnapshotCallback", schedule)
         if self.schedule.duration == float("inf") and self.schedule.cycles(1) is None:
             fail("SnapshotCallback", "schedule", "one that has cycles, or ends", self.schedule)
-        self.unit: str = check_choice("SnapshotCallback", "unit", unit, ("step", "epoch"))
+        self.unit: str = check_choice("SnapshotCallback", "unit", unit, ("step", "epoch", "sample"))
+        self.batch = check_batch("SnapshotCallback", batch)
+        if (batch is not None) != (unit == "sample"):
+            fail("SnapshotCallback", "batch", "given with the unit 'sample', and None with the others", batch)
         self.template = _template(str(path))
         self.paths: list[Path] = []
         self._clock = Clock()
+        self._seen = Known(self.batch, 1)
         self._new_run = False
         self._known: tuple[int, tuple[int, ...]] = (0, ())
         self._last = -1
@@ -66,21 +75,22 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Any = None) -> None:
         """Say what does not fit."""
         several = getattr(self.model, "steps_per_execution", 1)
-        if self.unit == "step" and several > 1:
+        if self.unit != "epoch" and several > 1:
             fail("SnapshotCallback", "steps_per_execution", "1, or the unit 'epoch'", several)
         self._new_run = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Settle where the schedule is."""
-        if self._new_run and self.unit == "step":
+        if self._new_run and self.unit != "epoch":
             model = self.model
             self._clock.begin("SnapshotCallback", model, self.params, epoch)
             self._last = self._clock.step(model) - 1
+            self._seen = Known(self.batch, batches_per_update(members(model)[0]))
         self._new_run = False
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save if the batch completed the last update of a cycle."""
-        if self.unit == "step":
+        if self.unit != "epoch":
             self._reached(self._clock.step(self.model) - 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -95,9 +105,13 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if step == self._last:
             return
         self._last = step
-        ends = self._ends(step)
-        if step in ends:
-            self._save(ends.index(step) + 1, step)
+        first, last = step, step
+        if self.unit == "sample":
+            first, last = self._seen.before(step), self._seen.before(step + 1) - 1
+        ends = self._ends(last)
+        reached = [i for i in range(bisect_left(ends, first), len(ends)) if ends[i] <= last]
+        if reached:
+            self._save(reached[-1] + 1, ends[reached[-1]])
 
     def _ends(self, step: int) -> tuple[int, ...]:
         """Ends of cycles, up to the step at least."""

@@ -152,13 +152,20 @@ MADE: dict[str, Callable[[float], Any]] = {
     "100 pieces": _hundred,
 }
 
+
+def _called(make: Callable[[float], Any]) -> Callable[[], Any]:
+    return lambda: _fresh(make, lambda s: s(600))
+
+
+def _compiled(make: Callable[[float], Any], target: str) -> Callable[[], Any]:
+    return lambda: _fresh(make, lambda s: lrs.compile(s, target))
+
+
 WARM = Row(
     "first-call-warm",
     "The first call of a new schedule, in a process that has used others",
     Once(often=True),
-    tuple(
-        ours(name, lambda make=make: _fresh(make, lambda s: s(600)), value=FIRST_CALL) for name, make in MADE.items()
-    ),
+    tuple(ours(name, _called(make), value=FIRST_CALL) for name, make in MADE.items()),
     "warm-up and cosine",
 )
 
@@ -167,7 +174,7 @@ COMPILING = Row(
     "Compiling a new schedule",
     Once(often=True),
     tuple(
-        ours(f"{name}, {target}", lambda make=make, target=target: _fresh(make, lambda s: lrs.compile(s, target)))
+        ours(f"{name}, {target}", _compiled(make, target))
         for name, make in MADE.items()
         for target in ("python", "numpy")
     ),

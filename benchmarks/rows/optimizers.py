@@ -59,7 +59,9 @@ def _factor() -> Callable[[int], float]:
 
 
 def _row(groups: int, ratio: float) -> Row:
-    through = lambda make: lambda: peers.stepper(make, RUN, groups)  # noqa: E731
+    def through(make: Callable[[Any], Any]) -> Callable[[], Any]:
+        return lambda: peers.stepper(make, RUN, groups)
+
     return Row(
         f"torch-{groups}",
         f"Setting the rates of a torch optimizer, {groups} group{'s' if groups > 1 else ''}",

@@ -111,7 +111,7 @@ def optax_pieces(count: int) -> Callable[[Any], Any]:
     return peers.optax_join(levels(count), LENGTH)
 
 
-def _as_value(make: Callable[[], Any]) -> Callable[[], Any]:
+def _as_value(make: Callable[[], Any]) -> Callable[[Any], Any]:
     jax = peers.load("jax")
     function = jax.jit(make())
     return lambda t: np.float32(function(t))

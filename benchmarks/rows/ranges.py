@@ -56,6 +56,7 @@ COSINE = Row(
         ours("s.sample(n, out=...), float32", lambda: _into(schedule(LONG), np.float32)),
         peer("optax, jit(vmap), float32", lambda: peers.optax_range(peers.optax_schedule(LONG))),
         peer("optax on an array, float32", lambda: peers.on_range(peers.optax_schedule(LONG))),
+        peer("keras CosineDecay, jitted, float32", lambda: peers.keras_range(peers.keras_schedule(LONG))),
     ),
     "NumPy in place, in blocks",
     true(LONG),
@@ -119,6 +120,7 @@ LINEAR = _decay(
     _jax_linear,
     lambda z: z,
     peer("optax, jit(vmap), float32", lambda: peers.optax_range(peers.optax_polynomial(PEAK, N, 1))),
+    peer("keras PolynomialDecay, jitted, float32", lambda: peers.keras_polynomial(PEAK, N, 1.0)),
 )
 POLYNOMIAL = _decay(
     "range-polynomial",
@@ -128,6 +130,7 @@ POLYNOMIAL = _decay(
     _jax_polynomial,
     lambda z: z ** mpf(POWER),
     peer("optax, jit(vmap), float32", lambda: peers.optax_range(peers.optax_polynomial(PEAK, N, POWER))),
+    peer("keras PolynomialDecay, jitted, float32", lambda: peers.keras_polynomial(PEAK, N, POWER)),
 )
 
 COUNT, LENGTH = 1_000, N // 1_000
@@ -169,6 +172,7 @@ SHORT = Row(
         ours('compile(s, "numpy")(np.arange(n))', lambda: _compiled(schedule(BRIEF))),
         peer("optax, jit(vmap), float32", lambda: peers.optax_range(peers.optax_schedule(BRIEF))),
         peer("optax on an array, float32", lambda: peers.on_range(peers.optax_schedule(BRIEF))),
+        peer("keras CosineDecay, jitted, float32", lambda: peers.keras_range(peers.keras_schedule(BRIEF))),
     ),
     "one NumPy expression",
     true(BRIEF),

@@ -5,13 +5,14 @@ Peak and number of steps come first; lengths are updates; ``start`` and ``end`` 
 
 from __future__ import annotations
 
-from lrsched.recipes import companions, cycles, decays, llm, warmups
+from lrsched.recipes import companions, cycles, decays, llm, runs, warmups
 from lrsched.recipes.companions import *  # noqa: F403
 from lrsched.recipes.cycles import *  # noqa: F403
 from lrsched.recipes.decays import *  # noqa: F403
 from lrsched.recipes.llm import *  # noqa: F403
+from lrsched.recipes.runs import *  # noqa: F403
 from lrsched.recipes.warmups import *  # noqa: F403
 
-FILES = (warmups, decays, cycles, llm, companions)
+FILES = (warmups, decays, cycles, llm, runs, companions)
 
 __all__ = [name for file in FILES for name in file.__all__ if name[0].islower()]

@@ -20,15 +20,17 @@ SECTIONS = {
     "decays": "Decays",
     "cycles": "Cycles, restarts, one cycle",
     "llm": "Language models",
+    "runs": "Published runs of language models",
     "companions": "Companions: momentum, weight decay, batch size, averaging, step sizes of theory",
 }
 
 INTRODUCTION = """# Catalogue
 
 Every schedule of [`lrs.recipes`](recipes.md): a picture, its equation, a call, the expression that the call gives, and
-who else has it. In the equations `t` is the number of updates already made. The numbers in a picture are its smallest
-and largest value and the length of the run; a dot marks the first value. `lrsched recipes WORD` searches this page from
-the command line. It is generated from the docstrings by `python -m lrsched.recipes._catalogue docs`.
+who else has it. In the equations `t` is the number of updates already made. In a picture the upper line is the largest
+value, the lower one 0 (or the smallest value, where that is more than half of the largest), and the number on the right
+the length of the run; a dot marks the first value. `lrsched recipes WORD` searches this page from the command line. It
+is generated from the docstrings by `python -m lrsched.recipes._catalogue docs`.
 """
 
 SHAPES = """## Shapes

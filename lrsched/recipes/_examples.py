@@ -82,6 +82,7 @@ _WARMUPS = {
     "noam_hold": _Call(0.1, warmup=100, hold=300, run=1_000),
     "polynomial_warmup": _Call(0.1, steps=500, run=1_000),
     "power_law": _Call(0.1, warmup=100, power=0.8, run=1_000),
+    "radam_rectification": _Call(0.99, run=1_000),
     "root_warmup": _Call(0.1, steps=500, run=1_000),
     "saturating_warmup": _Call(0.1, timescale=200, run=1_000),
     "trapezoid": _Call(0.1, steps=1_000, warmup=100, decay=200),
@@ -117,7 +118,7 @@ _DECAYS = {
     "k_decay": _Call(0.1, steps=1_000),
     "knot_profile": _Call(0.1, 1_000, (0, 0.3, 0.8, 1), (1, 0.9, 0.2, 0)),
     "linear_decay": _Call(0.1, steps=1_000),
-    "linear_ramp": _Call(0.02, 0.1, steps=500, begin=200),
+    "linear_ramp": _Call(0.02, 0.1, steps=500, begin=200, run=1_000),
     "multi_step_lr": _Call(0.1, [500, 750], run=1_000),
     "natural_exponential": _Call(0.1, rate=0.004, run=1_000),
     "one_minus_square_power": _Call(0.1, steps=1_000),
@@ -162,34 +163,44 @@ _LLM = {
     "capacity_decay": _Call(0.1, steps=1_000, beta=2.0),
     "decaying_stable": _Call(0.1, steps=1_000, warmup=50, decay=200, timescale=300),
     "deepseek_multi_step": _Call(0.1, steps=1_000, warmup=20),
-    "deepseek_v2": _Call(),
-    "deepseek_v2_batch": _Call(run=10**12),
-    "deepseek_v2_lite": _Call(),
-    "deepseek_v3": _Call(),
-    "deepseek_v3_batch": _Call(run=10**12),
     "exponential_cooldown": _Call(0.05),
     "half_cosine": _Call(0.1, steps=1_000, warmup=100),
     "infinite_schedule": _Call(0.1, warmup=100, cooldown=300, constant=400, anneal=200),
     "inverse_linear_cooldown": _Call(),
-    "kimi_k2": _Call(),
-    "llama3_405b": _Call(),
     "lowered_linear_cooldown": _Call(),
     "minicpm": _Call(0.1, steps=1_000, warmup=100, decay=200, half=40),
     "mirror_cosine_cooldown": _Call(),
-    "olmo2_32b": _Call(),
-    "olmo3_7b": _Call(),
-    "olmo3_anneal": _Call(steps=1_000, warmup=200),
     "power_lr": _Call(0.1, steps=1_000, warmup=50, decay=200),
     "power_scheduler": _Call(0.02, 10**12, 128, warmup=10**10, decay=10**11),
     "rsqrt_cooldown": _Call(0.1, steps=1_000, warmup=50, cooldown=200, timescale=300),
     "wsd_s": _Call(0.1, [400, 300, 300], warmup=50, decay=60),
 }
 
+_RUNS = {
+    "apertus_8b": _Call(),
+    "apertus_8b_batch": _Call(run=15 * 10**12),
+    "deepseek_v2": _Call(),
+    "deepseek_v2_batch": _Call(run=10**12),
+    "deepseek_v2_lite": _Call(),
+    "deepseek_v3": _Call(),
+    "deepseek_v3_batch": _Call(run=10**12),
+    "glm45": _Call(22 * 10**12, warmup=10**11),
+    "glm45_batch": _Call(run=10**12),
+    "kimi_k2": _Call(),
+    "llama3_405b": _Call(),
+    "llama3_anneal": _Call(8e-7),
+    "llama3_batch": _Call(run=5 * 10**12),
+    "olmo2_32b": _Call(),
+    "olmo3_7b": _Call(),
+    "olmo3_anneal": _Call(steps=1_000, warmup=200),
+    "smollm3": _Call(),
+}
+
 _COMPANIONS = {
     "adafactor_beta2": _Call(run=1_000),
     "adamc_weight_decay": _Call(0.1, 0.02 * (Warmup(100) >> Cosine().over(900)), peak=0.02),
     "bias_corrected_decay": _Call(0.99, run=1_000),
-    "chebyshev_fractal": _Call(0.1, period=64, condition=100, run=256),
+    "chebyshev_fractal": _Call(0.1, period=16, condition=20, run=64),
     "ema_warmup": _Call(0.9, steps=8, run=20),
     "grimmer_long_steps": _Call(1.0, run=35),
     "linear_scaling": _Call(Warmup(500, 256.0, 1024.0), base=256, run=1_000),
@@ -205,7 +216,7 @@ _COMPANIONS = {
 
 EXAMPLES = {
     name: Example(name, call.arguments, call.options, call.run)
-    for group in (_WARMUPS, _DECAYS, _CYCLES, _LLM, _COMPANIONS)
+    for group in (_WARMUPS, _DECAYS, _CYCLES, _LLM, _RUNS, _COMPANIONS)
     for name, call in group.items()
 }
 

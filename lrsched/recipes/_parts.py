@@ -6,9 +6,10 @@ from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
 from lrsched._fields import is_jax, share_of
+from lrsched._schedule import Schedule
 from lrsched.profiles import Cosine, Linear, OneMinusPower, Polynomial
 
-__all__ = ["COSINE", "LINEAR", "ONE_MINUS_SQRT", "SQUARE", "cut", "positive", "rest"]
+__all__ = ["COSINE", "LINEAR", "ONE_MINUS_SQRT", "SQUARE", "above", "cut", "positive", "powered", "rest"]
 
 COSINE, LINEAR, ONE_MINUS_SQRT, SQUARE = Cosine(), Linear(), OneMinusPower(0.5), Polynomial(2.0)
 
@@ -39,3 +40,13 @@ def positive(where: str, **numbers: Any) -> None:
     for name, value in numbers.items():
         if not is_jax(value) and check_real(where, name, value, "a finite number > 0") <= 0:
             fail(where, name, "a finite number > 0", value)
+
+
+def powered(schedule: Schedule, power: Any) -> Schedule:
+    """``schedule**power``, without a power of 1."""
+    return schedule if not is_jax(power) and power == 1 else schedule**power
+
+
+def above(floor: Any, schedule: Schedule) -> Schedule:
+    """``floor + (1 - floor) * schedule``, without a floor of 0."""
+    return schedule if not is_jax(floor) and floor == 0 else floor + (1 - floor) * schedule

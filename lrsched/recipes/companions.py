@@ -286,8 +286,8 @@ def swa(rate: Schedule, at: int, average: Any, anneal: int = 0) -> Schedule:
         average: the constant rate.
         anneal: updates of the transition.
 
-    Average with the framework's own means: ``torch.optim.swa_utils.AveragedModel``, ``optax.ema``, or Keras
-    ``use_ema=True``. With a cyclical rate, see ``sawtooth``.
+    Average with the framework's own means: ``torch.optim.swa_utils.AveragedModel``, ``optax.incremental_update``, or
+    Keras ``use_ema=True`` (docs/averaging.md). With a cyclical rate, see ``sawtooth``.
 
     Elsewhere: torch SWALR; lightning StochasticWeightAveraging.
     Source: Izmailov et al. (2018).

@@ -10,7 +10,7 @@ from lrsched._errors import check_count, check_real, fail
 from lrsched._fields import is_jax
 from lrsched._schedule import Schedule
 from lrsched.profiles import Profile
-from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, rest
+from lrsched.recipes._parts import COSINE, LINEAR, above, cut, positive, powered, rest
 from lrsched.schedules import ExponentialDecay, Geometric, Hold, InverseTimeDecay, Warmup
 
 __all__ = [
@@ -394,7 +394,7 @@ def polynomial_cycles(peak: Any, steps: int, end: Any = 0.0, power: Any = 1.0) -
     """
     steps = check_count("polynomial_cycles", "steps", steps, 1)
     cycle = LINEAR.over(steps, 1 - 1 / steps, endpoint=True).restarted() * InverseTimeDecay(1.0).per_epoch(steps)
-    return peak * (end + (1 - end) * (Hold(1) >> cycle) ** power)
+    return peak * above(end, powered(Hold(1) >> cycle, power))
 
 
 # ---- one cycle

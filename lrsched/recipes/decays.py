@@ -21,7 +21,7 @@ from lrsched.profiles import (
     Rex,
     Tanh,
 )
-from lrsched.recipes._parts import COSINE, LINEAR, cut, positive
+from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, powered
 from lrsched.schedules import (
     Constant,
     ExponentialDecay,
@@ -441,7 +441,7 @@ def inverse_time_lr(peak: Any, rate: Any, degree: Any = 1.0) -> Schedule:
         >>> recipes.inverse_time_lr(1.0, rate=1.0).sample(4).tolist()
         [1.0, 0.5, 0.3333333333333333, 0.25]
     """
-    return peak * InverseTimeDecay(rate) ** degree
+    return peak * powered(InverseTimeDecay(rate), degree)
 
 
 def inverse_time_stairs(peak: Any, every: int, rate: Any) -> Schedule:

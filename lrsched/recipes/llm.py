@@ -1,4 +1,4 @@
-"""Schedules of large language models: cooldowns, continued training, and published runs with tokens as the clock."""
+"""Schedules of large language models: cooldowns, power laws and continued training."""
 
 from __future__ import annotations
 
@@ -24,23 +24,13 @@ __all__ = [
     "capacity_decay",
     "decaying_stable",
     "deepseek_multi_step",
-    "deepseek_v2",
-    "deepseek_v2_batch",
-    "deepseek_v2_lite",
-    "deepseek_v3",
-    "deepseek_v3_batch",
     "exponential_cooldown",
     "half_cosine",
     "infinite_schedule",
     "inverse_linear_cooldown",
-    "kimi_k2",
-    "llama3_405b",
     "lowered_linear_cooldown",
     "minicpm",
     "mirror_cosine_cooldown",
-    "olmo2_32b",
-    "olmo3_7b",
-    "olmo3_anneal",
     "power_lr",
     "power_scheduler",
     "rsqrt_cooldown",
@@ -406,197 +396,3 @@ def deepseek_multi_step(
     """
     places = [cut("deepseek_multi_step", "at", share, steps) for share in at]
     return peak * (Warmup(warmup) * piecewise(places, [1.0, *levels]).lasting(steps))
-
-
-# ---- published runs, tokens as the clock
-
-BILLION, TRILLION = 10**9, 10**12
-
-
-def deepseek_v2(tokens: int = 8_100 * BILLION, warmup: int = 2_000 * 2_304 * 4_096) -> Schedule:
-    """DeepSeek-V2: multi-step at 60 % and 90 % of the tokens, peak 2.4e-4.
-
-    Formula: 2.4e-4 * min(n / w, 1) * (1, 0.316 from 60 %, 0.316**2 from 90 %), n tokens
-
-    Args:
-        tokens: of the run.
-        warmup: w, in tokens: 2,000 updates of 2,304 sequences of 4,096 tokens.
-
-    Elsewhere: the rate of the technical report; ``.stretched(1 / tokens_per_update)`` counts updates.
-    Source: DeepSeek-AI (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.deepseek_v2()(5 * 10**12)
-        7.584e-05
-    """
-    return deepseek_multi_step(2.4e-4, tokens, warmup, (0.6, 0.9), (0.316, 0.316**2))
-
-
-def deepseek_v2_batch() -> Schedule:
-    """DeepSeek-V2's batch size, in sequences of 4,096 tokens.
-
-    Formula: 2304 -> 9216 over the first 225e9 tokens, held after
-
-    Elsewhere: batch-size ramp of the technical report.
-    Source: DeepSeek-AI (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.deepseek_v2_batch()(0), recipes.deepseek_v2_batch()(10**12)
-        (2304.0, 9216.0)
-    """
-    return Warmup(225 * BILLION, 2304.0, 9216.0)
-
-
-def deepseek_v2_lite(tokens: int = 5_700 * BILLION, warmup: int = 2_000 * 4_608 * 4_096) -> Schedule:
-    """DeepSeek-V2-Lite: multi-step at 80 % and 90 % of the tokens, peak 4.2e-4, batches of one size.
-
-    Formula: 4.2e-4 * min(n / w, 1) * (1, 0.316 from 80 %, 0.316**2 from 90 %), n tokens
-
-    Args:
-        tokens: of the run.
-        warmup: w, in tokens: 2,000 updates of 4,608 sequences of 4,096 tokens.
-
-    Elsewhere: the rate of the model card; ``.stretched(1 / tokens_per_update)`` counts updates.
-    Source: DeepSeek-AI (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.deepseek_v2_lite()(4 * 10**12)
-        0.00042
-    """
-    return deepseek_multi_step(4.2e-4, tokens, warmup, (0.8, 0.9), (0.316, 0.316**2))
-
-
-def deepseek_v3(warmup: int = 2_000 * 3_072 * 4_096) -> Schedule:
-    """DeepSeek-V3: constant to 10T tokens, a cosine over 4.3T, then two constants.
-
-    Formula: 0 -> 2.2e-4 in w, to 10e12; a cosine to 2.2e-5 over 4.3e12; 2.2e-5 for 333e9; 7.3e-6 for 167e9
-
-    Args:
-        warmup: w, in tokens: 2,000 updates of 3,072 sequences of 4,096 tokens (the growth of the batch left aside).
-
-    Elsewhere: the rate of the technical report; ``.stretched(1 / tokens_per_update)`` counts updates.
-    Source: DeepSeek-AI (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.deepseek_v3()(9 * 10**12), recipes.deepseek_v3()(14_700 * 10**9)
-        (0.00022, 7.3e-06)
-    """
-    stable = Warmup(warmup, end=2.2e-4) >> Hold(rest("deepseek_v3", 10 * TRILLION, warmup=warmup), 2.2e-4)
-    decay = COSINE.over(4_300 * BILLION, 2.2e-4, 2.2e-5)
-    return stable >> decay >> Hold(333 * BILLION, 2.2e-5) >> Hold(167 * BILLION, 7.3e-6)
-
-
-def deepseek_v3_batch() -> Schedule:
-    """DeepSeek-V3's batch size, in sequences of 4,096 tokens.
-
-    Formula: 3072 -> 15360 over the first 469e9 tokens, held after
-
-    Elsewhere: batch-size ramp of the technical report.
-    Source: DeepSeek-AI (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.deepseek_v3_batch()(469 * 10**9)
-        15360.0
-    """
-    return Warmup(469 * BILLION, 3072.0, 15360.0)
-
-
-def kimi_k2(warmup: int = 500 * 67_000_000) -> Schedule:
-    """Kimi K2: constant for 10T tokens, a cosine over 5.5T, and an anneal.
-
-    Formula: 0 -> 2e-4 in w, 2e-4 for 10e12, a cosine to 2e-5 over 5.5e12, then 2e-5 -> 7e-6 over 460e9
-
-    Args:
-        warmup: w, in tokens: 500 updates of 67 million tokens.
-
-    The report does not give the shape of the anneal (400e9 tokens at 4k, 60e9 at 32k context); it is a line here.
-
-    Elsewhere: WSD of the technical report; ``.stretched(1 / 67_000_000)`` counts updates.
-    Source: Kimi Team (2025).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.kimi_k2()(5 * 10**12), recipes.kimi_k2()(17 * 10**12)
-        (0.0002, 7e-06)
-    """
-    stable = Warmup(warmup, end=2e-4) >> Hold(10 * TRILLION, 2e-4)
-    return stable >> COSINE.over(5_500 * BILLION, 2e-4, 2e-5) >> LINEAR.over(460 * BILLION, 2e-5, 7e-6)
-
-
-def llama3_405b() -> Schedule:
-    """Llama 3 405B: a warm-up of 8,000 updates, and a cosine to a hundredth. Its clock is updates.
-
-    Formula: 8e-5 * t / 8000, then a cosine from 8e-5 to 8e-7 at t = 1.2e6
-
-    Elsewhere: the rate of the paper, before its last anneal to 0.
-    Source: Grattafiori et al. (2024).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.llama3_405b()(8_000), recipes.llama3_405b()(1_200_000)
-        (8e-05, 8e-07)
-    """
-    return Warmup(8_000, end=8e-5) >> COSINE.over(1_192_000, 8e-5, 8e-7)
-
-
-def olmo2_32b() -> Schedule:
-    """OLMo 2 32B: a warm-up of 2,000 updates of 2048 x 4096 tokens, and a cosine to a tenth at 6.5T tokens.
-
-    Formula: 6e-4 * n / w, then a cosine from 6e-4 to 6e-5 at n = 6.5e12, n tokens, w = 2000 * 8388608
-
-    The run ends before the cosine does; its anneal is ``.cooldown(at, steps=100 * 10**9)``, both in tokens.
-
-    Elsewhere: OLMo-core CosWithWarmup(2000), alpha_f 0.1.
-    Source: OLMo Team (2025).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.olmo2_32b()(2_000 * 8_388_608), round(recipes.olmo2_32b()(65 * 10**11), 12)
-        (0.0006, 6e-05)
-    """
-    warmup = 2_000 * 2_048 * 4_096
-    return 6e-4 * (Warmup(warmup) >> COSINE.over(6_500 * BILLION - warmup, end=0.1))
-
-
-def olmo3_7b() -> Schedule:
-    """OLMo 3 7B: half a cosine meant for 5T tokens, and the other half stretched to end at 7T.
-
-    Formula: 3e-4 * (t / 2000, a cosine to 0.1 at t = 1192092 until 597046, its second half until 1668930)
-
-    The clock is updates of 4,194,304 tokens; ``.stretched(4_194_304)`` counts tokens.
-
-    Elsewhere: OLMo-core CosWithWarmup, then HalfCosWithWarmup.
-    Source: the OLMo-core code (2025).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> round(recipes.olmo3_7b()(597_046), 12), round(recipes.olmo3_7b()(1_668_930), 12)
-        (0.000165, 3e-05)
-    """
-    first = Warmup(2_000) >> COSINE.over(1_190_092, end=0.1).lasting(595_046)
-    return 3e-4 * (first >> COSINE.over(2 * 1_071_884, end=0.1).advanced(1_071_884))
-
-
-def olmo3_anneal(steps: int, warmup: int = 0) -> Schedule:
-    """OLMo 3 7B after pretraining: a line to 0 from the rate at which that was stopped.
-
-    Formula: 2.0712352850360292e-4 * min(t / w, 1), then a line to 0 at t = steps
-
-    Args:
-        steps: length of the stage, in updates.
-        warmup: w: 0 in mid-training, 200 in the long-context stage.
-
-    Elsewhere: OLMo-core LinearWithWarmup(alpha_f=0).
-    Source: the OLMo-core code (2025).
-
-    Example:
-        >>> from lrsched import recipes
-        >>> recipes.olmo3_anneal(steps=100)(0), recipes.olmo3_anneal(steps=100)(100)
-        (0.00020712352850360292, 0.0)
-    """
-    return 2.0712352850360292e-4 * (Warmup(warmup) >> LINEAR.over(rest("olmo3_anneal", steps, warmup=warmup)))

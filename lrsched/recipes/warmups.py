@@ -10,7 +10,7 @@ from typing import Any
 
 from lrsched._errors import check_count, check_real, fail
 from lrsched._schedule import Schedule
-from lrsched.profiles import Logarithmic, OneMinusPower, Polynomial, Profile
+from lrsched.profiles import Exponential, Logarithmic, OneMinusPower, Polynomial, Profile
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, positive, rest
 from lrsched.schedules import (
     Constant,
@@ -39,6 +39,7 @@ __all__ = [
     "noam_hold",
     "polynomial_warmup",
     "power_law",
+    "radam_rectification",
     "root_warmup",
     "saturating_warmup",
     "trapezoid",
@@ -357,6 +358,36 @@ def untuned_linear(peak: Any, beta2: float = 0.999) -> Schedule:
         39
     """
     return peak * Warmup(round(2.0 / (1.0 - _momentum("untuned_linear", beta2))), skip_zero=True)
+
+
+def radam_rectification(beta2: float = 0.999) -> Schedule:
+    """The warm-up built into RAdam: the factor on Adam's rate, 0 while the variance of the second moment is unbounded.
+
+    Formula: sqrt((r - 4) * (r - 2) * R / ((R - 4) * (R - 2) * r)) where r > 5, R = 2 / (1 - beta2) - 1,
+    r = R - 2 * s * beta2**s / (1 - beta2**s), s = t + 1
+
+    Args:
+        beta2: Adam's second decay, in (2/3, 1).
+
+    Where the factor is 0 RAdam makes a step of momentum alone instead (until r > 4 in the paper).
+
+    Elsewhere: torch.optim.RAdam and optax.radam, inside the optimizer; a linear warm-up of 2 / (1 - beta2) is close.
+    Source: Liu et al. (2020).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.radam_rectification(0.99).sample(1000)[[0, 5, 99, 999]].round(6).tolist()
+        [0.0, 0.081679, 0.634117, 0.999776]
+    """
+    allowed = "a number in (2/3, 1)"
+    if not 2 / 3 < check_real("radam_rectification", "beta2", beta2, allowed) < 1:
+        fail("radam_rectification", "beta2", allowed, beta2)
+    limit, steps = (1 + beta2) / (1 - beta2), math.ceil(-40 / math.log(beta2))
+    power = Exponential(-steps * math.log(beta2))  # beta2**s, until nothing is left of it
+    length = (limit - Warmup(steps, 0.0, 2.0 * steps) * power.over(steps) / power.over(steps, 0.0, 1.0)).advanced(1)
+    ready = next(t for t in range(steps) if length(t) > 5)
+    share = (length - 4.0) * (length - 2.0) / length * (limit / ((limit - 4) * (limit - 2)))
+    return Hold(ready, 0.0) >> (share**0.5).advanced(ready)
 
 
 def cosine_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:

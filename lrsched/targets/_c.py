@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched._emit import Dialect, emit
+from lrsched._emit import Dialect, emit, halving
 from lrsched._errors import ScheduleError, ScheduleTypeError
 from lrsched._node import Node, base_name
 from lrsched._term import Builder, Term
@@ -112,14 +112,11 @@ def _fits(term: Term) -> None:
 
 
 def _mul(term: Term) -> str:
-    if term.kind == "i" and max(abs(term.lo), abs(term.hi)) >= WIDEST:
+    """A product of integers that may be wider than C's wraps around instead of being undefined."""
+    first, second = (max(abs(a.lo), abs(a.hi)) for a in term.args)
+    if term.kind == "i" and first * second >= 2**63:
         return "((int64_t)((uint64_t){0} * (uint64_t){1}))"
     return "({0} * {1})"
-
-
-def _div(term: Term) -> str:
-    upper, lower = ("(double)" if a.kind == "i" else "" for a in term.args)
-    return f"({upper}{{0}} / {lower}{{1}})"
 
 
 def _search(term: Term) -> str:
@@ -143,7 +140,7 @@ TEMPLATES: dict[str, Any] = {
     "mulmod": _mulmod,
     "floor": "((int64_t)floor({0}))",
     "real": "((double){0})",
-    "div": _div,
+    "div": "({0} / {1})",
     "sqrt": "sqrt({0})",
     "exp": "exp({0})",
     "expm1": "expm1({0})",
@@ -172,7 +169,7 @@ DIALECT = Dialect(
     conditional=("if ({0}) {{", "} else {", "}"),
     assign="{0} = {1};",
     result="return {0};",
-    search=("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
+    search=halving("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
     types={"i": "int64_t", "f": "double", "q": "double", "b": "int"},
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from lrsched._emit import Code, emit, named
+from lrsched._host import log2_parts, log2_words
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 
@@ -216,6 +218,11 @@ def _summing(op: str) -> Callable[[Term], str]:
     return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
 
 
+def _by_count(op: str, others: Mapping[int, str] = MappingProxyType({})) -> Callable[[Term], str]:
+    """How an operation is written that takes one of its arguments in several words."""
+    return lambda term: f"{others.get(len(term.args), op)}({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"
+
+
 def _share_of(product: Term) -> float | None:
     """The constant of which a product is a share between 0 and 1: a bound that is no further number."""
     for constant, weight in (product.args, product.args[::-1]):
@@ -226,6 +233,8 @@ def _share_of(product: Term) -> float | None:
 
 def _pow(a: Any, c: Any) -> Any:
     """a**c; what a constant c loses in float32 is made good, since it counts once for every halving of a."""
+    if isinstance(a, float) and 0 < a < np.inf and real_type() != jnp.float64:
+        return _power_by_parts(*log2_parts(a), c)
     rest = c - float(np.float32(c)) if isinstance(c, float) and real_type() != jnp.float64 else 0.0
     power = jnp.power(a, c)
     if abs(rest) < NEGLIGIBLE:
@@ -233,17 +242,44 @@ def _pow(a: Any, c: Any) -> Any:
     return power * jnp.exp(jnp.log(jnp.clip(a, SMALLEST, LARGEST)) * rest)
 
 
+@jax.custom_jvp
+def _constant_power(c: Any, first: Any, second: Any) -> Any:
+    """2**(c * (first + second)) for a first of 12 bits: the product that decides is exact before it is rounded."""
+    most = 400.0 / jnp.maximum(jnp.abs(first), 1e-35)
+    c = jnp.clip(c, -most, most)
+    upper = lax.reduce_precision(c, 8, 11)
+    whole = jnp.round(first * upper)
+    fraction = (first * upper - whole) + _rounded((c - upper) * first) + _rounded(c * second)
+    shift = jnp.clip(whole, -400.0, 400.0).astype(jnp.int32)
+    half = shift >> 1
+    return jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
+
+
+@_constant_power.defjvp
+def _constant_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    c, first, second = primals
+    value = _constant_power(c, first, second)
+    return value, tangents[0] * (value * (first + second) * float(np.log(2)))
+
+
 def _ipow(base: Any, exponent: Any) -> Any:
     """base**n for integers n, as exact as float32 can say it at any n."""
     if real_type() == jnp.float64:
         return jnp.power(base, _real(exponent))
     if isinstance(base, float):
-        logarithm = np.log2(np.longdouble(base))
-        whole, part = divmod(abs(logarithm), 1)
-        fixed = round(float(part) * 2**60) << 4
-        words = (np.uint32(min(whole, 4096)), np.uint32(fixed >> 32), np.uint32(fixed & 0xFFFFFFFF))
-        return _fixed_power(*words, jnp.float32(1.0 if logarithm > 0 else -1.0), exponent)
+        return _power_by_words(*log2_words(base), exponent)
     return _traced_power(jnp.asarray(base, jnp.float32), jnp.asarray(exponent))
+
+
+def _power_by_words(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
+    """base**n from the words of log2(base) that the host has made."""
+    whole, first, second = (jnp.asarray(x, jnp.int32).astype(jnp.uint32) for x in (whole, first, second))
+    return _fixed_power(whole, first, second, _real(sign), exponent)
+
+
+def _power_by_parts(first: Any, second: Any, c: Any) -> Any:
+    """base**c from the parts of log2(base) that the host has made."""
+    return _constant_power(*(jnp.asarray(x, jnp.float32) for x in (c, first, second)))
 
 
 @jax.custom_jvp
@@ -399,11 +435,13 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
-        noise = {"noise": lambda term: f"noise({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"}
-        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **noise})
+        wide = {"noise": _by_count("noise"), "ipow": _by_count("ipow", {5: "power_by_words"})}
+        wide["pow"] = _by_count("pow", {3: "power_by_parts"})
+        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **wide})
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart}
+        self.helpers |= {"power_by_words": _power_by_words, "power_by_parts": _power_by_parts}
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""

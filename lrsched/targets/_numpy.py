@@ -16,7 +16,8 @@ def _search(thresholds: Any, t: Any) -> Any:
 
 
 def _gather(table: Any, index: Any) -> Any:
-    return table[np.asarray(index).astype(np.intp)]
+    """Entries of a table; any entry for an index outside, on a side of a condition that is not taken."""
+    return table.take(np.asarray(index).astype(np.intp), mode="clip")
 
 
 def _mix(x: Any) -> Any:

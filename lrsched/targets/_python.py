@@ -105,7 +105,7 @@ def checked(wrong, value):
 }
 NEEDS = {"noise": ("mix",)}
 FASTER = {"passed": bisect.bisect_right}
-FEW = 3
+FEW, CROWD = 3, 4
 MATH = ("copysign", "cos", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
 
 
@@ -151,6 +151,26 @@ def _search(term: Term) -> str:
     if len(term.args[0]) > FEW:
         return "passed({0}, {1})"
     return "(" + " + ".join(f"({{1}} >= {int(n)})" for n in term.args[0]) + ")"
+
+
+def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
+    """Statements that look up a place near the right one and go on from there; None where thresholds crowd."""
+    thresholds, step = term.args
+    if thresholds.dtype.kind != "i" or step.kind != "i" or step.lo < 0 or thresholds[0] < 0:
+        return None
+    last, size = int(thresholds[-1]), len(thresholds)
+    shift = max(0, (last // size).bit_length() - 1)
+    places = np.searchsorted(thresholds, np.arange((last >> shift) + 1) << shift, side="right")
+    if np.diff(places, append=size).max() > CROWD:
+        return None
+    name, ahead, near = writer.name(), writer.object("table", thresholds), writer.object("table", places)
+    if step.hi >= last:
+        writer.line(level, f"{name} = {size}")
+        writer.line(level, f"if {t} < {last}:")
+        level += 1
+    writer.line(level, f"{name} = {near}[{t} >> {shift}]")
+    writer.line(level, f"while {t} >= {ahead}[{name}]: {name} += 1")
+    return name
 
 
 def _scaled(sign: str) -> Any:
@@ -199,6 +219,7 @@ DIALECT = Dialect(
     branching=True,
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
+    search=_looked_up,
 )
 
 
@@ -216,8 +237,15 @@ class PythonTarget:
     def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions."""
         code = emit(root, DIALECT)
-        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
+        seen: dict[int, int] = {}
+        objects = {k: _entries(v, seen) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
         return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines)]) + "\n", objects
+
+
+def _entries(table: np.ndarray, seen: dict[int, int]) -> tuple[Any, ...]:
+    """A table as a tuple, each whole number once in memory."""
+    values = table.tolist()
+    return tuple([seen.setdefault(v, v) for v in values] if table.dtype.kind == "i" else values)
 
 
 def tables(objects: dict[str, Any]) -> str:

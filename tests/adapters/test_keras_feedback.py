@@ -118,12 +118,14 @@ def test_the_rate_of_a_compiled_schedule_is_scaled(k):
     np.testing.assert_allclose(-np.diff(places), np.reshape(expected, (16, -1)).sum(1), rtol=1e-4)
 
 
-def test_two_metrics_are_two_callbacks():
-    other = [*SERIES[8:], *SERIES[:8]]
-    callbacks = [PlateauCallback(RULE), PlateauCallback(lrs.Greedy(factor=0.8, patience=1), "accuracy")]
+def test_a_warm_up_and_two_metrics():
+    other, warm = [*SERIES[8:], *SERIES[:8]], 0.5 * lrs.warmup(6)
+    greedy = lrs.Greedy(factor=0.8, patience=1)
+    callbacks = [ScheduleCallback(warm), PlateauCallback(RULE), PlateauCallback(greedy, "accuracy")]
     model = run(line(keras.optimizers.SGD(0.5)), [Report(), Report(other, "accuracy"), *callbacks])
-    expected = 0.5 * SCALES[-1] * lrs.Greedy(factor=0.8, patience=1).replay(other)[-1]
-    assert rate(model) == pytest.approx(expected, rel=1e-6)
+    expected = [warm(t) * a * b for t, a, b in zip(range(16), SCALES, [1.0, *greedy.replay(other)], strict=False)]
+    np.testing.assert_allclose(model.history.history["learning_rate"], expected, rtol=1e-12)
+    assert weight(model) == pytest.approx(-sum(expected), rel=1e-5) and len(set(expected)) > 6
 
 
 @pytest.mark.parametrize("start", [pytest.param("number", marks=pytest.mark.heavy), "schedule", "callback"])
@@ -144,6 +146,10 @@ def test_a_run_goes_on_at_any_epoch_in_another_process(tmp_path, start):
         attempt(Stop(epoch))
     model, plateau = attempt()
     bases = [0.5] * 16 if start == "number" else schedule.sample(16)
+    whole = line(keras.optimizers.SGD(LearningRate(schedule) if start == "schedule" else 0.5))
+    callbacks = [ScheduleCallback(schedule)] if start == "callback" else []
+    run(whole, [Report(), *callbacks, PlateauCallback(RULE)])
+    assert weight(model) == weight(whole)
     assert weight(model) == pytest.approx(-np.dot(bases, SCALES[:-1]), rel=1e-5)
     assert plateau.scale == SCALES[-1] and json.loads((tmp_path / "plateau.json").read_text())["monitor"] == "val_loss"
 
@@ -159,10 +165,11 @@ def test_the_state_at_any_epoch_is_that_of_a_run_that_never_stopped(tmp_path, st
             plateau.on_epoch_begin(epoch)
             plateau.on_epoch_end(epoch, {"val_loss": SERIES[epoch]})
             states.append((plateau.state, rate(model)))
-    expected = RULE.init()
+    expected, single = RULE.init(), line(keras.optimizers.SGD(0.5))
     for metric, (found, value) in zip(SERIES, states, strict=True):
         expected = RULE.update(expected, metric)
-        assert found == expected and value == pytest.approx(0.5 * RULE.scale(expected), rel=1e-6)
+        single.optimizer.learning_rate = 0.5 * RULE.scale(expected)
+        assert found == expected and value == rate(single)
 
 
 def test_the_same_callback_goes_on_and_begins_anew():
@@ -373,6 +380,36 @@ def test_it_stops_when_the_loss_diverges_and_suggests_what_works():
     batches = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)]
     found = range_test(model, iter(batches), smallest=1e-4, largest=10.0, steps=80, smoothing=0.5)
     assert len(found.rates) < 80 and 0.01 < found.suggestions.minimum < 0.5
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("kind", "largest"), [("SGD", 100.0), ("Adam", 10.0)])
+def test_a_suggestion_is_within_a_factor_of_3_of_the_best_of_a_grid(kind, largest):
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = datasets.load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = (x[order] / 16.0).astype("float32"), y[order].astype("int32")
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((64,)), keras.layers.Dense(32, "tanh"), keras.layers.Dense(10)]
+    model, optimizer = keras.Sequential(layers), getattr(keras.optimizers, kind)(1.0)
+    model.compile(optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    optimizer.build(model.trainable_variables)
+    start = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in (*model.variables, *optimizer.variables)]
+
+    def trained(rate):
+        for variable, value in start:
+            variable.assign(value)
+        optimizer.learning_rate = rate
+        model.fit(x, y, batch_size=64, epochs=2, shuffle=False, verbose=0)
+        return np.nan_to_num(model.evaluate(x, y, batch_size=599, verbose=0), nan=np.inf)
+
+    grid = [10 ** (k / 4) for k in range(-16, 5)]
+    best = grid[int(np.argmin([trained(rate) for rate in grid]))]
+    for variable, value in start:
+        variable.assign(value)
+    sweep = {"smallest": 1e-5, "largest": largest, "steps": 140, "smoothing": 0.9}
+    found = range_test(model, x, y, batch_size=64, **sweep)
+    assert best / 3 <= found.suggestions.steepest <= best * 3, (best, found.suggestions)
 
 
 def test_it_works_before_a_model_is_built_and_with_weights_of_samples():

@@ -229,6 +229,28 @@ def test_a_run_that_is_stopped_and_restored_goes_on(tmp_path):
                                rtol=1e-5)  # fmt: skip
 
 
+def test_groups_in_a_loop_of_ones_own():
+    x, y = np.ones((1, 1), "float32"), np.zeros((1, 1), "float32")
+    unbuilt = keras.Sequential([Free(name=name) for name in NAMES])
+    callback = ScheduleCallback(0.25, "momentum")
+    for made in (unbuilt, model(None)):
+        optimizer = GroupedOptimizer(keras.optimizers.SGD(momentum=0.5), learning_rate=RATES)
+        made.compile(optimizer, loss=mean_of_predictions)
+        callback.set_model(made)
+        if made is unbuilt:
+            with pytest.raises(lrs.ScheduleError, match=r"groups of .* are not known before the model is built: give"):
+                callback.on_train_batch_begin(0)
+            continue
+        for i in range(3):
+            callback.on_train_batch_begin(i)
+            made.train_on_batch(x, y)
+    speeds, ends = [0.0] * 4, [0.0] * 4
+    for t in range(3):
+        speeds = [0.25 * v - (r if isinstance(r, float) else r(t)) for v, r in zip(speeds, ORDER, strict=True)]
+        ends = [place + v for place, v in zip(ends, speeds, strict=True)]
+    np.testing.assert_allclose(places(made), ends, rtol=1e-5)
+
+
 def test_mistakes_are_named():
     def refused(message, *arguments, error=lrs.ScheduleError, **hyperparameters):
         with pytest.raises(error, match=message):

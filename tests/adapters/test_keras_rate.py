@@ -25,6 +25,7 @@ BACKEND = keras.backend.backend()
 ROOT = Path(__file__).resolve().parent.parent.parent
 S = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7, end=0.1))
 LONG = [2**24 - 1, 2**24, 2**24 + 1, 2**24 + 2, 10**9, 10**9 + 1, 2**31 - 2]
+on_tensors = pytest.mark.skipif(BACKEND == "jax", reason="JAX has a target of its own")
 on_torch = pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own way")
 
 
@@ -170,10 +171,8 @@ def test_a_saved_model_goes_on_in_another_process(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == list(moves(model, 5))
 
 
-@on_torch
+@on_tensors
 def test_the_arithmetic_on_tensors_is_that_of_the_host():
-    import torch
-
     steps = [0, 1, 2, 3, 5, 7, 10, 20, 40, 100, 1000, *strategies.BIG]
     for seed in range(150):
         schedule = strategies.seeded(seed, depth=3)
@@ -183,24 +182,22 @@ def test_the_arithmetic_on_tensors_is_that_of_the_host():
                 expected.append(schedule(t))
             except lrs.ScheduleError:
                 expected.append(np.nan)
-        found = np.asarray(lrs.compile(schedule, "keras")(torch.tensor(steps, dtype=torch.float64)))
+        found = np.asarray(lrs.compile(schedule, "keras")(keras.ops.convert_to_tensor(steps, "float64")))
         size = np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))
         np.testing.assert_allclose(
             np.broadcast_to(found, len(steps)), expected, rtol=1e-9, atol=1e-12 * size, err_msg=repr(schedule)
         )
 
 
-@on_torch
+@on_tensors
 def test_wide_products_are_exact_on_tensors():
-    import torch
-
     from lrsched_keras import _target
 
     rnd = random.Random(1)
     for _ in range(500):
         t, over = rnd.randrange(2**31), rnd.randrange(1, 2 ** rnd.randrange(1, 54))
         times, more = rnd.randrange(over), rnd.randrange(over)
-        found = _target._divided(torch.tensor(t, dtype=torch.float64), times, over, more)
+        found = _target._divided(keras.ops.convert_to_tensor(t, "float64"), times, over, more)
         assert tuple(map(int, found)) == divmod(t * times + more, over)
 
 
