@@ -19,11 +19,17 @@ from benchmarks.run import Result, run
 __all__ = ["shown", "watched"]
 
 STYLES = {"ours": "bold", "hand": "", "peer": "dim"}
+WIDTH = 140  # of a file or a pipe
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, WIDTH))
 
 
 def watched(rows: Sequence[Row], effort: Effort, console: Console | None = None) -> list[Result]:
     """Run rows with a bar on the terminal; each one's table appears when it is done."""
-    console = console or Console()
+    console = console or _console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
     with Progress(*columns, console=console, transient=True, refresh_per_second=1) as progress:
@@ -41,17 +47,19 @@ def watched(rows: Sequence[Row], effort: Effort, console: Console | None = None)
 def _table(result: Result, seconds: float) -> Table:
     unit = result.row.kind.unit
     found = Table(title=f"{result.row.name}: {escape(result.row.title)} ({seconds:.0f} s)", title_justify="left")
-    for i, name in enumerate(HEAD):
-        found.add_column(name, justify="right" if 1 <= i <= 4 else "left", overflow="fold")
-    for figure in result.figures:
+    lines = [cells(figure, unit) for figure in result.figures]
+    filled = [i for i in range(len(HEAD)) if any(line[i] for line in lines)]
+    for i in filled:
+        found.add_column(HEAD[i], justify="right" if 1 <= i <= 4 else "left", overflow="fold", no_wrap=1 <= i <= 2)
+    for figure, line in zip(result.figures, lines, strict=True):
         style = "red" if figure.reached is False or not figure.correct else STYLES[figure.contender.role]
-        found.add_row(*map(escape, cells(figure, unit)), style=style)
+        found.add_row(*(escape(line[i]) for i in filled), style=style)
     return found
 
 
 def shown(results: Sequence[Result], sections: Sequence[Section], console: Console | None = None) -> None:
     """The profiles, and the table of all targets."""
-    console = console or Console()
+    console = console or _console()
     for section in sections:
         found = Table(*section.head, title=escape(section.title), title_justify="left")
         for line in section.lines:

@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,16 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
 HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
+
+Record = TypeVar("Record", "Clock", "Progress")
+
+
+def replaced(record: Record, **changes: Any) -> Record:
+    """The record with other values of some fields: ``dataclasses.replace`` without a call of the constructor."""
+    made = object.__new__(type(record))
+    made.__dict__.update(record.__dict__)
+    made.__dict__.update(changes)
+    return made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +67,11 @@ class Clock:
 
     def moved(self, own: Any, at: Any) -> Clock:
         """The same clock at another time."""
-        return dataclasses.replace(self, own=self.b.lift(own), at=self.b.lift(at), inside=False, most=None)
+        return replaced(self, own=self.b.lift(own), at=self.b.lift(at), inside=False, most=None)
 
     def within(self, inside: bool) -> Clock:
         """The same clock, with another promise about its end."""
-        return dataclasses.replace(self, inside=inside)
+        return replaced(self, inside=inside)
 
     def edge(self, step: Any) -> Any:
         """The first step of this clock at or after local step ``step``."""
@@ -94,13 +104,13 @@ class Clock:
         """The clock of a piece that starts at local step ``step``."""
         if self.plain:
             step = reached(self.b, self.b.lift(step))
-            return dataclasses.replace(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
+            return replaced(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         whole = reached(self.b, whole)
-        return dataclasses.replace(
+        return replaced(
             self,
             own=self.b.sub(self.own, whole),
             at=self.b.sub(self.at, whole),
@@ -116,8 +126,8 @@ class Clock:
         """The clock that runs ``scale`` times slower."""
         most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
         scale = _number(self.b.lift(self.scale) * scale)
-        moved = dataclasses.replace(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
-        return dataclasses.replace(moved, most=most, least=least)
+        moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
+        return replaced(moved, most=most, least=least)
 
     @property
     def counted(self) -> bool:
@@ -151,14 +161,14 @@ class Clock:
         above = b.narrow(self.own, lo=edge)
         early = below if same else b.narrow(self.at, hi=edge)
         late = above if same else b.narrow(self.at, lo=edge)
-        yes = before(dataclasses.replace(self, own=below, at=early, inside=True))
-        no = after(dataclasses.replace(self, own=above, at=late))
+        yes = before(replaced(self, own=below, at=early, inside=True))
+        no = after(replaced(self, own=above, at=late))
         return b.where(condition, yes, no)
 
     def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
         """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""
         if self.inside:
-            return formula(self if self.plain else dataclasses.replace(self, most=self._least(steps)))
+            return formula(self if self.plain else replaced(self, most=self._least(steps)))
         b = self.b
         if not self.plain:
             return formula(self.clamped(steps))
@@ -170,14 +180,14 @@ class Clock:
 
     def stopped(self, steps: Any) -> Clock:
         """The clock for ever at the end of ``steps`` steps."""
-        return dataclasses.replace(self, own=self.b.lift(steps) - 1, at=self.b.lift(steps), inside=True)
+        return replaced(self, own=self.b.lift(steps) - 1, at=self.b.lift(steps), inside=True)
 
     def clamped(self, steps: Any) -> Clock:
         """The clock that stops at the end of ``steps`` steps."""
         b, end = self.b, self.b.lift(self.edge(steps))
         own = b.minimum(self.own, self._within_integers(end - 1))
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
-        return dataclasses.replace(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
+        return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:
         """An edge, or the last step there is where it lies beyond."""
@@ -195,7 +205,7 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        x = self._begun(dataclasses.replace(self._through(length), unit=self.scale), length)
+        x = self._begun(replaced(self._through(length), unit=self.scale), length)
         return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
@@ -204,16 +214,16 @@ class Clock:
         if self.least is None or b.le(self.least, 0).value is True:
             return x
         place = b.minimum(b.lift(self.least) * self.scale, length)
-        return dataclasses.replace(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
+        return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
 
     def _stopped(self, x: Progress, length: Term) -> Progress:
         """The progress that stays where the clock stops."""
         b = self.b
         place = b.lift(self.most) * self.scale
         raw = x.raw
-        if raw is not None:
-            raw = dataclasses.replace(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
-        return dataclasses.replace(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
+        if raw is not None and self._known(self.most):
+            raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
+        return replaced(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
     def _through(self, length: Term) -> Progress:
         b = self.b
@@ -223,11 +233,19 @@ class Clock:
                 return self._progress(self.at, length)
             return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else b.floats(length)), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
-        left = b.maximum(b.neg(minus(b, self.at, b.lift(self.offset) + length)), 0.0)
+        left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted, raw=raw)
+
+    def _beyond(self, length: Term) -> Term:
+        """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
+        b, offset = self.b, self.b.lift(self.offset)
+        if offset.is_const or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
+            return minus(b, self.at, offset + length)
+        near = b.floor(length + Fraction(1, 2))
+        return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))
 
     def offset_is_zero(self) -> bool:
         """Whether the piece starts on a whole step."""
@@ -307,20 +325,20 @@ class Progress:
 
     def reversed(self) -> Progress:
         """Run from the end."""
-        return dataclasses.replace(self, done=self.left, left=self.done, raw=None)
+        return replaced(self, done=self.left, left=self.done, raw=None)
 
     def mirrored(self) -> Progress:
         """There in the first half, back in the second."""
         if self.raw is not None:
-            return dataclasses.replace(self, raw=None).mirrored()
+            return replaced(self, raw=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
         done = nearer * 2 if nearer.kind == "i" else nearer * 2.0
         if self.left.kind == "i":
-            return dataclasses.replace(self, done=done, left=b.sub(self.total, done))
+            return replaced(self, done=done, left=b.sub(self.total, done))
         later = b.lt(self.left, self.done)
         left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
-        return dataclasses.replace(self, done=done, left=left)
+        return replaced(self, done=done, left=left)
 
     def place(self, share: Any) -> Any:
         """How much is done at a share of the total: a whole step where the total is in steps."""

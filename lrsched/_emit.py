@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -27,7 +28,8 @@ class Dialect:
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
     repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
     or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
-    the kind of its term, in languages that declare them.
+    the kind of its term, in languages that declare them. ``real`` makes a result real where whole numbers
+    compute as they are.
     """
 
     templates: Mapping[str, Template]
@@ -40,6 +42,7 @@ class Dialect:
     result: str = "return {0}"
     search: Search | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    real: str | None = None
 
 
 class Code:
@@ -99,7 +102,7 @@ def _by_steps(root: Term) -> Term:
 def _stages(root: Term, low: int, high: int) -> list[Stage]:
     """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
     root = named(root)
-    place = _place(root.args[0]) if root.op == "where" else None
+    place = _place(root.args[0], low, high) if root.op == "where" else None
     if place is None:
         return [(low, root)]
     step, early = place
@@ -109,17 +112,29 @@ def _stages(root: Term, low: int, high: int) -> list[Stage]:
     return [*_stages(before, low, step - 1), *_stages(after, step, high)]
 
 
-def _place(condition: Term) -> tuple[int, bool] | None:
-    """The step from which on a condition changes, and whether it holds before it."""
-    if condition.op not in ("lt", "le"):
+def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
+    """The step of [low, high] from which on a condition changes, and whether it holds before it."""
+    if condition.op not in ("lt", "le", "eq"):
         return None
-    a, c = map(named, condition.args)
-    also = condition.op == "le"
+    (a, shift), (c, other) = map(_shifted, condition.args)
     if a.op == "step" and a.kind == "i" and c.op == "const":
-        return c.args[0] + also, True
-    if c.op == "step" and c.kind == "i" and a.op == "const":
-        return a.args[0] + 1 - also, False
+        bound = c.args[0] - shift
+        if condition.op == "eq":
+            if not low <= bound <= high:
+                return low, True
+            return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
+        return bound + (condition.op == "le"), True
+    if c.op == "step" and c.kind == "i" and a.op == "const" and condition.op != "eq":
+        return a.args[0] - other + (condition.op == "lt"), False
     return None
+
+
+def _shifted(term: Term) -> tuple[Term, int]:
+    """A term as another one and a whole number added to it."""
+    term = named(term)
+    if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
+        return named(term.args[0]), term.args[1].args[0]
+    return term, 0
 
 
 def _tree(stages: list[Stage], end: int) -> Term:
@@ -132,12 +147,24 @@ def _tree(stages: list[Stage], end: int) -> Term:
     return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
+def _may_be_whole(term: Term) -> bool:
+    """Whether a real term may come out as a whole number where "real" changes nothing."""
+    term = named(term)
+    parts = [part for part in term.args if isinstance(part, Term)]
+    if term.op in ("add", "sub", "mul", "neg"):
+        return all(map(_may_be_whole, parts))
+    if term.op in ("minimum", "maximum"):
+        return any(map(_may_be_whole, parts))
+    return term.op == "real" or (term.op in ("where", "checked") and any(map(_may_be_whole, parts[1:])))
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.lines: list[str] = []
         self.objects: dict[str, Any] = {}
         self.count = 0
+        self.inputs: dict[int, tuple[Term, ...]] = {}
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -146,7 +173,10 @@ class _Writer:
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(_bare(expression)))
+            expression = _bare(expression)
+            whole = self.dialect.real is not None and _may_be_whole(root)
+            expression = str(self.dialect.real).format(expression) if whole else expression
+            self.line(level, self.dialect.result.format(expression))
         return expression
 
     def line(self, level: int, text: str) -> None:
@@ -162,14 +192,23 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        for part in self._shared_with_arms(root, known):
-            self._needed(part, known, level, shared=True)
-        condition = self._needed(root.args[0], known, level)
+        condition = self._comparison(root.args[0], known)
+        if not condition:
+            for part in self._shared_with_arms(root, known):
+                self._needed(part, known, level, shared=True)
+            condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:
             self.line(level, tail)
         return self.block(root.args[2], known, level, returns=True)
+
+    def _comparison(self, condition: Term, known: dict[int, str]) -> str:
+        """A comparison of the step with a constant, which needs nothing else; empty if it is another condition."""
+        args = [named(a) for a in condition.args]
+        if condition.op not in ("lt", "le") or any(a.op not in ("step", "const") for a in args):
+            return ""
+        return self._expression(condition, known | {a.num: self._expression(a, known) for a in args})
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms of the condition that an arm needs too: computed once, before the condition."""
@@ -183,6 +222,8 @@ class _Writer:
         root = named(root)
         if root.num in known:
             return known[root.num]
+        if root.op == "const":
+            return self._expression(root, known)
         direct = self._direct(root, known)
         uses = self._uses(direct, known)
         uses[root.num] += 2 * shared
@@ -235,11 +276,16 @@ class _Writer:
 
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """The arguments needed before the term itself."""
-        if self._branches(term):
-            return (named(term.args[0]),)
-        if term.op == "call":
-            return (named(term.args[1]), *(named(value) for _, value in term.args[2]))
-        return tuple(named(a) for a in term.args if isinstance(a, Term))
+        found = self.inputs.get(term.num)
+        if found is None:
+            if self._branches(term):
+                found = (named(term.args[0]),)
+            elif term.op == "call":
+                found = (named(term.args[1]), *(named(value) for _, value in term.args[2]))
+            else:
+                found = tuple([named(a) for a in term.args if isinstance(a, Term)])
+            self.inputs[term.num] = found
+        return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Terms computed in this block whatever the conditions say."""
@@ -337,10 +383,10 @@ def _bare(expression: str) -> str:
     """The expression without parentheses that enclose all of it."""
     if not (expression.startswith("(") and expression.endswith(")")):
         return expression
-    depth = 0
-    for i, character in enumerate(expression):
-        depth += (character == "(") - (character == ")")
-        if depth == 0 and i < len(expression) - 1:
+    depth, last = 0, len(expression) - 1
+    for found in re.finditer(r"[()]", expression):
+        depth += 1 if found[0] == "(" else -1
+        if depth == 0 and found.start() < last:
             return expression
     return expression[1:-1]
 

@@ -89,8 +89,10 @@ def log2_parts(base: float) -> tuple[float, float]:
 
 
 def _divide(a: Any, c: Any) -> Any:
-    if isinstance(a, int | Fraction) and isinstance(c, int | Fraction) and c != 0:
-        return Fraction(a) / Fraction(c)
+    if not isinstance(a, float) and not isinstance(c, float) and c != 0:
+        return Fraction(a, c)
+    if c != 0:
+        return to_float(a) / to_float(c)
     return float(np.divide(np.float64(a), np.float64(c)))
 
 
@@ -98,13 +100,11 @@ def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
     return lambda *args: float(function(*(np.float64(to_float(a)) for a in args)))
 
 
-def _exact(function: Callable[..., Any]) -> Callable[..., Any]:
+def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Exact unless a float takes part; then double arithmetic."""
 
-    def compute(*args: Any) -> Any:
-        if any(isinstance(a, float) for a in args):
-            return float(function(*(np.float64(to_float(a)) for a in args)))
-        return function(*args)
+    def compute(a: Any, c: Any) -> Any:
+        return function(to_float(a), to_float(c)) if isinstance(a, float) or isinstance(c, float) else function(a, c)
 
     return compute
 
@@ -153,8 +153,13 @@ FOLD: dict[str, Callable[..., Any]] = {
 }
 
 
+PLAIN = frozenset({"add", "sub", "mul", "neg", "real", "lt", "le", "eq", "where", "floordiv", "mod"})  # no warnings
+
+
 def fold(op: str, values: list[Any]) -> Any:
     """The value of an operation on plain numbers."""
+    if op in PLAIN:
+        return FOLD[op](*values)
     with np.errstate(all="ignore"):
         return FOLD[op](*values)
 

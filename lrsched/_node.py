@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, datacl
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import BASES, CHECKS, REQUIRED, Field, field_of, is_opaque
+from lrsched._fields import BASES, CHECKS, REQUIRED, Field, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
@@ -54,6 +54,13 @@ class Node:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             set_field(self, name, make(self))
             return getattr(self, name)
+
+    def __new__(cls, *args: Any, **values: Any) -> Self:
+        if not hasattr(cls, "kind_name"):
+            raise ScheduleTypeError(
+                f"{cls.__name__} is the base of all kinds: build one of them, such as constant(1.0)"
+            )
+        return super().__new__(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
@@ -128,13 +135,17 @@ class Node:
         return from_dict, (to_dict(self.concrete("saved")),)
 
     def __bool__(self) -> bool:
-        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as s(t) > 0")
+        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as {_value(self)} > 0")
 
     def __iter__(self) -> Iterator[Any]:
-        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use s.sample(n) for its first n values")
+        values = (
+            "s.sample(n) for its first n values" if base_name(self) == "schedule" else "p(u) for an array of progress"
+        )
+        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use {values}")
 
     def _unordered(self, other: object) -> bool:
-        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values, or use lrsched.minimum(a, b)")
+        advice = ", or use lrsched.minimum(a, b)" if base_name(self) == "schedule" else f", such as {_value(self)} < 1"
+        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values{advice}")
 
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
 
@@ -189,6 +200,11 @@ def base_name(node: Node) -> str:
     return next(name for name, base in BASES.items() if isinstance(node, base)).lower()
 
 
+def _value(node: Node) -> str:
+    """How the value of an expression is written."""
+    return "s(t)" if base_name(node) == "schedule" else "p(u)"
+
+
 def _key_of(value: Any) -> Any:
     if isinstance(value, Node):
         return value.key
@@ -197,16 +213,13 @@ def _key_of(value: Any) -> Any:
     return value
 
 
-def _children_in(spec: Field, value: Any) -> tuple[Node, ...]:
-    if spec.form == "node":
-        return (value,)
-    return tuple(value) if spec.form == "nodes" else ()
-
-
 def children(node: Node) -> Iterator[Node]:
     """The expressions that a node is directly made of."""
-    for name in names_of(type(node)):
-        yield from _children_in(field_of(type(node), name), getattr(node, name))
+    for name, spec in type(node)._declared.items():
+        if spec.form == "node":
+            yield getattr(node, name)
+        elif spec.form == "nodes":
+            yield from getattr(node, name)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -220,13 +233,11 @@ def walk(node: Node) -> Iterator[Node]:
 
 def leaves_of(node: Node) -> Iterator[Any]:
     """The numbers (and tuples of numbers) of a node's own fields that JAX may trace."""
-    for name in names_of(type(node)):
-        spec = field_of(type(node), name)
-        value = getattr(node, name)
+    for name, spec in type(node)._declared.items():
         if spec.is_leaf:
-            yield value
+            yield getattr(node, name)
         elif spec.form == "numbers":
-            yield from (x for _, x in value)
+            yield from (x for _, x in getattr(node, name))
 
 
 def _is_array(value: Any) -> bool:
@@ -273,11 +284,24 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
     cls.__init__(self, *args, **values)
 
 
+PLAIN = {  # what tells a constructor without a closer look that a field holds no array
+    "real": "type({}) is float",
+    "count": "type({}) is int",
+    "node": "not {}._arrays",
+    "nodes": "True not in [part._arrays for part in {}]",
+    "reals": "False",
+    "counts": "False",
+    "numbers": "False",
+}
+
+
 def _constructor(cls: type[Node]) -> Callable[..., None]:
     """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
     space: dict[str, Any] = {"prepare": prepare, "where": cls.where(), "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
+    space["set_field"] = set_field
     arguments: list[str] = []
     lines = ["    depth = 0"]
+    plain: list[str] = []
     for name, spec in cls._declared.items():
         optional = spec.default is not REQUIRED
         arguments.append(f"{name}=default_{name}" if optional else name)
@@ -285,11 +309,14 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
         space[f"set_{name}"] = vars(cls)[name].__set__
         lines.append(f"    {name} = check_{name}(spec_{name}, where, {spec.label or name!r}, {name})")
         lines.append(f"    set_{name}(self, {name})")
+        if spec.form in PLAIN:
+            plain.append(PLAIN[spec.form].format(name))
         if spec.form == "node":
             lines.append(f"    if {name}._depth > depth: depth = {name}._depth")
         elif spec.form == "nodes":
             lines.append(f"    depth = max([depth, *[part._depth for part in {name}]])")
     lines.append("    if depth >= MAX_DEPTH: too_deep(where)")
+    lines.append(f"    if {' and '.join(plain) or 'True'}: set_field(self, '_arrays', False)")
     lines += ["    self.validate()"] * (cls.validate is not Node.validate)
     text = "\n".join([f"def __init__(self, {', '.join(arguments)}):", *lines, "    prepare(self, depth + 1)"])
     exec(text, space)  # noqa: S102 - names of declared fields alone

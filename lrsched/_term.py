@@ -9,6 +9,7 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named"]
 INF = math.inf
 MOST_ROWS = 4096
 CONSTANTS = ("const", "column", "bound")
+KNOWN, NAME = operator.attrgetter("is_const"), operator.attrgetter("op")
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -65,17 +67,13 @@ SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written
 class Term:
     """One operation applied to terms; arithmetic operators build further terms."""
 
-    __slots__ = ("args", "b", "hi", "kind", "lo", "num", "op")
+    __slots__ = ("args", "b", "hi", "is_const", "kind", "lo", "num", "op")
 
     def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
         self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
+        self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
         b.made += 1
         self.num = b.made
-
-    @property
-    def is_const(self) -> bool:
-        """Whether the value is known when the schedule is compiled (per piece, for a column)."""
-        return self.op in CONSTANTS
 
     @property
     def value(self) -> Any:
@@ -128,6 +126,7 @@ class Builder:
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
+        self._numbers: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
 
     @property
@@ -144,18 +143,25 @@ class Builder:
 
     def lift(self, value: Any) -> Term:
         """``value`` as a term: a number becomes a constant, a JAX value is bound."""
-        if isinstance(value, Term):
-            return value
+        kind = type(value)
+        if kind is Term:
+            same: Term = value
+            return same
+        if kind is int or (kind is float and value == value):
+            sign = value if kind is int else math.copysign(1.0, value)  # 0.0 is not -0.0
+            known = self._numbers.get((kind, value, sign))
+            if known is None:
+                known = Term(self, "const", (value,), "i" if kind is int else "f", value, value)
+                self._numbers[kind, value, sign] = known
+            return known
         if isinstance(value, bool | np.bool_):
             return self._term("const", (bool(value),), "b", 0, 1)
+        if isinstance(value, np.generic | float):
+            plain = value.item() if isinstance(value, np.generic) else float(value)
+            return self._nan() if plain != plain else self.lift(plain)
         if isinstance(value, Fraction):
-            value = value.numerator if value.denominator == 1 else value
-        if isinstance(value, np.generic):
-            value = value.item()
-        if isinstance(value, int | Fraction):
-            return self._term("const", (value,), "i" if isinstance(value, int) else "q", value, value)
-        if isinstance(value, float):
-            return self._term("const", (value,), "f", value, value) if value == value else self._nan()
+            whole = value.denominator == 1
+            return self.lift(value.numerator) if whole else self._term("const", (value,), "q", value, value)
         return self.bound(value)
 
     def _nan(self) -> Term:
@@ -200,7 +206,7 @@ class Builder:
     # -- terms
 
     def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
-        name = (op, kind, lo, hi, *(_identity(a) for a in args))
+        name = (op, kind, lo, hi, *[a.num if type(a) is Term else _identity(a) for a in args])
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = Term(self, op, args, kind, lo, hi)
@@ -208,27 +214,34 @@ class Builder:
 
     def _make(self, op: str, *args: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
-        terms = [self.lift(a) for a in args]
+        terms = [a if type(a) is Term else self.lift(a) for a in args]
         kinds, result = OPERATIONS.get(op) or SCALAR[op]
-        if op in OPERATIONS and all(t.is_const for t in terms):
+        if op in OPERATIONS and all(map(KNOWN, terms)):
             folded = self._fold(op, terms)
             if folded is not None:
                 return folded
-        terms = [self.settled(t) for t in terms]
+        terms = [self.settled(t) if t.op == "column" else t for t in terms]
         late = not self.branching and op != "where" and result in "nf"
         if late and any(t.op == "checked" for t in terms):
             return self._checked_late(op, terms)
-        numbers = [t for t, k in zip(terms, kinds, strict=True) if k == "n"]
-        any_real = any(t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit) for t in numbers)
-        wanted = "f" if any_real else (numbers[0].kind if numbers else "i")
-        for i, k in enumerate(kinds):
-            if k == "f" or (k == "n" and wanted == "f"):
-                terms[i] = self.floats(terms[i])
+        wanted = self._unified(terms, kinds)
         kind = wanted if result == "n" else result
         lo, hi = _range(op, terms)
         if kind == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
+
+    def _unified(self, terms: list[Term], kinds: str) -> str:
+        """Make numbers of all kinds one kind, and real what has to be; that kind."""
+        wanted = ""
+        for t, k in zip(terms, kinds, strict=True):
+            if k == "n":
+                real = t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit)
+                wanted = "f" if real else wanted or t.kind
+        for i, k in enumerate(kinds):
+            if (k == "f" or (k == "n" and wanted == "f")) and terms[i].kind != "f":
+                terms[i] = self.floats(terms[i])
+        return wanted or "i"
 
     def _checked_late(self, op: str, terms: list[Term]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
@@ -240,7 +253,7 @@ class Builder:
     def _fold(self, op: str, terms: list[Term]) -> Term | None:
         columns = [t for t in terms if t.op == "column"]
         values = [t.args[0] for t in terms]
-        if any(map(is_jax, values)):
+        if "bound" in map(NAME, terms) and any(map(is_jax, values)):
             return None if columns else self.bound(_host.on_jax(op, values, self.limit))
         if not columns:
             return self.lift(_host.fold(op, values))
@@ -635,8 +648,6 @@ def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
 
 
 def _identity(arg: Any) -> Any:
-    if isinstance(arg, Term):
-        return arg.num
     if isinstance(arg, int | float | Fraction):
         return (type(arg).__name__, arg, math.copysign(1.0, arg) if isinstance(arg, float) else 0)
     if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":

@@ -126,7 +126,9 @@ def column_structure(node: Node) -> Any:
 
 
 def _finds_structure(node: Node) -> Any:
-    parts = [_part(spec, getattr(node, name)) for name, spec in type(node)._declared.items()]
+    numbers = ("real", "count")
+    fields = type(node)._declared.items()
+    parts = [None if spec.form in numbers else _part(spec, getattr(node, name)) for name, spec in fields]
     return (node.kind_name, *parts, node.fixed_length())
 
 
@@ -134,8 +136,6 @@ LATER["_structure"] = _finds_structure
 
 
 def _part(spec: Field, value: Any) -> Any:
-    if spec.form in ("real", "count"):
-        return None
     if spec.form == "node":
         return column_structure(value)
     if spec.form == "nodes":
@@ -145,16 +145,14 @@ def _part(spec: Field, value: Any) -> Any:
 
 def number_leaves(node: Node) -> Iterator[Any]:
     """The single numbers of an expression, in a fixed order."""
-    for name in names_of(type(node)):
-        spec, value = field_of(type(node), name), getattr(node, name)
+    for name, spec in type(node)._declared.items():
         if spec.form in ("real", "count"):
-            yield value
+            yield getattr(node, name)
         elif spec.form == "numbers":
-            yield from (x for _, x in value)
-        elif spec.form == "node":
-            yield from number_leaves(value)
-        elif spec.form == "nodes":
-            for child in value:
+            yield from (x for _, x in getattr(node, name))
+        elif spec.form in ("node", "nodes"):
+            value = getattr(node, name)
+            for child in (value,) if spec.form == "node" else value:
                 yield from number_leaves(child)
 
 

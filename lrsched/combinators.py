@@ -61,7 +61,7 @@ class _Operator(Schedule):
         return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))  # type: ignore[call-arg]
+        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))
 
 
 def flatten_left(operator: Any) -> None:
@@ -506,8 +506,9 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         index = b.floordiv(clock.own, period)
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+        past = b.add(clock.past, b.mul(index, length))
         return index, moved if clock.plain else dataclasses.replace(
-            moved, gone=b.add(clock.gone, start), past=b.add(clock.past, b.mul(index, length)), least=None
+            moved, gone=b.add(clock.gone, start), past=past, least=None, most=_stop(clock, index, length)
         )
     index = index_of(clock, length)
     step, later = b.lift(clock.scale) * length, index
@@ -525,10 +526,20 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         part = start - b.floats(whole)
     moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
     gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
-    least = None
+    least, most = None, _stop(clock, index, length)
     if clock.least is not None and later is index:
         least = _number(b.sub(clock.least, b.mul(index, length)))
-    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past, least=least)
+    moved = dataclasses.replace(moved, most=most, least=least)
+    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+
+
+def _stop(clock: Clock, index: Term, length: Any) -> Any:
+    """Where a cycle stops whose clock stops within one; None where the clock does not, or stops with a cycle."""
+    b = clock.b
+    if clock.most is None:
+        return None
+    cycles = b.div(clock.most, length)
+    return None if cycles.kind == "i" and cycles.is_const else _number(b.sub(clock.most, b.mul(index, length)))
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
@@ -538,16 +549,27 @@ def backwards(clock: Clock, length: Any) -> Clock:
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
-    end = b.lift(clock.scale) * length + clock.offset
-    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
+    whole, part = _up(b, b.lift(clock.scale) * length, b.lift(clock.offset))
     at = b.sub(whole, clock.at)
     last = b.sub(whole, 1)
     own = b.minimum(b.floor(at), last)
-    part = whole - end
-    offset = part.args[0] if part.op == "const" else part
+    offset = _number(part)
+    least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
     return dataclasses.replace(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, least=0, gone=0, past=0, root=offset
+        clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0, past=0, root=offset
     )
+
+
+def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
+    """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
+    if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
+        near = b.floor(length + Fraction(1, 2))
+        rest = b.add(b.floats(length - near), b.floats(offset))
+        up = b.neg(b.floor(b.neg(rest)))
+        return b.add(near, up), b.sub(b.floats(up), rest)
+    end = length + offset
+    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
+    return whole, whole - end
 
 
 @kind("reversed", method="reversed")
@@ -592,7 +614,7 @@ class Mirrored(_Wrapper):
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
         if clock.plain:
-            if b.le(clock.at, n).value is True:
+            if b.le(clock.at, n).value is True and b.lt(clock.own, n).value is True:
                 return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
             if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target

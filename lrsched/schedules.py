@@ -59,7 +59,7 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     if same.op == "const" and same.args[0]:
         return b.settled(start)
     falling = _falls(b, start, end)
-    if b.exact_ends and (profile.sided or not falling.is_const):
+    if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
         return _from_both_ends(x, profile, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
@@ -118,14 +118,17 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     """``far - (far - near) * sin(a)**2`` as ``middle + half * cos(2a)``, for levels of one sign and a constant pace."""
     wave, again = rest.args if rest.op == "mul" else (rest, None)
     angle = wave.args[0] if wave is again and wave.op == "sin" else rest
-    if angle.op != "mul" or angle.args[1].op != "const" or near.args[0] * far.args[0] < 0:
+    if angle.op != "mul" or angle.args[1].op != "const":
         return None
-    b, far_level = rest.b, far.args[0]
-    middle = near.args[0] / 2 + far_level / 2
-    half = far_level - middle
-    if middle + half != far_level:
+    b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
+    middle = low / 2 + high / 2
+    half = high - middle
+    if not np.all((low * high >= 0) & (middle + half == high)):
         return None
-    return b.add(b.mul(half, b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))), middle)
+    wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))
+    if index is None:
+        return b.add(b.mul(half, wave), middle)
+    return b.add(b.mul(b.column(half, index), wave), b.column(middle, index))
 
 
 def _reaches(near: Term, far: Term) -> bool:
@@ -730,10 +733,11 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
         0.01
     """
     from lrsched._errors import check_choice
+    from lrsched._naming import speaking_as
 
-    if check_choice("range_sweep", "spacing", spacing, ("geometric", "linear")) == "linear":
-        return LINEAR.over(steps, smallest, largest)
-    return Geometric(steps, smallest, largest)
+    check_choice("range_sweep", "spacing", spacing, ("geometric", "linear"))
+    with speaking_as("range_sweep", start="smallest", end="largest"):
+        return LINEAR.over(steps, smallest, largest) if spacing == "linear" else Geometric(steps, smallest, largest)
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}

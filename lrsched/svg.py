@@ -130,8 +130,8 @@ def thumbnail(schedule: Any, steps: int) -> str:
     bottom = min(bottom, 0.0) if bottom <= 0.5 * top or bottom == top else bottom
     height, width = SMALL_BASE - SMALL_TOP, SMALL_RIGHT - SMALL_LEFT
     places = [
-        f"{SMALL_LEFT + width * x / steps:.1f},{SMALL_BASE - height * (value - bottom) / (top - bottom):.1f}"
-        for x, value in points
+        f"{SMALL_LEFT + width * x / steps:.1f},{SMALL_BASE - height * round((value - bottom) / (top - bottom), 9):.1f}"
+        for x, value in points  # rounded, so that the last digits of a value never turn a tenth of a pixel
     ]
     dot = places[0].split(",")
     frame = f"M{SMALL_LEFT} {SMALL_TOP}H{SMALL_RIGHT}M{SMALL_LEFT} {SMALL_BASE}H{SMALL_RIGHT}"

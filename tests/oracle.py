@@ -270,9 +270,17 @@ class Oracle:
         scale = max(abs(low), abs(high), abs(value)) if mixed else value
         if mixed or data["kind"] not in PLAIN:
             units = 3 * self.kind.ulp(scale)
-            return Value(value, float(abs(low - high)) * p.err + units)
+            least = self.kind.shape * self.kind.ulp(scale) if single_shape(data) else 0.0
+            return Value(value, max(float(abs(low - high)) * p.err + units, least))
         steep = p.err / self.kind.ulp(p.x) - self.kind.shape if p.x else 0.0
         return Value(value, (self.kind.shape + max(steep, 0.0)) * self.kind.ulp(scale))
+
+
+def single_shape(data: Data) -> bool:
+    """Whether a profile is one shape, whatever way it is run through: its bound is a single shape's."""
+    while data["kind"] in ("profile.mirrored", "profile.reversed", "profile.delayed", "profile.sampled_times"):
+        data = data["profile"]
+    return data["kind"] in PLAIN
 
 
 PROFILES: dict[str, Callable[[Oracle, Data, Progress], Value]] = {}

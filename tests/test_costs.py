@@ -44,17 +44,18 @@ def peak(run: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("schedule", SAMPLED, ids=repr)
 def test_sampling_into_an_array_allocates_nothing_that_grows(schedule: Any) -> None:
-    small, large = np.empty(50_000), np.empty(800_000)
+    """Half a byte for each step more would be seen; restarts keep tables for some lengths, whatever their number."""
+    small, large = np.empty(200_000), np.empty(2_000_000)
     first = peak(lambda: schedule.sample(len(small), out=small))
     second = peak(lambda: schedule.sample(len(large), out=large))
-    assert second < first + 2_000_000 and second < large.nbytes / 2, (first, second)
+    assert second < first + 300_000 and first < 2_000_000, (first, second)
 
 
 @pytest.mark.parametrize("schedule", SAMPLED, ids=repr)
 def test_float32_is_sampled_without_a_float64_copy(schedule: Any) -> None:
-    n = 1_000_000
+    n = 2_000_000
     used = peak(lambda: schedule.sample(n, dtype=np.float32))
-    assert 4 * n <= used < 6 * n
+    assert 4 * n <= used < 4 * n + 2_000_000, "the result, and blocks of a fixed size"
 
 
 def test_one_temporary_for_each_shared_term() -> None:
@@ -247,7 +248,7 @@ def test_very_deep_expressions_are_refused_clearly() -> None:
 
     assert nested(40)(3) > 0
     with pytest.raises(lrs.ScheduleError, match="expressions nest at most 100 deep"):
-        nested(5_000)
+        nested(10_000)
 
 
 def test_long_chains_of_one_operator_are_flat() -> None:
@@ -255,10 +256,53 @@ def test_long_chains_of_one_operator_are_flat() -> None:
     for _ in range(500):
         schedule = schedule * 1.001
     assert schedule(0) == pytest.approx(1.001**500)
+    assert schedule == lrs.parse(repr(schedule)) and schedule.to_dict() == lrs.from_dict(schedule.to_dict()).to_dict()
     joined = hold(1)
     for i in range(500):
         joined = joined >> hold(1, 0.5 + i)
     assert joined(500) == 499.5 and joined.duration == 501
+
+
+def test_ten_thousand_operators_one_after_another() -> None:
+    schedule = cosine().over(100)
+    for _ in range(10_000):
+        schedule = schedule * 1.0001
+    for value in (schedule(0), schedule.sample(1)[0], lrs.compile(schedule, "numpy")(np.arange(2))[0]):
+        assert value == pytest.approx(1.0001**10_000)
+    added = 1.0 + cosine().over(100)
+    more = [calls(lambda: added + 1.0), calls(lambda: schedule * 1.0001)]
+    assert max(more) <= min(more) + 5, "one more costs the same after two as after ten thousand"
+    joined = two = hold(1) >> hold(2)
+    for i in range(2_000):
+        joined = joined >> hold(1, 0.5 + i)
+    more = [calls(lambda: two >> hold(1)), calls(lambda: joined >> hold(1))]
+    assert max(more) <= min(more) + 5
+
+
+def test_a_longer_chain_is_as_deep_as_its_deepest_part() -> None:
+    """What is added to a chain is checked like what it was begun with."""
+    deep = linear().over(5)
+    for _ in range(48):
+        deep = (deep * 2.0) / (1.0 + linear().over(5))
+    short = linear().over(5) * 2.0
+    ends = linear().over(5) >> linear().over(5)
+    for chain, part in ((ends, deep), (ends, linear().over(5)), (deep * 2.0 >> ends, short), (ends >> ends, hold(1))):
+        longer = chain >> part
+        assert longer._depth == max(chain._depth, part._depth + 1)
+        assert longer == type(longer)((*chain.parts, part)) and longer.duration == chain.duration + part.duration
+    with pytest.raises(lrs.ScheduleError, match="finite duration"):
+        ends >> lrs.constant(0.5) >> ends >> hold(1)
+    with pytest.raises(lrs.ScheduleError, match="finite duration"):
+        ends >> lrs.constant(0.5) >> hold(1)
+    for chain, part in ((short, deep), (deep * 2.0, short), (short, linear().over(5))):
+        longer = chain * part
+        assert longer._depth == max(chain._depth, part._depth + 1)
+        assert longer == type(longer)((*chain.parts, part))
+    with pytest.raises(lrs.ScheduleError, match="expressions nest at most 100 deep"):
+        for _ in range(100):
+            deep = short * deep / 2.0
+    with pytest.raises(TypeError):
+        short * "x"
 
 
 def test_import_loads_little_beyond_numpy() -> None:

@@ -110,7 +110,7 @@ def test_what_cannot_be_written_is_refused():
         (lambda: preset.CyclicLR(0.0, 1.0, 0), "step_size_up + step_size_down must be positive, got 0"),
         (
             lambda: preset.MultiplicativeLR(1.0, lrs.step_decay(2)),
-            "lr_lambda must be a number, or a schedule of at most",
+            "lr_lambda must be a number, piecewise, multi_step, or a schedule of at most",
         ),
         (lambda: preset.LinearLR(1.0, start_factor=0.0), "start_factor must be a number in (0, 1], got 0.0"),
         (lambda: preset.ConstantLR(1.0, factor=1.5), "factor must be a number in [0, 1], got 1.5"),

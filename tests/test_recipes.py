@@ -87,6 +87,8 @@ REFUSED = [
     (lambda: recipes.grimmer_long_steps(1.0, length=4), "grimmer_long_steps: length must be 2, 3 or 7, got 4"),
     (lambda: recipes.merge_weights(lrs.linear().reversed(), 4), "merge_weights: profile must be one that falls from 1"),
     (lambda: recipes.bias_corrected_decay(1.0), "bias_corrected_decay: decay must be a number in"),
+    (lambda: recipes.refined_decay(0.1, [1.0, 0.0]), "refined_decay: norms must be finite numbers > 0, at least one"),
+    (lambda: recipes.radam_rectification(0.5), "radam_rectification: beta2 must be a number in (2/3, 1), got 0.5"),
     (lambda: recipes.seesaw(0.1, 256, 100, end=0.0), "seesaw: end must be a finite number > 0, got 0"),
 ]
 

@@ -468,6 +468,15 @@ def flat_linear(r: Draw) -> Any:
 
 
 @case
+def refined_decay(r: Draw) -> Any:
+    b, n, power = r.rate(), r.randrange(1, 30), r.choice([1.0, 2.0, 1.5])
+    norms = [r.some(0.2, 9) for _ in range(n)]
+    w = [x**-power for x in norms]
+    values = [b * w[t] * sum(w[t + 1 :]) * n / sum(w) ** 2 for t in range(n)]
+    return recipes.refined_decay(b, norms, power), lambda t: values[min(t, n - 1)], range(60)
+
+
+@case
 def rex_decay(r: Draw) -> Any:
     b, n = r.rate(), r.randrange(1, 200)
     return recipes.rex_decay(b, n), lambda t: b * (1 - clip(t / n)) / (0.5 + 0.5 * (1 - clip(t / n)))

@@ -21,6 +21,7 @@ import strategies
 from lrsched._digital import Line, lowest
 
 TOP = 2**31 - 1
+EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
     "a stretch that ends between two steps, read between them": (
@@ -163,6 +164,21 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
     "a table of a clock far ahead": (
         "(piecewise((), (1.378,)) / chebyshev_steps(5, 0.75, 1.0, fractal=False).mirrored()).advanced(2147483645)",
         (0, 1, 2, TOP),
+    ),
+    "cycles cut in a squeezed piece": (
+        "(linear().over(10).restarted(gamma=0.5).lasting(1) >> hold(1)).restarted(times=7, t_mult=0.25)",
+        (0, 1, 7, 8, 9, TOP),
+    ),
+    "the end of a cycle that a stretch cuts": ("linear().over(10).restarted().lasting(15).stretched(1.57)", EARLY),
+    "the end of a cycle that a squeeze cuts": ("linear().over(10).restarted().lasting(15).stretched(0.57)", EARLY),
+    "there and back again, stretched": ("linear().over(10).after('mirror').lasting(15).stretched(1.57)", EARLY),
+    "there and back again, squeezed and stretched": (
+        "(linear().over(10).after('mirror').lasting(15) >> hold(10)).stretched(0.57).stretched(3.7)",
+        EARLY,
+    ),
+    "a mirror of one step": (
+        "linear().over(1, 0.1, -3.0).restarted(t_mult=1.25, gamma=0.5).lasting(1).mirrored()",
+        EARLY,
     ),
     "short repeats of a stretched clock": (
         "inverse_sqrt(1e-05).lasting(4).after('repeat').stretched(1.91)",

@@ -83,6 +83,14 @@ def test_steps_are_found_by_few_comparisons() -> None:
             schedule(t)
 
 
+def test_conditions_that_are_known_are_not_asked_again() -> None:
+    schedule = hold(5000) >> lrs.one_minus_power().over(5000, end=0.01)
+    lines = [line.strip() for line in body(schedule).splitlines() if line.strip().startswith("if t ")]
+    assert len(lines) == len(set(lines)) <= 5, lines
+    steps = [0, 4999, 5000, 5001, 7499, 7500, 7501, 9999, 10_000, 10**9]
+    assert [schedule(t) for t in steps] == pytest.approx(schedule(np.array(steps)).tolist(), rel=1e-15)
+
+
 def test_parts_are_added_to_a_long_expression_without_looking_at_all_of_it() -> None:
     product, joined = cosine().over(100) * 2.0, hold(3) >> linear().over(5)
     for i in range(5):

@@ -7,9 +7,9 @@ from itertools import accumulate
 from typing import Any
 
 import lrsched as lrs
-from lrsched.adapting import check_count, fail
+from lrsched.adapting import check_count, check_real, fail
 
-__all__ = ["Counted", "Known", "check_batch"]
+__all__ = ["Counted", "Known", "check_batch", "count_of"]
 
 
 def check_batch(where: str, batch: Any) -> Any:
@@ -21,6 +21,14 @@ def check_batch(where: str, batch: Any) -> Any:
     if not isinstance(batch, int) or isinstance(batch, bool):
         fail(where, "batch", "a number of samples, a schedule of such numbers, or a list of them", batch, kind=True)
     return check_count(where, "batch", batch, 1)
+
+
+def count_of(argument: str, count: Any) -> Any:
+    """How many samples, a number >= 0."""
+    number = check_real("ScheduleCallback", argument, count, "a number >= 0")
+    if number < 0.0:
+        fail("ScheduleCallback", argument, "a number >= 0", count)
+    return int(number) if number.is_integer() else number
 
 
 class Known:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 import lrsched as lrs
-from lrsched.adapting import check_choice, check_real, fail
+from lrsched.adapting import check_choice, fail
 from lrsched_keras._base import forget_rate, rate_of
 from lrsched_keras._clock import Clock
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._following import follow, unfollow
-from lrsched_keras._optimizers import batches_per_update, batches_seen, check_hyperparameter, members
+from lrsched_keras._optimizers import batches_per_update, batches_seen, check_hyperparameter, innermost, members
 from lrsched_keras._rate import Evaluator
-from lrsched_keras._samples import Counted, Known, check_batch
+from lrsched_keras._samples import Counted, Known, check_batch, count_of
 
 __all__ = ["ScheduleCallback"]
 
@@ -42,7 +43,8 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     samples, ``LearningRate(lrs.units.in_updates(s, batch, steps))``.
 
     Args:
-        schedule: the schedule, or a number.
+        schedule: the schedule, or a number; or a dictionary of them by the groups of a :class:`GroupedOptimizer`, whose
+            values are logged as ``learning_rate/<group>``.
         hyperparameter: a number of the optimizer by its name: "learning_rate", "momentum", "beta_1", "weight_decay".
         unit: what the schedule counts, "step" (updates), "epoch", or "sample" (samples or tokens).
         batch: with the unit "sample", how many an update sees, all devices and accumulated batches together: an integer
@@ -72,13 +74,21 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         if not isinstance(hyperparameter, str) or not hyperparameter.isidentifier():
             fail("ScheduleCallback", "hyperparameter", "the name of an attribute", hyperparameter, kind=True)
-        self.schedule = concrete_schedule("ScheduleCallback", schedule)
+        where = "ScheduleCallback"
+        self.schedule: Any = (
+            {label: concrete_schedule(where, one, f"schedule[{label!r}]") for label, one in schedule.items()}
+            if isinstance(schedule, Mapping)
+            else concrete_schedule(where, schedule)
+        )
         self.hyperparameter = hyperparameter
         self.unit: str = check_choice("ScheduleCallback", "unit", unit, ("step", "epoch", "sample"))
         self.batch = check_batch("ScheduleCallback", batch)
         if batch is not None and unit != "sample":
             fail("ScheduleCallback", "unit", "'sample' where batch is given", unit)
-        self.value: float | None = None
+        self.values: dict[str, float] = {}
+        self._names: list[str] = []
+        self._schedules: list[lrs.Schedule] = []
+        self._updates = 0
         self._counted = Counted()
         self._seen: list[Counted | Known] = []
         self._optimizers: list[Any] = []
@@ -92,7 +102,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     @seen.setter
     def seen(self, count: Any) -> None:
-        self._counted.start(_count("seen", count))
+        self._counted.start(count_of("seen", count))
 
     def step(self, count: Any) -> None:
         """Count the samples or tokens of the batch that was just trained on, on all devices.
@@ -105,7 +115,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """
         if self.unit != "sample" or self.batch is not None:
             fail("ScheduleCallback.step", "unit", "'sample', and batch None", self.unit)
-        self._counted.add(_count("step", count))
+        self._counted.add(count_of("step", count))
 
     # ---- what Keras calls
 
@@ -124,10 +134,11 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             raise lrs.ScheduleError(f"ScheduleCallback: two callbacks set {self.hyperparameter}; leave one of them out")
         if self._new_run and self.unit != "epoch":
             self._clock.begin("ScheduleCallback", model, self.params, epoch)
+            self._updates = self._clock.step(model)
         self._new_run = False
         self._settle(model, epoch)
         if self.unit == "epoch":
-            self._set([self.schedule(epoch)] * len(self._optimizers))
+            self._set([self._schedules[i](epoch) for i in range(len(self._optimizers))])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the value that the next update uses."""
@@ -173,6 +184,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._optimizers != found:
             self._clock = Clock()
         self._optimizers = found
+        self._names, self._schedules = self._by_optimizer(innermost(model.optimizer), found)
         if self.batch is None:
             self._seen = [self._counted] * len(found)
         else:
@@ -181,6 +193,16 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             _CLAIMS.setdefault(optimizer, {})[self.hyperparameter] = self
             if self.hyperparameter == "learning_rate":
                 forget_rate(optimizer)
+
+    def _by_optimizer(self, optimizer: Any, found: list[Any]) -> tuple[list[str], list[lrs.Schedule]]:
+        """A name in the logs and a schedule for each optimizer."""
+        if not isinstance(self.schedule, dict):
+            return [self.hyperparameter] * len(found), [self.schedule] * len(found)
+        labels = getattr(optimizer, "labels", ())
+        if set(labels) != set(self.schedule):
+            allowed = f"a dictionary by the groups of a GroupedOptimizer ({', '.join(labels) or 'there are none'})"
+            fail("ScheduleCallback", "schedule", allowed, list(self.schedule))
+        return [f"{self.hyperparameter}/{label}" for label in labels], [self.schedule[label] for label in labels]
 
     def _check_execution(self, model: Any) -> None:
         several = getattr(model, "steps_per_execution", 1)
@@ -203,48 +225,41 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _at(self, i: int, update: int) -> float:
         """The value of an update of the i-th optimizer."""
-        return self.schedule(self._seen[i].before(update) if self.unit == "sample" else update)
+        return self._schedules[i](self._seen[i].before(update) if self.unit == "sample" else update)
 
     def _evaluator(self, model: Any, i: int, epoch: int) -> Evaluator:
         """What the i-th optimizer evaluates inside its compiled update."""
         every, batches = batches_per_update(self._optimizers[i]), (self.params or {}).get("steps")
         if self.unit == "step":
-            return Evaluator(self.schedule, every, 0, self._clock.offset)
+            return Evaluator(self._schedules[i], every, 0, self._clock.offset)
         if self.unit == "sample":
             epochs = (self.params or {}).get("epochs")
             if self.batch is None or batches is None or epochs is None:
                 allowed = f"given, in a fit whose steps are known, to make {self.hyperparameter} follow samples"
                 fail("ScheduleCallback", "batch", allowed, self.batch)
-            end = int(batches * epochs) // every + self._clock.step(model, self._optimizers[i])
+            end = self._updates + int(batches * epochs) // every
             values = [self._at(i, update) for update in range(end + 1)]
             return Evaluator(lrs.table(tuple(values)), every, 0, self._clock.offset)
         if batches is None:
-            return Evaluator(lrs.constant(self.schedule(epoch)))
-        return Evaluator(self.schedule, batches, epoch * batches - batches_seen(model))
+            return Evaluator(lrs.constant(self._schedules[i](epoch)))
+        return Evaluator(self._schedules[i], batches, epoch * batches - batches_seen(model))
 
     def _set(self, values: list[float]) -> None:
-        self.value = values[0]
-        for optimizer, value in zip(self._optimizers, values, strict=True):
+        self.values = {}
+        for optimizer, name, value in zip(self._optimizers, self._names, values, strict=True):
+            self.values.setdefault(name, value)
             if self.hyperparameter == "learning_rate":
                 rate = rate_of(optimizer)
                 rate.base, rate.scheduled = value, True
                 rate.assign(optimizer)
-                self.value = values[0] * rate.factor
+                self.values[name] = value * rate.factor
             else:
                 tiny = value == 0.0 and self.hyperparameter == "momentum"
                 setattr(optimizer, self.hyperparameter, SMALLEST if tiny else value)
 
     def _log(self, logs: Any) -> None:
-        if logs is not None and self.value is not None:
-            logs[self.hyperparameter] = self.value
-
-
-def _count(argument: str, count: Any) -> Any:
-    """How many samples, a number >= 0."""
-    number = check_real("ScheduleCallback", argument, count, "a number >= 0")
-    if number < 0.0:
-        fail("ScheduleCallback", argument, "a number >= 0", count)
-    return int(number) if number.is_integer() else number
+        if logs is not None:
+            logs.update(self.values)
 
 
 _CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, ScheduleCallback]] = weakref.WeakKeyDictionary()

@@ -8,6 +8,7 @@ Multiplying rates from step to step makes PyTorch drift by some 1e-14 per step; 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from lrsched._errors import ScheduleError, check_choice, check_count, fail
 from lrsched._schedule import Schedule
-from lrsched.combinators import goes_on
+from lrsched.combinators import goes_on, sequence
 from lrsched.presets._parts import (
     COSINE,
     LINEAR,
@@ -27,10 +28,11 @@ from lrsched.presets._parts import (
     joined_at,
     resumed,
     steps_down,
+    times,
 )
 from lrsched.presets._torch_cycles import one_cycle, total_steps_of, triangles
 from lrsched.profiles import Polynomial
-from lrsched.schedules import Constant, Hold, Warmup, table
+from lrsched.schedules import Constant, Hold, MultiStep, Piecewise, Warmup, table
 
 __all__ = [
     "ChainedScheduler",
@@ -430,9 +432,12 @@ def MultiplicativeLR(base: Any, lr_lambda: Any, last_epoch: int = -1) -> Schedul
 
     Args:
         base: the group's rate.
-        lr_lambda: f: a number, or a schedule of at most a million steps (``.lasting(n)`` makes one of any),
-            whose last value stays the factor after its end.
+        lr_lambda: f: a number, ``piecewise`` or ``multi_step``, or a schedule of at most a million steps
+            (``.lasting(n)`` makes one of any), whose last value stays the factor after its end.
         last_epoch: the last step already made; -1 at the beginning.
+
+    The algebra has no running product of any schedule: such a value takes all the steps before it, and a schedule is
+    evaluated at every step at one cost. Constant factors are powers; others are multiplied here, into a table.
 
     Example:
         >>> from lrsched import presets, table
@@ -448,13 +453,27 @@ def _running_product(lr_lambda: Any) -> Schedule:
     factors = factor("MultiplicativeLR", "lr_lambda", lr_lambda)
     if isinstance(factors, Constant):
         return geometric_drop(factors.value)
+    if isinstance(factors, Piecewise | MultiStep):
+        return _powers(factors)
     n = factors.duration
     if n > LONGEST or goes_on(factors):
-        fail("MultiplicativeLR", "lr_lambda", f"a number, or a schedule of at most {LONGEST} steps", factors)
+        allowed = f"a number, piecewise, multi_step, or a schedule of at most {LONGEST} steps"
+        fail("MultiplicativeLR", "lr_lambda", allowed, factors)
     values = factors.sample(n + 1)
     products = tuple(np.cumprod([1.0, *values[1:-1]]).tolist())
     last = float(values[-1])
     return table(products) >> products[-1] * last * geometric_drop(last)
+
+
+def _powers(factors: Piecewise | MultiStep) -> Schedule:
+    """The running product of constants, a power in each piece; that of the first step is 1."""
+    starts = [0, *factors.boundaries(2**53)]
+    parts = [geometric_drop(float(factors(0)))]
+    for start, end in itertools.pairwise(starts):
+        parts[-1] = parts[-1].lasting(end - start)
+        value = float(factors(end))
+        parts.append(times(float(parts[-1](end - start - 1)) * value, geometric_drop(value)))
+    return sequence(*parts)
 
 
 def SWALR(

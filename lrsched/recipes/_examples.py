@@ -128,6 +128,7 @@ _DECAYS = {
     "polynomial_decay": _Call(0.1, steps=1_000),
     "power_ramp": _Call(0.1, 0.0, steps=1_000),
     "quarter_cosine": _Call(0.1, steps=1_000),
+    "refined_decay": _Call(0.1, [3, 2.5, 2, 1.8, 1.6, 1.5, 1.4, 1.3, 1.2, 1.2, 1.1, 1.1, 1, 1, 1, 1]),
     "rex_decay": _Call(0.1, steps=1_000),
     "sampled_decay": _Call(0.1, 1_000, Rex(), "10%"),
     "sampling_rate": _Call(Linear(), "25-50-75"),

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from lrsched._errors import ScheduleError, check_count, fail
+import numpy as np
+
+from lrsched._errors import ScheduleError, check_count, check_real, fail
 from lrsched._schedule import Schedule
 from lrsched.combinators import maximum, minimum
 from lrsched.profiles import (
@@ -31,6 +33,7 @@ from lrsched.schedules import (
     MultiStep,
     StepDecay,
     piecewise,
+    table,
 )
 
 __all__ = [
@@ -66,6 +69,7 @@ __all__ = [
     "polynomial_decay",
     "power_ramp",
     "quarter_cosine",
+    "refined_decay",
     "rex_decay",
     "sampled_decay",
     "sampling_rate",
@@ -870,6 +874,37 @@ def _hyperbola(where: str, steps: int, bound: int) -> Schedule:
 def _hyperbolic_floor(steps: int, bound: int, end: Any) -> Any:
     share = steps / bound
     return 1 - (1 - end) * math.sqrt(share * (2 - share))
+
+
+# ---- from what a first run has measured
+
+
+def refined_decay(peak: Any, norms: Any, power: Any = 2.0) -> Schedule:
+    """Linear decay refined by the gradient norms of an earlier run: small where they were large, 0 at the end.
+
+    Formula: peak * w_t * sum(w_s for s > t) / (n * mean(w)**2), w = norms**-power
+
+    Args:
+        peak: the rate; equal norms give peak * (1 - (t + 1) / n).
+        norms: gradient norms, one an update, n of them, positive; smooth them first (a median over a tenth of the run).
+        power: 2 for SGD, 1 for Adam with norms that are sums of absolute values.
+
+    Elsewhere: facebookresearch adaptive_scheduling.
+    Source: Defazio et al. (2023).
+
+    Example:
+        >>> from lrsched import recipes
+        >>> recipes.refined_decay(1.0, [5.0, 5.0, 5.0, 5.0]).sample(4).tolist()
+        [0.75, 0.5, 0.25, 0.0]
+    """
+    measured = [check_real("refined_decay", "norms", norm, "finite numbers > 0") for norm in norms]
+    if not measured or min(measured) <= 0:
+        fail("refined_decay", "norms", "finite numbers > 0, at least one", measured)
+    positive("refined_decay", power=power)
+    weights = np.array([min(measured) / norm for norm in measured]) ** power
+    weights /= weights.mean()
+    after = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
+    return peak * table((weights * after / len(weights)).tolist())
 
 
 # ---- through points in time

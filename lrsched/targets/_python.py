@@ -99,7 +99,7 @@ def passed(thresholds, t):
     "checked": """
 def checked(wrong, value):
     if wrong:
-        raise ValueError("the step is past the end of the schedule, which is an error by its policy")
+        raise ValueError("step must be below the duration: it is past the end of the schedule, an error by its policy")
     return value
 """,
 }
@@ -220,6 +220,7 @@ DIALECT = Dialect(
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
+    real="float({0})",
 )
 
 
@@ -237,15 +238,8 @@ class PythonTarget:
     def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions."""
         code = emit(root, DIALECT)
-        seen: dict[int, int] = {}
-        objects = {k: _entries(v, seen) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
+        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
         return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines)]) + "\n", objects
-
-
-def _entries(table: np.ndarray, seen: dict[int, int]) -> tuple[Any, ...]:
-    """A table as a tuple, each whole number once in memory."""
-    values = table.tolist()
-    return tuple([seen.setdefault(v, v) for v in values] if table.dtype.kind == "i" else values)
 
 
 def tables(objects: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import pytest
 import lrsched as lrs
 
 keras = pytest.importorskip("keras")
-from keras_models import mean_of_predictions  # noqa: E402
+from keras_models import Watch, mean_of_predictions  # noqa: E402
 
 from lrsched_keras import GroupedOptimizer, LearningRate, PlateauCallback, ScheduleCallback, range_test  # noqa: E402
 
@@ -158,6 +158,34 @@ def test_the_callbacks_drive_all_groups():
             speed = 0.25 * speed - (rate if isinstance(rate, float) else rate(t)) * scales[t // 4]
             end += speed
         assert place == pytest.approx(end, rel=1e-4)
+
+
+@pytest.mark.parametrize("unit", ["step", "sample"])
+def test_a_schedule_for_each_group_in_a_callback(unit):
+    groups = {"head": "*head/*", "body": "*"}
+    optimizer = GroupedOptimizer(keras.optimizers.SGD(0.1, momentum=0.9), groups)
+    scale = 1 if unit == "step" else 4
+    rates, momenta = {"head": S, "body": 0.5 * S}, {"head": 0.5 + 4 * S, "body": 0.25}
+    options = {"unit": unit, "batch": 4 if unit == "sample" else None}
+    callbacks = [ScheduleCallback(rates, **options)]
+    callbacks.append(ScheduleCallback(momenta, "momentum", **options))
+    made, watch = model(optimizer), Watch("momentum/head")
+    fit(made, 4, 3, [*callbacks, watch])
+    head, body = (lambda t: S(scale * t)), (lambda t: 0.5 * S(scale * t))
+    ends = []
+    for rate, momentum in ((body, lambda t: 0.25), (head, lambda t: 0.5 + 4 * head(t))):
+        speed = end = 0.0
+        for t in range(12):
+            speed = momentum(t) * speed - rate(t)
+            end += speed
+        ends.append(end)
+    np.testing.assert_allclose(places(made), [ends[0]] * 3 + [ends[1]], rtol=1e-5)
+    assert watch.batches == pytest.approx([0.5 + 4 * head(t) for t in range(12)])
+    history = made.history.history
+    assert history["learning_rate/head"] == [head(t) for t in (3, 7, 11)]
+    assert history["learning_rate/body"] == [body(t) for t in (3, 7, 11)]
+    with pytest.raises(lrs.ScheduleError, match=r"schedule must be a dictionary by the groups of .* \(body, head\)"):
+        fit(made, 1, 1, [ScheduleCallback({"head": S})])
 
 
 def test_a_range_test_leaves_the_groups_as_they_were():

@@ -1,4 +1,4 @@
-"""lrs.presets.keras against keras.optimizers.schedules, at every step, for random arguments."""
+"""lrs.presets.keras against keras.optimizers.schedules, at every step of three lengths, for random arguments."""
 
 import contextlib
 import os
@@ -22,6 +22,7 @@ SHARES = st.floats(0.0, 1.0)
 LENGTHS = st.integers(1, 14)
 WHOLE_OR_NOT = st.one_of(LENGTHS, st.floats(0.5, 14.0))
 FLOAT32 = 2.0**-23
+STEPS = 3 * (9 + 14) + 2
 
 
 def chosen(condition: Any, yes: Any, no: Any) -> Any:
@@ -114,11 +115,11 @@ def test_presets_give_what_keras_computes(name):
             arguments = {**arguments, **whole}  # in float32 it loses the cycles otherwise
         ours = getattr(presets, name)(initial, **arguments)
         assert lrs.parse(repr(ours)) == ours
-        expected = theirs(name, initial, 60, **arguments)
-        found = ours.sample(60)
+        expected = theirs(name, initial, STEPS, **arguments)
+        found = ours.sample(STEPS)
         peak = max(np.abs(expected).max(), initial, arguments.get("end_learning_rate", 0.0))
         wrong = np.abs(found - expected) > 1e-6 * peak + rounding(name, initial, arguments, expected)
-        wrong &= ~doubtful(name, arguments, 60)
+        wrong &= ~doubtful(name, arguments, STEPS)
         assert not wrong.any(), (ours, np.flatnonzero(wrong), found[wrong], expected[wrong])
 
     check()
@@ -130,8 +131,11 @@ def test_piecewise_constants(boundaries, values):
     arguments = (sorted(boundaries), values[: len(boundaries) + 1])
     ours = presets.PiecewiseConstantDecay(*arguments)
     original = originals.PiecewiseConstantDecay(*arguments)
-    expected = [float(original(t)) for t in range(25)]
-    np.testing.assert_allclose(ours.sample(25), expected, rtol=1e-7)
+    if keras.backend.backend() == "torch":  # adds a vector into a number, in place, which PyTorch refuses
+        expected = [float(original(t)) for t in range(STEPS)]
+    else:
+        expected = keras.ops.convert_to_numpy(original(keras.ops.arange(STEPS)))
+    np.testing.assert_allclose(ours.sample(STEPS), expected, rtol=1e-7)
     assert lrs.parse(repr(ours)) == ours
 
 

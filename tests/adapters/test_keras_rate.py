@@ -233,7 +233,10 @@ assert abs(float(model.get_weights()[0][0, 0]) + s.sum(8)) < 1e-6
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+@pytest.mark.skipif(
+    BACKEND == "tensorflow" or importlib.util.find_spec("tensorflow") is None,
+    reason="TensorFlow is not installed, or the backend of all these tests",
+)
 def test_the_rate_in_a_tensorflow_graph():
     path = os.pathsep.join([str(ROOT), str(ROOT / "adapters"), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "KERAS_BACKEND": "tensorflow"}

@@ -113,7 +113,10 @@ def test_a_restored_run_goes_on_and_other_numbers_follow_samples(tmp_path):
         options = {"unit": "sample", "batch": [4, 4, 2]}
         return [ScheduleCallback(S, **options), ScheduleCallback(rule, "momentum", **options)]
 
+    compiled, make = [], whole.make_train_function
+    whole.make_train_function = lambda force=False: (compiled.append(force), make(force))[1]
     fit(whole, 10, 4, 4, callbacks())
+    assert sum(compiled) == (0 if BACKEND == "torch" else 2)  # when the run begins, and when it ends
     for more in ([Stop()], []):
         model, watch = line(keras.optimizers.SGD(0.5, momentum=0.9)), Watch("momentum")
         with contextlib.suppress(KeyboardInterrupt):

@@ -258,6 +258,12 @@ FACTORS = st.one_of(
     st.floats(0.1, 1.1),
     st.lists(st.floats(0.1, 1.1), min_size=1, max_size=8).map(lrs.table),
     st.builds(lambda n, e: lrs.linear().over(n, 1.0, e), COUNTS, st.floats(0.5, 1.0)),
+    st.builds(
+        lambda places, values: lrs.piecewise(sorted(places), values[: len(places) + 1]),
+        st.sets(st.integers(1, 20), min_size=1, max_size=3),
+        st.lists(st.floats(0.1, 1.1), min_size=4, max_size=4),
+    ),
+    st.builds(lrs.multi_step, st.lists(st.integers(1, 20), max_size=3).map(sorted), st.floats(0.1, 1.0)),
 )
 
 
@@ -267,8 +273,8 @@ def test_functions_of_the_step(base, factors):
     def function(t):
         return factors if isinstance(factors, float) else factors(t)
 
-    agrees(presets.LambdaLR(base, factors), stepped(lambda o: originals.LambdaLR(o, function), base, 40))
-    multiplied = stepped(lambda o: originals.MultiplicativeLR(o, function), base, 40)
+    agrees(presets.LambdaLR(base, factors), stepped(lambda o: originals.LambdaLR(o, function), base, 64))
+    multiplied = stepped(lambda o: originals.MultiplicativeLR(o, function), base, 64)
     agrees(presets.MultiplicativeLR(base, factors), multiplied)
 
 
