@@ -181,7 +181,9 @@ def _array(term: Term) -> Any:
     return np.asarray(term.args[0], dtype=np.float64)
 
 
-def _with_exact_ends(x: Progress, profile: Profile, value: Term, start: Term, end: Term, near: Term, far: Term) -> Term:
+def _with_exact_ends(
+    x: Progress, profile: Profile | Choice, value: Term, start: Term, end: Term, near: Term, far: Term
+) -> Term:
     """The value, replaced at an end where rounding could move it off the number given."""
     b = x.b
     if not b.exact_ends and _reaches(near, far):

@@ -279,9 +279,10 @@ class _Parser:
         """A sum or product with all its further operands at once, so that a long one is read in linear time."""
         if not more:
             return value
-        lifted = [lift(x) if isinstance(value, Schedule) else lift_profile(x) for x in more]
+        kind, parts = type(value), value.parts
+        lifted = map(lift if isinstance(value, Schedule) else lift_profile, tuple(more))
         more.clear()
-        return self.made(lambda: type(value)((*value.parts, *lifted)), position)
+        return self.made(lambda: kind((*parts, *lifted)), position)
 
     def joined(self, pending: list[Any]) -> Any:
         """A long ``a >> b >> c`` as one sequence."""

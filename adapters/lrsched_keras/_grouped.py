@@ -87,24 +87,24 @@ class GroupedOptimizer(keras.optimizers.MultiOptimizer):  # type: ignore[misc]
         pairs = zip(self.labels, self.optimizers, strict=True)
         return {label: number(optimizer.learning_rate) for label, optimizer in pairs}
 
-    def build(self, variables: Any) -> None:
+    def build(self, var_list: Any) -> None:
         """Divide the variables into groups.
 
         Args:
-            variables: what is trained.
+            var_list: what is trained.
 
         Raises:
             ScheduleError: a variable without a pattern, or a pattern without a variable.
         """
         if self.built:
             return
-        labels, values = self._given.of([variable.path for variable in variables])
+        labels, values = self._given.of([variable.path for variable in var_list])
         made = {label: self._given.member(values[label]) for label in dict.fromkeys(labels)}
         self._optimizer_map.labels = list(made)
         self._optimizer_map.by_variable = {
-            id(variable): made[label] for variable, label in zip(variables, labels, strict=True)
+            id(variable): made[label] for variable, label in zip(var_list, labels, strict=True)
         }
-        super().build(variables)
+        super().build(var_list)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """One update of every group.
@@ -159,7 +159,7 @@ class _Given:
             if name not in known:
                 fail(where, "hyperparameters", f"numbers of the optimizer: {', '.join(known)}", name)
         self.groups: Any = groups
-        self.optimizer: dict[str, Any] = keras.optimizers.serialize(optimizer)
+        self.optimizer: Any = keras.optimizers.serialize(optimizer)
         every = batches_per_update(optimizer)
         self.values: dict[str, Any] = {
             name: {key: _value(f"{name}[{grouping.label_of(key)!r}]", name, one, every) for key, one in value.items()}
