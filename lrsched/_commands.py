@@ -49,25 +49,13 @@ def add(commands: Commands, count: Callable[[int], Callable[[str], int]], pictur
 
 def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: Any) -> None:
     if name == "recipes":
-        parser.add_argument("query", nargs="?", default="", help="words that the name or the description must have")
+        parser.add_argument("query", nargs="*", help="words that the name or the description must have")
         return
     if name == "identify":
         parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
         parser.add_argument("--tolerance", type=float, help="as a share of the largest rate (default: by its digits)")
         return
-    if name == "diff":
-        parser.add_argument("a", metavar="A", help="an expression or a file")
-        parser.add_argument("b", metavar="B", help="another")
-    elif name == "plot":
-        parser.add_argument("expressions", nargs="+", help="expressions or files")
-    else:
-        parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
-    parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
-    if name not in ("convert", "source"):
-        parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
-    if name in ("show", "check"):
-        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
-        parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
+    _given(parser, name, steps)
     if name == "plot":
         parser.add_argument("-o", "--output", metavar="FILE", type=picture, required=True, help=".png, .svg or .pdf")
         parser.add_argument("--log", action="store_true", help="a logarithmic scale of rates")
@@ -84,6 +72,23 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
             default=1e-12,
             help="largest difference that counts as none, as a share of the value (default: %(default)s)",
         )
+
+
+def _given(parser: argparse.ArgumentParser, name: str, steps: Any) -> None:
+    """The arguments that say which schedule, and which run."""
+    if name == "diff":
+        parser.add_argument("a", metavar="A", help="an expression or a file")
+        parser.add_argument("b", metavar="B", help="another")
+    elif name == "plot":
+        parser.add_argument("expressions", nargs="+", help="expressions or files")
+    else:
+        parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
+    parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
+    if name not in ("convert", "source"):
+        parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
+    if name in ("show", "check"):
+        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
+        parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
 
 
 def _steps(arguments: Any, schedule: Schedule, guess: bool = False) -> int:
@@ -205,18 +210,19 @@ def recipes(arguments: Any) -> int:
     """The recipes whose name or description has all the words."""
     from lrsched import recipes as known
 
-    words = arguments.query.lower().split()
+    query = " ".join(arguments.query)
+    words = query.lower().split()
     found = {}
     for name in sorted(known.__all__):
         text = inspect.getdoc(getattr(known, name)) or ""
         if all(word in f"{name} {text}".lower() for word in words):
             found[name] = text
     if not found:
-        near = difflib.get_close_matches(arguments.query, known.__all__, 1)
+        near = difflib.get_close_matches(query, known.__all__, 1)
         hint = f"did you mean {near[0]!r}?" if near else "lrsched recipes lists them all"
-        raise ScheduleError(f"no recipe speaks of {arguments.query!r}; {hint}")
-    if arguments.query in found:
-        _explain(arguments.query, getattr(known, arguments.query))
+        raise ScheduleError(f"no recipe speaks of {query!r}; {hint}")
+    if query in found:
+        _explain(query, getattr(known, query))
         return 0
     margin = max(map(len, found)) + 2
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000

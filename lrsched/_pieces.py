@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,7 @@ def _cuts(steps: Any, rates: Any, noise: float) -> list[int]:
     index = {*_jumps(rates, noise), *_turns(rates, noise), *_bends(steps, rates, noise)}
     index |= {i for run in _runs(rates, noise) for i in run}
     inner = [int(steps[i]) for i in index if 0 < i < len(rates) - 1]
+    inner += _crossings(steps, rates, noise)
     return sorted({int(steps[0]), int(steps[-1]) + 1, *inner})
 
 
@@ -101,13 +103,32 @@ def _turns(v: Any, noise: float) -> list[int]:
 
 def _bends(steps: Any, v: Any, noise: float) -> list[int]:
     """Where the slope changes at once."""
+    return [i + k for i in _sharp(steps, v, noise)[0] for k in (1, 2)]
+
+
+def _sharp(steps: Any, v: Any, noise: float) -> tuple[list[int], Any]:
+    """The first of each three indices between which the slope changes at once, and all slopes."""
     if len(v) < 5:
-        return []
+        return [], None
     slope = np.diff(v) / np.diff(steps)
     bend = np.abs(np.diff(slope))
     around = np.maximum(np.r_[0.0, 0.0, bend[:-2]], np.r_[bend[2:], 0.0, 0.0])
     sharp = (bend > 6 * around) & (bend > 50 * noise / np.min(np.diff(steps)))
-    return [int(i) + k for i in np.flatnonzero(sharp) for k in (1, 2)]
+    return np.flatnonzero(sharp).tolist(), slope
+
+
+def _crossings(steps: Any, v: Any, noise: float) -> list[int]:
+    """Steps between two logged ones at which the lines on both sides meet."""
+    found, slope = _sharp(steps, v, noise)
+    places = []
+    for i in found:
+        if i + 1 not in found or i + 3 >= len(v) or slope[i] == slope[i + 2]:
+            continue
+        gap = float(steps[i + 2] - steps[i + 1])
+        past = (v[i + 2] - gap * slope[i + 2] - v[i + 1]) / (slope[i] - slope[i + 2])
+        if 0.5 < past < gap - 0.5:
+            places.append(int(steps[i + 1]) + round(float(past)))
+    return places
 
 
 def _runs(v: Any, noise: float) -> Iterator[tuple[int, int]]:
@@ -140,7 +161,8 @@ def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, la
             error = float(np.max(np.abs(tail(t) - v)))
             if error <= tolerance:
                 return Fit(start, stop, tail, error, True, 1)
-    for length, profile, weight in _tries(t[picked], v[picked], n, tolerance, last):
+    gap = int(t[-1] - t[-2]) if last else 0
+    for length, profile, weight in _tries(t[picked], v[picked], n, tolerance, gap):
         made = _fitted(profile, t, v, picked, length, n, tolerance, start == 0, last)
         if made is not None and made[1] <= tolerance:
             return Fit(start, stop, made[0], made[1], True, 1 + weight)
@@ -150,29 +172,40 @@ def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, la
 def _smooth(t: Any, v: Any, tolerance: float) -> bool:
     """Whether a shape can go through the middle of a stretch: all of them are close to polynomials there."""
     inside = (t >= 0.2 * t[-1]) & (t <= 0.8 * t[-1])
-    if np.count_nonzero(inside) < 3 * DEGREE:
+    degree = min(DEGREE, int(np.count_nonzero(inside)) // 3)
+    if degree < DEGREE // 2:
         return True
     x = t[inside] / t[-1] * (10 / 3) - 5 / 3
-    basis = np.polynomial.chebyshev.chebvander(x, DEGREE)
+    basis = np.polynomial.chebyshev.chebvander(x, degree)
     rest = basis @ np.linalg.lstsq(basis, v[inside], rcond=None)[0] - v[inside]
-    return bool(np.max(np.abs(rest)) <= 10 * tolerance)
+    return bool(np.max(np.abs(rest)) <= 10 * tolerance + 3.0**-degree)
 
 
-def _tries(t: Any, v: Any, n: int, tolerance: float, last: bool) -> Iterator[tuple[int, Profile, int]]:
-    """Lengths and shapes to try, and what each costs: the last piece may go on after the log, or end with it."""
-    gap = int(t[-1] - t[-2])
-    for weight, profile in enumerate(_candidates(t, v, n)):
+def _tries(t: Any, v: Any, n: int, tolerance: float, gap: int) -> Iterator[tuple[int, Profile, int]]:
+    """Lengths and shapes to try, and what each costs.
+
+    The last piece of a log, ``gap`` > 0 steps before which it was last written, may go on after the log or end with it.
+    """
+    if gap > 1:
+        yield n - 1 + gap, Linear(), 0
+    for weight, profile in enumerate(_candidates(t, v, n, tolerance)):
         yield n, profile, weight
-    if not last:
+    if not gap:
         return
     for weight, profile in enumerate(PLAIN, 20):
         yield n - 1, profile, weight
         if gap > 1:
             yield n - 1 + gap, profile, weight
     for weight, profile in enumerate(PLAIN[1:], 40):
-        found = math.exp(_searched(lambda x, p=profile: _shape(p, t, math.exp(x)), v, math.log(n), math.log(20 * n)))  # type: ignore[misc]
+        curve = partial(_stretched, profile, t)
+        found = math.exp(_searched(curve, v, math.log(n), math.log(20 * n), tolerance))
         if _distance(profile, t, v, found) <= tolerance:
             yield from ((int(length), profile, weight) for length in (_short(found), round(found)))
+
+
+def _stretched(profile: Profile, t: Any, length: float) -> Any:
+    """The values of a profile over a length given by its logarithm."""
+    return _shape(profile, t, math.exp(length))
 
 
 def _short(x: float) -> float:
@@ -180,11 +213,11 @@ def _short(x: float) -> float:
     return next(r for r in (float(f"{x:.{d}g}") for d in range(1, 17)) if abs(r - x) <= 1e-3 * x)
 
 
-def _candidates(t: Any, v: Any, n: int) -> Iterator[Profile]:
+def _candidates(t: Any, v: Any, n: int, tolerance: float) -> Iterator[Profile]:
     """Shapes to try, the plain ones first; upside down ones are fitted as the same shape run backwards in value."""
     yield from PLAIN
     for make, low, high in CURVED:
-        yield make(_searched(lambda x, make=make: _shape(make(x), t, n), v, low, high))  # type: ignore[misc]
+        yield make(_searched(lambda x, make=make: _shape(make(x), t, n), v, low, high, tolerance))  # type: ignore[misc]
 
 
 def _tails(t: Any, v: Any, tolerance: float) -> Iterator[Schedule]:
@@ -220,18 +253,17 @@ def _times(level: float, schedule: Schedule, tolerance: float) -> Schedule:
     return schedule if level == 1.0 else level * schedule
 
 
-def _searched(curve: Callable[[float], Any], v: Any, low: float, high: float) -> float:
+def _searched(curve: Callable[[float], Any], v: Any, low: float, high: float, enough: float) -> float:
     """The number whose curve comes closest to the values: a grid, then ever finer ones while they help."""
-    best, hopeless = low, HOPELESS
-    for _ in range(9):
+    best = low
+    for i in range(9):
         grid = np.linspace(low, high, 13)
         costs = _distances(np.stack([curve(float(x)) for x in grid]), v)
         best = float(grid[int(np.argmin(costs))])
-        if not np.min(costs) <= hopeless:
+        if not np.min(costs) <= max(min(HOPELESS, 2.0 * 6.0**-i), enough):
             return best
         width = (high - low) / 12
         low, high = max(low, best - width), min(high, best + width)
-        hopeless *= 0.5
     return best
 
 
@@ -272,11 +304,11 @@ def _fitted(
     if rises and start != 0 and t[-1] == n - 1:
         early = Warmup(n, 0.0, _tidy(float(v[-1]), tolerance), profile, skip_zero=True)
         shown = early.end * (1.0 - _shape(profile, t[picked] + 1, n))
-        if np.max(np.abs(shown - v[picked])) <= 2 * tolerance:
+        if np.max(np.abs(shown - v[picked])) <= 1.01 * tolerance:
             error = float(np.max(np.abs(early(t) - v)))
             if error <= tolerance:
                 return early, error
-    if np.max(np.abs(end + (start - end) * p - v[picked])) > 2 * tolerance:
+    if np.max(np.abs(end + (start - end) * p - v[picked])) > 1.01 * tolerance:
         return None
     made: Schedule = Warmup(n, start, end, profile) if rises else Over(profile, length, start, end)
     if length == n - 1:

@@ -18,6 +18,8 @@ from lrsched._inputs import told
 
 DISTRIBUTION = "lrsched-algebra"
 
+EXTRAS = {"rich": "cli", "yaml": "cli", "matplotlib": "plot"}
+
 PICTURES = (".png", ".svg", ".pdf")
 
 EXAMPLES = """examples:
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         missing = (error.name or "lrsched").partition(".")[0]
         if missing == "lrsched":
             raise
-        return _fail(f'{missing} is missing: pip install "{DISTRIBUTION}[{arguments.extra}]"')
+        extra = arguments.extra if arguments.extra == "demo" else EXTRAS.get(missing, arguments.extra)
+        return _fail(f'{missing} is missing: install this package with its extra, as in pip install -e ".[{extra}]"')
     except BrokenPipeError:
         sys.stderr.close()
         return 1
@@ -77,6 +80,11 @@ def _fail(message: str, status: int = 1) -> int:
     return status
 
 
+def commands() -> list[str]:
+    """Give the names of the subcommands."""
+    return [*(name for name, *_ in _commands.TABLE), "demo"]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lrsched",
@@ -85,14 +93,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
-    commands: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _commands.add(commands, _at_least, _picture)
-    _add_demo(commands)
+    added: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _commands.add(added, _at_least, _picture)
+    _add_demo(added)
     return parser
 
 
-def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser(
+def _add_demo(added: Any) -> None:
+    parser = added.add_parser(
         "demo",
         help="train a small network under four schedules",
         description="Train a small network on scikit-learn's digits with JAX and Optax\n"

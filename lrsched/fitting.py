@@ -29,6 +29,7 @@ __all__ = ["Identification", "identify"]
 MOST_CUTS = 48
 FINEST = 1e-6
 VARIED = 12
+LONGEST = 10**7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _tolerances(rates: Any, size: float) -> list[float]:
     coarse = rounding(rates, size)
     if coarse <= FINEST:
         return [FINEST]
-    rough = len(cuts(np.arange(len(rates)), rates / size, MOST_CUTS, 0.0)) > MOST_CUTS
+    rough = len(cuts(np.arange(len(rates)), rates / size, MOST_CUTS, 0.0)) > VARIED
     return [coarse, FINEST] if rough else [FINEST, coarse]
 
 
@@ -119,6 +120,8 @@ def rounding(rates: Any, size: float) -> float:
 def _within(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
     """What is found with one tolerance; a log that changes every k updates alone is read once in k."""
     found = _named(steps, rates, size, tolerance)
+    if found.recognised == 1.0 and len(steps) <= steps[-1] < LONGEST:
+        found = _rescaled(found, steps, rates, size)
     held = _held(steps, rates)
     if found.fits or held == 1:
         return found
@@ -127,6 +130,16 @@ def _within(steps: Any, rates: Any, size: float, tolerance: float) -> Identifica
         return found
     schedule = inner.schedule.per_epoch(held)
     return Identification(schedule, _error(schedule, steps, rates), 1.0, tolerance)
+
+
+def _rescaled(found: Identification, steps: Any, rates: Any, size: float) -> Identification:
+    """The same with a peak that lies between two logged steps, where that makes it shorter."""
+    peak = tidy(float(np.max(np.abs(found.schedule.sample(int(steps[-1]) + 1)))), found.tolerance)
+    if peak == tidy(size, 1.3e-7):
+        return found
+    other = _named(steps, rates, peak, found.tolerance)
+    better = other.fits and len(repr(other.schedule)) < len(repr(found.schedule))
+    return other if better else found
 
 
 def _held(steps: Any, rates: Any) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,12 @@ import numpy as np
 from lrsched._errors import ScheduleTypeError, check_count, fail
 from lrsched._schedule import Schedule
 from lrsched._terminal import envelope
-from lrsched.describe import Description, defined, describe, horizon, shortened
+from lrsched.describe import Description, defined, describe, horizon, number, shortened
 
 __all__ = ["plot"]
 
 POINTS = 2000
-LABELLED = 8
+SCALE = re.compile(r"^[\d.e+-]+ \* ")
 
 
 def plot(schedules: Any, steps: int | None = None, *, ax: Any = None, log: bool = False) -> Any:
@@ -120,37 +122,74 @@ def _jumps(values: Any, t: int) -> bool:
     around = np.abs(np.diff(values[max(0, t - 2) : t + 2]))
     here = abs(values[t] - values[t - 1])
     beside = around.sum() - here
-    return bool(here > 0.01 * np.nanmax(np.abs(values)) and here > 4 * beside)
+    return bool(here > 1e-6 * np.nanmax(np.abs(values)) and here > 4 * beside)
+
+
+# ---- phases
+
+LABELLED = 12
+FONT = 7.0
+WIDE = 0.6
+ROWS = 3
 
 
 def _phases(axis: Any, shown: Description) -> None:
-    """Every other phase shaded, each labelled where there is room for it."""
+    """Every other phase shaded, each with what it is above it; where words do not fit, with a number."""
     if not shown.complete or len(shown.segments) < 2:
         return
-    cycle = ""
-    for i, segment in enumerate(shown.segments):
-        if i % 2:
-            axis.axvspan(segment.start, segment.stop, color="black", alpha=0.05, linewidth=0)
-        head, of, _ = segment.expression.partition(" of ")
-        if of and head != cycle and len(shown.segments) <= LABELLED:
-            _label(axis, head, segment, shown.steps, 0)
-        elif not of and len(shown.segments) <= LABELLED // 2:
-            _label(axis, shortened(segment.expression, 40), segment, shown.steps, i)
-        cycle = head if of else ""
+    for segment in shown.segments[1::2]:
+        axis.axvspan(segment.start, segment.stop, color="black", alpha=0.05, linewidth=0)
+    texts = [(segment, text) for segment, text in _named(shown) if text]
+    if len(texts) > LABELLED:
+        return
+    width = axis.get_window_extent().width / axis.figure.dpi * 72
+    for choice in (texts, [(segment, str(i)) for i, (segment, _) in enumerate(texts, 1)]):
+        rows = _rows(choice, shown.steps, width)
+        if rows is not None:
+            for (_, text), (row, left) in zip(choice, rows, strict=True):
+                _label(axis, text, left / width, row)
+            return
 
 
-def _label(axis: Any, text: str, segment: Any, steps: int, row: int) -> None:
-    middle = (segment.start + segment.stop) / 2 / steps
-    side = "left" if middle < 0.2 else "right" if middle > 0.8 else "center"
-    place = {"left": segment.start / steps, "right": segment.stop / steps, "center": middle}[side]
+def _named(shown: Description) -> Iterator[tuple[Any, str]]:
+    """Each phase with its text: the number of a cycle, the level of what is level, or the expression in short."""
+    before = ""
+    for segment in shown.segments:
+        cycle, of, expression = segment.expression.partition(" of ")
+        if of:
+            text = "" if cycle == before else cycle
+        elif segment.first == segment.last and "sampled" not in expression and segment.expression != "held":
+            text = number(segment.first)
+        else:
+            text = shortened(SCALE.sub("", segment.expression), 40)
+        before = cycle if of else ""
+        yield segment, text
+
+
+def _rows(texts: list[tuple[Any, str]], steps: int, width: float) -> list[tuple[int, float]] | None:
+    """Row and left edge, in points, of each label so that none meets another, or None."""
+    ends = [-math.inf] * ROWS
+    found = []
+    for segment, text in texts:
+        long = WIDE * FONT * len(text)
+        middle = (segment.start + segment.stop) / 2 / steps * width
+        left = min(max(0.0, middle - long / 2), width - long)
+        row = next((i for i, end in enumerate(ends) if end + FONT < left or end == -math.inf), None)
+        if row is None or long > width:
+            return None
+        ends[row] = left + long
+        found.append((row, left))
+    return found
+
+
+def _label(axis: Any, text: str, left: float, row: int) -> None:
     axis.annotate(
         text,
-        (place, 1.0),
+        (left, 1.0),
         xycoords="axes fraction",
-        xytext=(0, 3 + 10 * (row % 3)),
+        xytext=(0, 3 + 1.4 * FONT * row),
         textcoords="offset points",
-        ha=side,
-        fontsize="x-small",
+        fontsize=FONT,
         color="0.4",
         annotation_clip=False,
     )

@@ -55,7 +55,18 @@ def test_a_missing_package_is_one_line_with_the_extra(missing, monkeypatch, caps
     monkeypatch.setitem(sys.modules, missing, None)
     assert cli.main(["demo"]) == 1
     out, err = capsys.readouterr()
-    assert (out, err) == ("", f'lrsched: {missing} is missing: pip install "lrsched-algebra[demo]"\n')
+    assert (out, err) == (
+        "",
+        f'lrsched: {missing} is missing: install this package with its extra, as in pip install -e ".[demo]"\n',
+    )
+
+
+def test_the_extra_that_is_named_has_what_is_missing(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "a.yaml").write_text("lr: rex().over(5)\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert cli.main(["plot", str(tmp_path / "a.yaml"), "-o", str(tmp_path / "a.png")]) == 1
+    assert "yaml is missing" in (said := capsys.readouterr().err) and '".[cli]"' in said
 
 
 def test_a_broken_installation_is_not_called_a_missing_extra(monkeypatch):
@@ -122,7 +133,7 @@ def test_demo_prints_the_table_and_writes_the_picture(tmp_path, capsys):
     printed = capsys.readouterr().out
     for said in (
         "worst..best",
-        "worst to best of 5",
+        "of 5 networks",
         "warm-up + cosine",
         "REX, per iteration",
         "one-cycle",
@@ -324,6 +335,7 @@ def test_recipes_are_listed_searched_and_explained(capsys):
 
     listed = [line.split()[0] for line in ran(capsys, "recipes")[1].splitlines() if not line.startswith(" ")]
     assert listed == sorted(recipes.__all__)
+    assert ran(capsys, "recipes", "Restarts", "warm") == ran(capsys, "recipes", "Restarts warm")
     found = ran(capsys, "recipes", "Restarts warm")[1]
     assert "sgdr " in found and "one_cycle" not in found
     assert ran(capsys, "recipes", "one_cycle")[1].startswith("one_cycle(peak, steps, rise=0.3,")

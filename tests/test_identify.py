@@ -133,6 +133,16 @@ def test_a_few_numbers_prove_nothing(log):
     assert np.allclose(found.schedule.sample(len(log)), log, rtol=1e-6)
 
 
+@pytest.mark.parametrize("digits", [4, 6, 17])
+@pytest.mark.parametrize(
+    "decay", [cosine().over(1_863, end=0.1), linear().over(1_863), hold(1_000) >> linear().over(863)]
+)
+def test_a_joint_between_two_logged_steps_is_found(decay, digits):
+    lr, steps = 3e-4 * (warmup(137) >> decay), np.arange(0, 2_000, 10)
+    log = [float(f"{x:.{digits}g}") for x in lr(steps)]
+    assert lrs.identify(np.c_[steps, log]).schedule == lr
+
+
 def test_columns_are_found_by_their_names(tmp_path):
     file = tmp_path / "events.csv"
     rows = [f"{1.5 * t},{t},{LR(t)!r}" for t in range(0, 10_000, 20)]

@@ -32,9 +32,41 @@ def test_the_line_is_the_schedule(mpl):
 
 def test_phases_are_shaded_and_labelled(mpl):
     axes = LR.plot()
-    assert [text.get_text() for text in axes.texts] == ["0.1 * warmup(10)", "0.1 * hold(40)", "0.1 * cosine().over(50)"]
+    assert [text.get_text() for text in axes.texts] == ["warmup(10)", "0.1", "cosine().over(50)"]
     (shaded,) = axes.patches
     assert shaded.get_x() == 10 and shaded.get_width() == 40
+
+
+def boxes(axes):
+    axes.figure.canvas.draw()
+    return [text.get_window_extent() for text in axes.texts]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "labels"),
+    [
+        (0.1 * multi_step([30, 60, 80]), ["0.1", "0.01", "0.001", "0.0001"]),
+        (
+            0.1 * (warmup(5) >> lrs.hold(70) >> lrs.linear().over(10) >> cosine().over(15, start=0.0, end=0.5)),
+            ["warmup(5)", "0.1", "linear().over(10)", "cosine().over(15, start=0.0, end=0.5)"],
+        ),
+        (
+            lrs.hold(5).then(*(rex().over(14 + i % 3) for i in range(9)), cosine().over(400)),
+            list(map(str, range(1, 12))),
+        ),
+    ],
+)
+def test_labels_do_not_meet_and_are_numbers_where_words_do_not_fit(mpl, schedule, labels):
+    axes = schedule.plot(100 if schedule.duration == float("inf") else None)
+    assert [text.get_text() for text in axes.texts] == labels
+    found = boxes(axes)
+    assert not any(a.overlaps(b) for i, a in enumerate(found) for b in found[i + 1 :])
+
+
+def test_small_jumps_go_straight_down_too(mpl):
+    (line,) = multi_step([30, 60, 80]).plot(90).lines
+    x = line.get_xdata().tolist()
+    assert [x.count(t) for t in (30, 60, 80)] == [2, 2, 2]
 
 
 def test_cycles_are_numbered_once(mpl):

@@ -1,13 +1,20 @@
-"""Every Python block of the README runs, section by section, and gives what its `# ->` comments say."""
+"""Every Python block of the README runs as a script of its own and gives what its `# ->` comments say.
+
+What the README says of the command, of installing and of the screens holds too.
+"""
 
 import ast
 import re
+import shlex
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from lrsched import cli
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 FRAMEWORKS = ("jax", "optax", "torch", "keras", "matplotlib", "lrsched_torch", "lrsched_optax", "lrsched_keras")
@@ -32,6 +39,15 @@ def sections(text: str) -> Iterator[Section]:
                 lines[first + offset] = line
         if any(lines):
             yield Section(title, "\n".join(lines))
+
+
+def blocks(text: str) -> Iterator[Section]:
+    """Give every block alone, each line where it stands in the file."""
+    for block in BLOCK.finditer(text):
+        before = text[: block.start(1)]
+        title = re.findall(r"^##? (.*)$", before, re.MULTILINE)[-1]
+        first = before.count("\n")
+        yield Section(f"{title}, line {first + 1}", "\n" * first + block[1])
 
 
 def promised(code: str) -> str:
@@ -61,7 +77,7 @@ def needed(code: str) -> set[str]:
 
 
 def read() -> list[Section]:
-    return list(sections(README.read_text(encoding="utf-8"))) if README.exists() else []
+    return list(blocks(README.read_text(encoding="utf-8"))) if README.exists() else []
 
 
 @pytest.mark.parametrize("section", [pytest.param(section, id=section.title) for section in read()])
@@ -79,6 +95,56 @@ def test_a_wrong_promise_is_noticed():
 
 def test_blocks_are_found_and_most_make_promises():
     text = README.read_text(encoding="utf-8")
-    found = list(sections(text))
+    found = list(blocks(text))
     assert sum(1 for section in found for line in section.code.splitlines() if PROMISE.match(line)) >= 20
-    assert text.count("```python") == len(BLOCK.findall(text)) >= len(found) >= 6
+    assert text.count("```python") == len(found) >= len(list(sections(text))) >= 6
+
+
+def fenced(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_run_as_they_stand(tmp_path, monkeypatch, capsys):
+    for name in ("rich", "yaml", "matplotlib"):
+        pytest.importorskip(name)
+    monkeypatch.chdir(tmp_path)
+    (config,) = fenced("yaml")
+    Path("config.yaml").write_text(config, encoding="utf-8")
+    lines = [line for text in fenced("sh") for line in text.splitlines() if line.startswith("lrsched ")]
+    ran = set()
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        target = words[words.index(">") + 1] if ">" in words else None
+        assert cli.main(words[1 : words.index(">") if target else None]) == (words[1] == "diff"), line
+        printed = capsys.readouterr().out
+        assert printed, line
+        if target:
+            Path(target).write_text(printed, encoding="utf-8")
+        ran.add(words[1])
+    assert ran == set(cli.commands()) - {"demo"}
+    assert Path("rates.png").stat().st_size > 10_000
+
+
+def test_the_mistake_reads_as_it_stands(capsys):
+    (text,) = [text for text in fenced("text") if text.startswith("$ ")]
+    command, _, told = text.partition("\n")
+    assert cli.main(shlex.split(command)[2:]) == 2
+    assert capsys.readouterr().err == told
+
+
+def test_the_extras_that_it_names_exist():
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = set(re.findall(r"\.\[([a-z,]+)\]", README.read_text(encoding="utf-8")))
+    assert {"demo", "test", "torch", "cli,plot"} <= named
+    assert {name for group in named for name in group.split(",")} <= set(project["optional-dependencies"])
+
+
+def test_the_table_of_the_demo_names_its_schedules():
+    from lrsched import demo
+
+    (table,) = [text for text in fenced("text") if "accuracy" in text]
+    rows = {line[:20].strip(): line.split() for line in table.splitlines()[2:]}
+    declared = demo.schedules(100)
+    assert list(rows) == list(declared)
+    for name, words in rows.items():
+        assert [float(word) for word in words[-3:]] == [float(f"{declared[name](t):.2g}") for t in (0, 50, 99)]
