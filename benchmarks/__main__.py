@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from time import perf_counter
 
 from benchmarks import machine, profiles, report, screen
 from benchmarks.measure import FULL, QUICK
@@ -37,12 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not rows:
         print(f"no row is called {given.only!r}; there are {', '.join(row.name for row in ROWS)}", file=sys.stderr)
         return 2
+    start = perf_counter()
     results = screen.watched(rows, QUICK if given.quick else FULL)
     sections = () if given.only else profiles.sections()
     screen.shown(results, sections)
     output = given.output or (None if given.only or given.quick else RESULTS)
     if output is not None:
-        report.write(output, results, sections, machine.described(), quick=given.quick)
+        about = {**machine.described(), "minutes": round((perf_counter() - start) / 60, 1)}
+        report.write(output, results, sections, about, quick=given.quick)
     return 0
 
 

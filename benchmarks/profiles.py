@@ -106,6 +106,8 @@ def _place(file: str, function: str) -> str:
         return "lrsched." + ".".join(path.with_suffix("").parts[path.parts.index("lrsched") + 1 :])
     if file == "~":
         return "Python's `compile` and `exec`" if "compile" in function or "exec" in function else "built-in functions"
+    if file.startswith("<") and not file.startswith("<frozen"):
+        return "generated code"
     return "the standard library and NumPy"
 
 

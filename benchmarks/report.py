@@ -113,6 +113,8 @@ def markdown(results: Sequence[Result], sections: Sequence[Section], machine: di
     about = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
     if machine.get("load") is not None:
         about += f" Load average at the end: {machine['load']}; the benchmark's own is 1 to {machine['cores']}."
+    if machine.get("minutes") is not None:
+        about += f" All of it took {machine['minutes']} minutes."
     parts = ["# Benchmark", "Written by `python -m benchmarks`; see the end for what the columns mean.", about]
     if quick:
         parts.append("**A quick run: few rounds, nothing to quote.**")

@@ -68,7 +68,8 @@ def shown(results: Sequence[Result], sections: Sequence[Section], console: Conso
     found = Table(*SUMMARY, title="Targets", title_justify="left")
     for line in summary(results):
         found.add_row(*map(escape, line), style="red" if line[4] == "NO" else "")
-    console.print(found)
+    if found.row_count:
+        console.print(found)
     for result in results:
         if result.ahead is not None:
             console.print(f"[red]{result.row.name}: {escape(result.ahead.contender.name)} is ahead[/red]")

@@ -250,6 +250,7 @@ def test_the_command_writes_markdown_and_json(tmp_path):
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "found.md").read_text(encoding="utf-8")
     assert "A quick run" in text and "| s.sample(n) |" in text
+    assert re.search(r"All of it took \d+\.\d minutes\.", text)
     data = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert data["quick"] and [row["name"] for row in data["rows"]] == ["range-short"]
     figures = {figure["name"]: figure for figure in data["rows"][0]["figures"]}
@@ -314,6 +315,7 @@ def test_time_is_given_to_the_module_that_spends_it():
     shares = spent(lambda x: lrs.compile(x * lrs.cosine().over(100), "python"), [1.0, 2.0, 3.0])
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["lrsched._term"] > 0 and "lrsched._emit" in shares
+    assert spent(lambda x: lrs.constant(x), [1.0, 2.0])["generated code"] > 0, "constructors are written on demand"
 
 
 def test_targets_are_ratios_or_figures():
