@@ -36,6 +36,8 @@ from lrsched.schedules import (
 
 __all__ = ["RULES"]
 
+LONGEST = 2**31
+
 # ---- values
 
 
@@ -153,8 +155,10 @@ def run_too_short(run: Run) -> Iterator[Finding]:
 
 def _at_rest(run: Run, last: float, n: int) -> bool:
     """Whether all that is left of a schedule that has risen is its last value, to a thousandth."""
+    if n > LONGEST or not last > run.value(0):
+        return False
     left = run.schedule.after("hold")(np.unique(np.linspace(run.steps, n, 1025).astype(np.int64)))
-    return last > run.value(0) and bool(np.all(np.abs(left - last) <= 1e-3 * abs(last)))
+    return bool(np.all(np.abs(left - last) <= 1e-3 * abs(last)))
 
 
 def run_too_long(run: Run) -> Iterator[Finding]:

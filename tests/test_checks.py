@@ -169,6 +169,10 @@ def test_a_run_that_counts_tokens_is_described_and_checked_without_visiting_each
     assert [f.step for f in lr.check(14_800 * billion) if f.name == "negative"] == [14_300 * billion]
 
 
+def test_a_schedule_of_any_length_is_checked():
+    assert [f.name for f in (PEAK * cosine().over(10**30)).check(100)] == ["run-too-short"]
+
+
 def test_findings_come_most_severe_first_and_read_as_sentences():
     found = (PEAK * warmup(500) >> cosine().over(9_500)).check(20_000)
     ranks = [checks.SEVERITIES.index(f.severity) for f in found]
