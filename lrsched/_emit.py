@@ -18,6 +18,7 @@ __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
+CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +27,11 @@ class Dialect:
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``search`` writes the statements that find a place among thresholds and gives the variable,
-    or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a variable by
-    the kind of its term, in languages that declare them.
+    repeats an argument. ``rows`` says that what is read at one place of several tables comes from one table of rows,
+    which lies together in memory. ``search`` writes the statements that find a place among thresholds and gives the
+    variable, or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a
+    variable by the kind of its term, in languages that declare them. ``real`` makes a result real where whole
+    numbers compute as they are.
     """
 
     templates: Mapping[str, Template]
@@ -40,7 +43,9 @@ class Dialect:
     assign: str = "{0} = {1}"
     result: str = "return {0}"
     search: Search | None = None
+    rows: bool = False
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    real: str | None = None
 
 
 class Code:
@@ -55,6 +60,8 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     writer = _Writer(dialect)
     if dialect.branching:
         root = _by_steps(_pushed(root))
+    if dialect.rows:
+        writer.rows = _rows(root)
     writer.block(root, {}, level, returns=True)
     return Code(writer.lines, writer.objects)
 
@@ -84,6 +91,23 @@ def _pushed(root: Term) -> Term:
 
     condition, yes, no = inner.args
     return b.where(condition, outside(yes), outside(no))
+
+
+def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
+    """For each reading of a table, all readings at the same place of tables of that length, where there are several."""
+    groups: dict[tuple[int, int], dict[int, Term]] = {}
+    seen: set[int] = set()
+    waiting = [named(root)]
+    while waiting:
+        term = waiting.pop()
+        if term.num in seen:
+            continue
+        seen.add(term.num)
+        waiting.extend(named(a) for a in term.args if isinstance(a, Term))
+        if term.op == "gather" and isinstance(term.args[0], np.ndarray):
+            groups.setdefault((named(term.args[1]).num, len(term.args[0])), {})[term.num] = term
+    together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) > 2]
+    return {term.num: group for group in together for term in group}
 
 
 Stage = tuple[int, Term]
@@ -145,6 +169,23 @@ def _tree(stages: list[Stage], end: int) -> Term:
     return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
+def _may_be_whole(root: Term) -> bool:
+    """Whether a real term may come out as a whole number where "real" changes nothing."""
+    found: dict[int, bool] = {}
+    todo = [named(root)]
+    while todo:
+        term = todo[-1]
+        parts = [named(part) for part in term.args if isinstance(part, Term)] if term.op in CARRIERS else []
+        parts = parts[1:] if term.op in ("where", "checked") else parts
+        missing = [part for part in parts if id(part) not in found]
+        if missing:
+            todo += missing
+            continue
+        combine = any if term.op in ("where", "checked", "minimum", "maximum") else all
+        found[id(todo.pop())] = combine(found[id(part)] for part in parts) if parts else term.op == "real"
+    return found[id(named(root))]
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -152,6 +193,8 @@ class _Writer:
         self.objects: dict[str, Any] = {}
         self.count = 0
         self.inputs: dict[int, tuple[Term, ...]] = {}
+        self.rows: dict[int, tuple[Term, ...]] = {}
+        self.joined: dict[int, Any] = {}
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -160,7 +203,10 @@ class _Writer:
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
         if returns:
-            self.line(level, self.dialect.result.format(_bare(expression)))
+            expression = _bare(expression)
+            whole = self.dialect.real is not None and _may_be_whole(root)
+            expression = str(self.dialect.real).format(expression) if whole else expression
+            self.line(level, self.dialect.result.format(expression))
         return expression
 
     def line(self, level: int, text: str) -> None:
@@ -217,9 +263,14 @@ class _Writer:
         return known[root.num]
 
     def _write(self, term: Term, known: dict[int, str], sizes: dict[int, int], uses: int, level: int) -> None:
+        if term.num in known:
+            return
         if self._branches(term):
             known[term.num] = self._choice(term, known, level)
             sizes[term.num] = 1
+            return
+        if term.num in self.rows:
+            self._row(self.rows[term.num], known, level)
             return
         if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
             found = self.dialect.search(self, term, known[named(term.args[1]).num], level)
@@ -233,6 +284,20 @@ class _Writer:
             self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
+
+    def _row(self, group: tuple[Term, ...], known: dict[int, str], level: int) -> None:
+        """Read what several tables hold at one place."""
+        first = group[0]
+        if first.num not in self.joined:
+            columns = [term.args[0] for term in group]
+            kinds = [(f"f{i}", column.dtype) for i, column in enumerate(columns)]
+            table = self.joined[first.num] = np.empty(len(columns[0]), dtype=kinds)
+            for i, column in enumerate(columns):
+                table[f"f{i}"] = column
+        names = [self.name() for _ in group]
+        known.update({term.num: name for term, name in zip(group, names, strict=True)})
+        place = _bare(known[named(first.args[1]).num])
+        self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{place}]")
 
     def _typed(self, kind: str) -> str:
         """The type of a variable and a space, where variables are declared."""

@@ -16,6 +16,19 @@ __all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", 
 class ScheduleError(ValueError):
     """A schedule, an argument or a text that has no meaning; says what is wrong and what is allowed."""
 
+    told: tuple[str, str, Any] | None = None  # the argument, what is allowed, the value given
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {name: value for name, value in self.__dict__.items() if name != "told"}
+        return _again, (type(self), self.args, kept)
+
+
+def _again(kind: type[ScheduleError], arguments: tuple[Any, ...], kept: dict[str, Any]) -> ScheduleError:
+    """An error read back by ``pickle``, without the value that was refused."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(kept)
+    return error
+
 
 class ScheduleTypeError(ScheduleError, TypeError):
     """An argument of the wrong kind; caught by ``except TypeError`` as well as by ``except ScheduleError``."""
@@ -32,8 +45,9 @@ def show(value: object) -> str:
 
 def fail(where: str, argument: str, allowed: str, value: object, *, kind: bool = False) -> NoReturn:
     """Raise the error for ``argument`` of ``where``; ``kind=True`` says that its type is at fault."""
-    error = ScheduleTypeError if kind else ScheduleError
-    raise error(f"{where}: {argument} must be {allowed}, got {show(value)}")
+    error = (ScheduleTypeError if kind else ScheduleError)(f"{where}: {argument} must be {allowed}, got {show(value)}")
+    error.told = (argument, allowed, value)
+    raise error
 
 
 def check_real(where: str, argument: str, value: Any, allowed: str = "a finite number") -> float:
@@ -72,4 +86,5 @@ def check_choice(where: str, argument: str, value: object, choices: tuple[object
     for choice in choices:
         if type(value) is type(choice) and value == choice:
             return value
-    fail(where, argument, "one of " + ", ".join(map(repr, choices)), value)
+    stranger = not isinstance(value, tuple({type(choice) for choice in choices}))
+    fail(where, argument, "one of " + ", ".join(map(repr, choices)), value, kind=stranger)

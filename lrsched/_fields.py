@@ -104,7 +104,10 @@ def _range_text(field: Field) -> str:
 
 
 def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
-    if isinstance(value, str | bytes | dict | set) or not isinstance(value, Iterable):
+    from lrsched._node import Node
+
+    scalar = isinstance(value, np.ndarray) and value.ndim == 0
+    if isinstance(value, str | bytes | dict | set | Node) or scalar or not isinstance(value, Iterable):
         fail(where, name, field.allowed or "a sequence of numbers", value, kind=True)
     items = list(value.tolist() if isinstance(value, np.ndarray) else value)
     if len(items) < field.least:
@@ -145,9 +148,10 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
     if field.choices:
         return check_choice(where, name, value, field.choices)
     if field.base == "policy":
-        if isinstance(value, str):
-            return check_choice(where, name, value, POLICIES)
-        return check_real(where, name, value, f"a finite number or one of {', '.join(POLICIES)}")
+        if isinstance(value, str) and value in POLICIES:
+            return value
+        allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
+        return fail(where, name, allowed, value) if isinstance(value, str) else check_real(where, name, value, allowed)
     if is_jax(value):
         fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
     if field.base == "count":

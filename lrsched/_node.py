@@ -55,6 +55,13 @@ class Node:
             set_field(self, name, make(self))
             return getattr(self, name)
 
+    def __new__(cls, *args: Any, **values: Any) -> Self:
+        if not hasattr(cls, "kind_name"):
+            raise ScheduleTypeError(
+                f"{cls.__name__} is the base of all kinds: build one of them, such as constant(1.0)"
+            )
+        return super().__new__(cls)
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
 
@@ -128,13 +135,17 @@ class Node:
         return from_dict, (to_dict(self.concrete("saved")),)
 
     def __bool__(self) -> bool:
-        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as s(t) > 0")
+        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as {_value(self)} > 0")
 
     def __iter__(self) -> Iterator[Any]:
-        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use s.sample(n) for its first n values")
+        values = (
+            "s.sample(n) for its first n values" if base_name(self) == "schedule" else "p(u) for an array of progress"
+        )
+        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use {values}")
 
     def _unordered(self, other: object) -> bool:
-        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values, or use lrsched.minimum(a, b)")
+        advice = ", or use lrsched.minimum(a, b)" if base_name(self) == "schedule" else f", such as {_value(self)} < 1"
+        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values{advice}")
 
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
 
@@ -187,6 +198,11 @@ def names_of(kind: type[Node]) -> tuple[str, ...]:
 def base_name(node: Node) -> str:
     """The word "schedule" or "profile"."""
     return next(name for name, base in BASES.items() if isinstance(node, base)).lower()
+
+
+def _value(node: Node) -> str:
+    """How the value of an expression is written."""
+    return "s(t)" if base_name(node) == "schedule" else "p(u)"
 
 
 def _key_of(value: Any) -> Any:

@@ -338,7 +338,7 @@ def _tidied(profile: Profile, t: Any, v: Any, n: int, tolerance: float) -> Profi
         number = float(f"{value:.{digits}g}")
         if name == "bend" and number >= 1.0:
             continue
-        short = type(profile)(number)  # type: ignore[call-arg]
+        short = type(profile)(number)
         if _distance(short, t, v, n) <= goal:
             return Linear() if name == "power" and number == 1.0 else short
     return profile

@@ -191,8 +191,13 @@ def _decode_field(spec: Field, part: Any, leaves: Iterator[Any], rows: tuple[int
 
 
 def _plain(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
-    """A host number of the expected shape as a plain number; anything else as it is."""
-    if isinstance(leaf, np.ndarray | np.generic) and not rows:
+    """A host number of the expected shape as a plain number; anything else as it is.
+
+    JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
+    """
+    if isinstance(leaf, int | float) and type(leaf) not in (int, float, bool):
+        return int(leaf) if isinstance(leaf, int) else float(leaf)
+    if isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biuf" and not rows:
         if spec.form in ("reals", "counts") and leaf.ndim == 1:
             return tuple(leaf.tolist())
         if spec.form not in ("reals", "counts") and leaf.ndim == 0:

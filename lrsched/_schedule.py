@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
+from lrsched._naming import speaking_as
 from lrsched._node import BASES, Node
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class Schedule(Node):
     def cooldown(self, at: Any, steps: Any, profile: Profile | None = None, end: Any = 0.0) -> Schedule:
         """From step ``at`` on, fall from whatever the value is there to ``end`` in ``steps`` steps.
 
+        ``at`` may be the duration or lie past it: the schedule then holds its terminal value up to there.
+
         ``s.lasting(at) >> profile.over(steps, start=s(at), end=end)``
 
         Example:
@@ -181,14 +184,16 @@ class Schedule(Node):
             >>> constant(0.2).cooldown(at=2, steps=2).sample(5).tolist()
             [0.2, 0.2, 0.2, 0.1, 0.0]
         """
+        from lrsched.profiles import Profile
         from lrsched.schedules import LINEAR
 
         if not is_jax(at):
             at = check_count("cooldown", "at", at)
-            if at >= self.duration and at > 0 and not is_jax(self.duration):
-                fail("cooldown", "at", f"below the duration, {self.duration}", at)
         shape = LINEAR if profile is None else profile
-        return self.lasting(at) >> shape.over(steps, start=self(at), end=end)
+        if not isinstance(shape, Profile):
+            fail("cooldown", "profile", "a Profile", profile, kind=True)
+        with speaking_as("cooldown"):
+            return self.lasting(at) >> shape.over(steps, start=self(at), end=end)
 
     def after(self, policy: Any) -> Schedule:
         """What is given past the duration: "hold", "error", "repeat", "mirror", "extrapolate" or a number."""

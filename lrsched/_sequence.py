@@ -20,7 +20,7 @@ from lrsched._tree import Stack, column_structure, longer, stack_into
 from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
-    from lrsched._term import Term
+    from lrsched._term import Builder, Term
 
 __all__ = ["Sequence", "sequence"]
 
@@ -184,20 +184,42 @@ class Pieces:
         if index.op == "const":
             return self._part(clock, first + index.args[0])
         local = clock.since(b.column(np.array(self.starts[first:stop], dtype=object), index))
-        places = {structure: i for i, structure in enumerate(kinds)}
-        which = [places[column_structure(part)] for part in self.parts[first:stop]]
+        parts = self.parts[first:stop]
+        families = _families(b, parts)
+        kinds = list(dict.fromkeys(families))
+        which = [kinds.index(family) for family in families]
         group = b.gather(np.array(which, dtype=np.int64), index, "i")
         value: Term | None = None
-        for i in range(len(kinds)):
+        for i, family in enumerate(kinds):
             if group.op == "const" and group.args[0] != i:
                 continue
-            rows = [p if w == i else None for p, w in zip(self.parts[first:stop], which, strict=True)]
-            node = stack_into(rows, lambda column: b.column(_array(column), index))
+            rows = [p if w == i else None for p, w in zip(parts, which, strict=True)]
+            node = _of_family(family, rows, b, index)
             single = b.branching or len(kinds) == 1
             mine = b.floats(b.settled(node.formula(local.within(single))))
             value = mine if value is None else b.where(b.eq(group, i), mine, value)
         assert value is not None
         return value
+
+
+def _families(b: Builder, parts: list[Schedule]) -> list[Any]:
+    """For each part, what must be equal for one formula: its structure, or that it is a blend where kinds are many."""
+    from lrsched._blends import blend_of
+
+    structures = [column_structure(part) for part in parts]
+    if b.branching or len(set(structures)) == 1:
+        return structures
+    blends = [blend_of(part) is not None for part in parts]
+    return [None if is_blend else s for s, is_blend in zip(structures, blends, strict=True)]
+
+
+def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
+    """The part at an index of one family."""
+    from lrsched._blends import of_columns
+
+    if family is None:
+        return of_columns(b, rows, index, _array)
+    return stack_into(rows, lambda column: b.column(_array(column), index))
 
 
 def _array(values: list[Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrsched._blends import blend_of, chosen, of_stacks
 from lrsched._clock import Clock
 from lrsched._fields import field_of
 from lrsched._node import names_of, walk
@@ -61,20 +62,27 @@ class StackedPieces:
         sums = RunningSums(self.lengths)
         index = b.search(sums, clock.own)
         local = clock.since(b.gather(sums, index, "i"))
+        families = self._families()
         group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
-        for i, (_, places) in enumerate(self.stack.entries):
-            group[list(places)], rank[list(places)] = i, np.arange(len(places))
+        for i, family in enumerate(families):
+            for _, places in family:
+                group[list(places)], rank[list(places)] = i, np.arange(len(places))
         which = b.gather(group, index, "i")
-        value: Term | None = None
-        for i, (node, places) in enumerate(self.stack.entries):
-            mine = b.floats(b.settled(self._columns(clock, node, places, index, rank).formula(local)))
-            value = mine if value is None else b.where(b.eq(which, i), mine, value)
-        assert value is not None
-        return value
+        nodes = [self._columns(clock, family, index, rank) for family in families]
+        return chosen(b, which, [b.floats(b.settled(node.formula(local))) for node in nodes])
 
-    def _columns(self, clock: Clock, node: Any, places: tuple[int, ...], index: Term, rank: Any) -> Any:
-        """The group's node, its leaves read at the piece that the clock is in."""
+    def _families(self) -> list[list[Any]]:
+        """The entries, those together that are blends."""
+        blends = [entry for entry in self.stack.entries if blend_of(entry[0]) is not None]
+        others = [[entry] for entry in self.stack.entries if blend_of(entry[0]) is None]
+        return [blends, *others] if blends else others
+
+    def _columns(self, clock: Clock, family: list[Any], index: Term, rank: Any) -> Any:
+        """The family's node, its leaves read at the piece that the clock is in."""
         b = clock.b
+        if len(family) > 1:
+            return of_stacks(b, family, self.size, index, self.lengths)
+        ((node, places),) = family
         if len(places) == 1:
             return node
         row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")

@@ -61,7 +61,7 @@ class _Operator(Schedule):
         return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))  # type: ignore[call-arg]
+        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))
 
 
 def flatten_left(operator: Any) -> None:

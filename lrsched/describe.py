@@ -277,7 +277,7 @@ def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
         varying = [i for i, part in enumerate(parts) if not isinstance(part, Constant)]
         if len(varying) == 1:
             at = varying[0]
-            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))  # type: ignore[call-arg]
+            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))
     if isinstance(s, Clipped | Power | Raised | Negative):
         kept = {name: getattr(s, name) for name in names_of(type(s))}
         return s.schedule, lambda x: type(s)(**{**kept, "schedule": x})

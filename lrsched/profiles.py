@@ -77,6 +77,10 @@ class Profile(Node):
         p, q = (b.floats(b.settled(v)) for v in self.formula(x))
         return b.le(p, q), b.minimum(p, q)
 
+    def as_power(self) -> tuple[Any, bool] | None:
+        """The exponent of a profile that is a power of what is left, or (True) 1 less a power of what is done."""
+        return None
+
     def over(self, steps: Any, start: Any = 1.0, end: Any = 0.0, endpoint: bool = False) -> Schedule:
         """The schedule ``end + (start - end) * p(t / steps)`` of ``steps`` steps.
 
@@ -305,6 +309,9 @@ class Polynomial(Profile):
     def formula(self, x: Progress) -> Pair:
         return power_of(x, x.z, x.left, self.power), power_rest(x, self.power)
 
+    def as_power(self) -> tuple[Any, bool] | None:
+        return self.power, False
+
 
 @kind("one_minus_power")
 class OneMinusPower(Profile):
@@ -320,6 +327,9 @@ class OneMinusPower(Profile):
 
     def formula(self, x: Progress) -> Pair:
         return power_rest(x.reversed(), self.power), power_of(x, x.u, x.done, self.power)
+
+    def as_power(self) -> tuple[Any, bool] | None:
+        return self.power, True
 
 
 @kind("exponential")

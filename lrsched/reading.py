@@ -12,6 +12,8 @@ from lrsched._range import BLOCK, filler
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
 
+LONGEST = 2**60 - 1
+
 
 def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
     """See :meth:`lrsched.Schedule.sample`."""
@@ -27,6 +29,8 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
     last = check_count("sample", "stop" if stop is not None else "n", last)
     if last < first:
         fail("sample", "stop", f"an integer >= start, {first}", last)
+    if last - first > LONGEST:
+        fail("sample", "stop" if stop is not None else "n", f"at most start + {LONGEST}: a vector holds no more", last)
     if out is None:
         out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
     elif dtype is not None and np.dtype(dtype) != out.dtype:

@@ -19,6 +19,7 @@ from lrsched._term import named
 from lrsched.profiles import Linear, Profile, check_increasing
 
 if TYPE_CHECKING:
+    from lrsched._blends import Choice
     from lrsched._term import Builder, Term
 
 __all__ = [
@@ -50,7 +51,7 @@ def _plain(term: Term) -> Any:
     return term.args[0] if term.op == "const" else term
 
 
-def blend(x: Progress, profile: Profile, start: Any, end: Any) -> Term:
+def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
@@ -88,7 +89,7 @@ def _index(near: Term, far: Term) -> Term | None:
     return columns[0].args[1] if columns and known else None
 
 
-def _from_both_ends(x: Progress, profile: Profile, start: Term, end: Term) -> Term:
+def _from_both_ends(x: Progress, profile: Profile | Choice, start: Term, end: Term) -> Term:
     """``end + span * p`` where p is the smaller, ``start - span * (1 - p)`` elsewhere: both ends are exact as they are.
 
     Nothing cancels whichever end is the smaller, so that it need not be known.
@@ -732,10 +733,11 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
         0.01
     """
     from lrsched._errors import check_choice
+    from lrsched._naming import speaking_as
 
-    if check_choice("range_sweep", "spacing", spacing, ("geometric", "linear")) == "linear":
-        return LINEAR.over(steps, smallest, largest)
-    return Geometric(steps, smallest, largest)
+    check_choice("range_sweep", "spacing", spacing, ("geometric", "linear"))
+    with speaking_as("range_sweep", start="smallest", end="largest"):
+        return LINEAR.over(steps, smallest, largest) if spacing == "linear" else Geometric(steps, smallest, largest)
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}

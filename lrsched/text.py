@@ -13,8 +13,9 @@ from typing import Any
 from lrsched._errors import ScheduleError, fail
 from lrsched._fields import REQUIRED, field_of
 from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
-from lrsched._schedule import Schedule
+from lrsched._schedule import Schedule, lift
 from lrsched.profiles import Profile
+from lrsched.profiles import lift as lift_profile
 
 __all__ = ["ParseError", "parse", "spell"]
 
@@ -163,7 +164,7 @@ class ParseError(ScheduleError):
 
 
 TOKEN = re.compile(
-    r"""\s*(?:(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
+    r"""\s*(?:(?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
     |(?P<name>[A-Za-z_][A-Za-z_0-9]*)
     |(?P<string>'[^'\\\n]*'|"[^"\\\n]*")
     |(?P<sign>>>|\*\*|//|[-+*/().,=\[\]])
@@ -256,18 +257,31 @@ class _Parser:
             raise self.error("the text is nested too deep")
         value = self.unary(level)
         pending: list[Any] = []
+        more: list[Any] = []
         while self.kind == "sign" and BINARY.get(self.token, 0) >= level:
             sign, position = self.token, self.start
             self.next()
             tighter = POWER if sign == "**" else BINARY[sign] + 1
             right = self.expression(UNARY if sign == "**" else tighter)
+            if _lengthens(sign, value, right):
+                more.append(-right if sign == "-" else right)
+                continue
+            value = self.lengthened(value, more, position)
             if sign == ">>" and level == SHIFT:
                 pending.append((value, position)) if not pending else None
                 pending.append((right, position))
                 continue
             value = self.combine(sign, value, right, position)
         self.depth -= 1
-        return self.joined(pending) if pending else value
+        return self.joined(pending) if pending else self.lengthened(value, more, self.start)
+
+    def lengthened(self, value: Any, more: list[Any], position: int) -> Any:
+        """A sum or product with all its further operands at once, so that a long one is read in linear time."""
+        if not more:
+            return value
+        lifted = [lift(x) if isinstance(value, Schedule) else lift_profile(x) for x in more]
+        more.clear()
+        return self.made(lambda: type(value)((*value.parts, *lifted)), position)
 
     def joined(self, pending: list[Any]) -> Any:
         """A long ``a >> b >> c`` as one sequence."""
@@ -458,6 +472,18 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
     "//": lambda a, b: a // b,
     "**": lambda a, b: a**b,
 }
+
+
+def _lengthens(sign: str, value: Any, right: Any) -> bool:
+    """Whether an operation makes a sum or a product longer by one operand."""
+    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != {
+        "+": "sum",
+        "-": "sum",
+        "*": "product",
+    }.get(sign):
+        return False
+    base = Schedule if isinstance(value, Schedule) else Profile
+    return isinstance(right, base) or (isinstance(right, int | float) and not isinstance(right, bool))
 
 
 def _as_tuple(value: Any) -> Any:

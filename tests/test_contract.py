@@ -232,3 +232,66 @@ def test_readings_by_hand() -> None:
     assert constant(1).cycle_ends(100) == ()
     assert FOUR.sum(0) == 0 and FOUR.sum(4) == 2.5 == FOUR.sum(10)
     assert FOUR.first_below(0.5, 10) == 3 and FOUR.first_below(0.5, 3) is None and FOUR.first_below(2, 5) == 0
+
+
+# ---- what fresh eyes found
+
+
+def test_a_cooldown_takes_over_at_the_end_and_past_it_too() -> None:
+    assert values(FOUR.cooldown(4, 2), 7) == [1, 0.75, 0.5, 0.25, 0, 0, 0]
+    assert values(hold(2, 0.5).cooldown(3, 2), 7) == [0.5, 0.5, 0.5, 0.5, 0.25, 0, 0]
+    assert hold(2, 0.5).cooldown(3, 2).duration == 5
+
+
+def test_a_value_is_a_float_at_every_step() -> None:
+    whole = linear().over(1)
+    for schedule in (whole, warmup(1), whole * whole, -whole, lrs.minimum(whole, 0.5), whole.restarted()):
+        assert {type(schedule(t)) for t in (0, 1, 2, 0.5, np.int32(0))} == {float}, schedule
+
+
+def test_errors_survive_pickling() -> None:
+    for build in (lambda: warmup(-1), lambda: lrs.parse("hodl(3)"), lambda: warmup(lambda: 3)):  # type: ignore[arg-type]
+        with pytest.raises(lrs.ScheduleError) as caught:
+            build()
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert type(again) is type(caught.value)
+        assert str(again) == str(caught.value)
+
+
+MISNAMED = {
+    "range_sweep: smallest must be": lambda: lrs.range_sweep(-1.0, 1.0, 5),
+    "range_sweep: largest must be": lambda: lrs.range_sweep(1.0, math.nan, 5, "linear"),
+    "cooldown: profile must be a Profile, got 'cosine'": lambda: hold(4).cooldown(2, 2, "cosine"),  # type: ignore[arg-type]
+    "cooldown: steps must be an integer >= 0, got -2": lambda: hold(4).cooldown(2, -2),
+    "after: policy must be one of 'hold', 'error', 'repeat', 'mirror', 'extrapolate', or a finite number": lambda: hold(
+        4
+    ).after("held"),
+    "knots: xs must be a sequence of numbers, got array": lambda: lrs.knots(np.array(2.0), (1.0, 0.0)),  # type: ignore[arg-type]
+    "knots: ys must be a sequence of numbers, got hold": lambda: lrs.knots((0.0, 1.0), hold(3)),  # type: ignore[arg-type]
+    "register_target: table must be a mapping": lambda: lrs.register_target("other", None),  # type: ignore[arg-type]
+    "sample: n must be at most": lambda: hold(4).sample(10**400),
+    "step must be below the duration: it is past the end of the schedule": lambda: hold(4).after("error")(4),
+    "one_cycle: peak must be a finite number, got 'abc'": lambda: lrs.recipes.one_cycle("abc", 100),
+    "sgdr: first must be finite and positive, got 0": lambda: lrs.recipes.sgdr(1.0, 0),
+    "sgdr: first must be an integer >= 0, got -5": lambda: lrs.recipes.sgdr(1.0, -5),
+    "triangular: high must be a finite number, got nan": lambda: lrs.recipes.triangular(0.0, math.nan, 5),
+    "warmup_stable_decay: cooldown must be a Profile": lambda: lrs.recipes.warmup_stable_decay(1.0, 9, 1, 2, 0.0, 3),  # type: ignore[arg-type]
+    "Schedule is the base of all kinds": lrs.Schedule,
+    "Profile is the base of all kinds": lrs.Profile,
+}
+
+
+@pytest.mark.parametrize("message", MISNAMED)
+def test_an_error_names_the_argument_of_what_was_called(message: str) -> None:
+    with pytest.raises(lrs.ScheduleError) as caught:
+        MISNAMED[message]()
+    assert str(caught.value).startswith(message)
+
+
+def test_a_flag_or_a_choice_of_the_wrong_kind_is_a_type_error() -> None:
+    for build in (lambda: warmup(3, skip_zero=None), lambda: linear().over(3, endpoint="yes")):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="must be one of False, True"):
+            build()
+    with pytest.raises(lrs.ScheduleError) as caught:
+        lrs.Plateau(mode="least")
+    assert not isinstance(caught.value, TypeError)

@@ -178,7 +178,6 @@ SCHEDULE_METHODS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("advanced", (11,), {}, "advanced: k must be at most the duration, 10, got 11"),
     ("delayed", (-1,), {}, "delayed: k must be an integer >= 0, got -1"),
     ("lasting", (1.5,), {}, "lasting: n must be an integer >= 0, got 1.5"),
-    ("cooldown", (10, 5), {}, "cooldown: at must be below the duration, 10, got 10"),
     ("cooldown", (2, -5), {}, "steps must be an integer >= 0, got -5"),
     ("after", ("for ever",), {}, "after: policy must be one of 'hold', .*got 'for ever'"),
     ("after", (math.inf,), {}, "after: policy"),

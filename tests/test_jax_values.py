@@ -115,6 +115,15 @@ def test_there_and_back_again() -> None:
     assert [float(schedule(t)) for t in (3, 4, 5, 7, 8, 9, 12, 13)] == [0.25, 0, 0.25, 0.75, 1, 0.75, 0, 0.25]
 
 
+def test_past_the_end_of_an_error_policy_is_nan() -> None:
+    """There alone: not in the steps before, and not on a side of a condition that is not taken."""
+    plain = lrs.linear().over(4).after("error")
+    joined = lrs.hold(2) >> (plain * 2.0 + 1.0)
+    for schedule, first in ((plain, 4), (joined, 6), (plain.lasting(3), 99)):
+        values = np.asarray(jax.jit(schedule)(jnp.arange(9)))
+        assert np.isnan(values).tolist() == [t >= first for t in range(9)]
+
+
 def test_real_steps() -> None:
     steps = jnp.asarray([0.0, 0.5, 1.75, 2.0])
     assert jax.jit(lrs.table([1, 2, 3]))(steps).tolist() == [1, 1, 2, 3]

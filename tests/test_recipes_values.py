@@ -139,6 +139,21 @@ def trapezoid(r: Draw) -> Any:
     return lr, lambda t: b * t / w if t < w else down(b, e, 1 - clip((t - w - s) / d))
 
 
+@case
+def trapezoid__torchtitan(r: Draw) -> Any:
+    """Its lambda: the warm-up reaches its peak an update early, the fall ends one after the last."""
+    b, w, d = r.rate(), r.randrange(1, 40), r.randrange(1, 60)
+    n = w + d + r.randrange(0, 60)
+    stable = n + 1 - w - d
+
+    def formula(t: int) -> float:
+        if t < w:
+            return b * (t + 1) / w
+        return b * (1 - clip((t + 1 - w - stable) / d))
+
+    return recipes.trapezoid(b, n + 1, w, d).advanced(1), formula
+
+
 # ---- the shape of the rise
 
 
@@ -1382,6 +1397,8 @@ def test_the_published_formula_at_every_step(make: Callable[[Any], Any]) -> None
         assert np.abs(found - exact).max() <= 1e-12 * size, (
             f"{schedule!r} at {steps[worst]}: {found[worst]!r}, formula {exact[worst]!r}"
         )
+        if isinstance(schedule, lrs.Schedule | lrs.Profile):
+            assert lrs.parse(repr(schedule)) == schedule and "recipes" not in repr(schedule)
 
 
 def test_every_recipe_has_its_formula_here() -> None:

@@ -381,3 +381,91 @@ def test_code_does_not_double_with_each_condition() -> None:
     schedule = lrs.sum(*pieces).sampled(every=8)
     assert filler(schedule).source.count("\n") < 1500
     np.testing.assert_allclose(schedule.sample(3, 200), schedule(np.arange(3, 200)), rtol=1e-13)
+
+
+TABLE = np.array([3.0, 1.0, 4.0, 1.5, 9.0, 2.0])
+PLACES = np.array([4, 9, 23, 40])
+RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
+    "a number below the step": (lambda b, t: b.where(b.lt(20, t), 1.0, 2.0), lambda t: 1 if t > 20 else 2),
+    "a number up to the step": (lambda b, t: b.where(b.le(20, t), 1.0, 2.0), lambda t: 1 if t >= 20 else 2),
+    "below a multiple": (lambda b, t: b.where(b.lt(60, b.mul(t, 3)), 1.0, 2.0), lambda t: 1 if 3 * t > 60 else 2),
+    "below steps back": (lambda b, t: b.where(b.lt(20, b.sub(50, t)), 1.0, 2.0), lambda t: 1 if 50 - t > 20 else 2),
+    "steps back up to": (lambda b, t: b.where(b.le(b.sub(50, t), 20), 1.0, 2.0), lambda t: 1 if 50 - t <= 20 else 2),
+    "a line below": (
+        lambda b, t: b.where(b.lt(b.floats(t) * 0.37, 7.1), 1.0, 2.0),
+        lambda t: 1 if t * 0.37 < 7.1 else 2,
+    ),
+    "a line above": (
+        lambda b, t: b.where(b.le(7.4, b.floats(t) * 0.37), 1.0, 2.0),
+        lambda t: 1 if t * 0.37 >= 7.4 else 2,
+    ),
+    "at one step": (lambda b, t: b.where(b.eq(t, 25), b.mul(t, 2), b.mul(t, 3)), lambda t: t * (2 if t == 25 else 3)),
+    "one value at one step": (
+        lambda b, t: b.where(b.eq(t, 25), 7.0, b.exp(b.floats(t))),
+        lambda t: math.exp(t) if t - 25 else 7,
+    ),
+    "at one step back": (
+        lambda b, t: b.where(b.eq(b.sub(50, t), 12), b.mul(t, 2), t),
+        lambda t: t * (2 if t == 38 else 1),
+    ),
+    "a multiple at": (lambda b, t: b.where(b.eq(b.mul(t, 3), 36), b.mul(t, 2), t), lambda t: t * (2 if t == 12 else 1)),
+    "the smaller": (lambda b, t: b.minimum(b.mul(t, 3), b.sub(70, t)), lambda t: min(3 * t, 70 - t)),
+    "the larger": (lambda b, t: b.maximum(b.mul(t, 3), b.sub(70, t)), lambda t: max(3 * t, 70 - t)),
+    "quotients": (lambda b, t: b.floordiv(b.add(t, 5), 7), lambda t: (t + 5) // 7),
+    "quotients back": (lambda b, t: b.floordiv(b.sub(99, t), 7), lambda t: (99 - t) // 7),
+    "quotients of multiples": (lambda b, t: b.floordiv(b.add(b.mul(t, 3), 1), 7), lambda t: (3 * t + 1) // 7),
+    "quotients of multiples back": (lambda b, t: b.floordiv(b.sub(300, b.mul(t, 3)), 7), lambda t: (300 - 3 * t) // 7),
+    "rests": (lambda b, t: b.mod(b.add(t, 5), 7), lambda t: (t + 5) % 7),
+    "rests back": (lambda b, t: b.mod(b.sub(99, t), 7), lambda t: (99 - t) % 7),
+    "wide quotients": (
+        lambda b, t: b.muldiv(t, 2**52 + 1, 2**53 - 1, 77),
+        lambda t: (t * (2**52 + 1) + 77) // (2**53 - 1),
+    ),
+    "rests of products": (lambda b, t: b.mulmod(t, 5, 13, 4), lambda t: (t * 5 + 4) % 13),
+    "rests of a quotient": (lambda b, t: b.mulmod(b.floordiv(t, 3), 5, 13, 4), lambda t: (t // 3 * 5 + 4) % 13),
+    "whole parts of a line": (lambda b, t: b.floor(b.floats(t) * 0.37), lambda t: math.floor(t * 0.37)),
+    "places passed": (lambda b, t: b.search(PLACES, t), lambda t: int(np.searchsorted(PLACES, t, "right"))),
+    "places passed back": (
+        lambda b, t: b.search(PLACES, b.sub(50, t)),
+        lambda t: int(np.searchsorted(PLACES, 50 - t, "right")),
+    ),
+    "entries": (lambda b, t: b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5)), lambda t: TABLE[min(t // 9, 5)]),
+    "entries of steps": (lambda b, t: b.gather(TABLE, b.mod(t, 6)), lambda t: TABLE[t % 6]),
+    "lines": (lambda b, t: (b.floats(t) * 3.0 - 5.0) * 0.5 + 1.0, lambda t: (t * 3.0 - 5) * 0.5 + 1),
+    "lines back": (lambda b, t: -(b.floats(b.sub(50, t)) * 3.0 - 5.0), lambda t: -((50 - t) * 3.0 - 5)),
+    "a number of a range times a line": (
+        lambda b, t: b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5)) * (b.floats(t) + 2.0) - 1.0,
+        lambda t: TABLE[min(t // 9, 5)] * (t + 2) - 1,
+    ),
+    "a line by a number of a range": (
+        lambda b, t: (b.floats(t) + 2.0) / b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5)),
+        lambda t: (t + 2) / TABLE[min(t // 9, 5)],
+    ),
+    "a multiple less a multiple": (lambda b, t: b.sub(b.mul(t, 5), b.mul(t, 3)), lambda t: 2 * t),
+    "used twice": (
+        lambda b, t: b.exp(-b.sqrt(b.floats(t))) + b.sqrt(b.floats(t)) * b.sqrt(b.floats(t)),
+        lambda t: t + math.exp(-math.sqrt(t)),
+    ),
+    "checked": (lambda b, t: b.checked(b.lt(1000, t), b.floats(t)), lambda t: t),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_rule_of_a_filler(name: str) -> None:
+    """Every rule by itself, on ranges that begin at every step: what holds at the first, and where it stops."""
+    make, expected = RULES[name]
+    made = _filling.generated(lambda clock: make(clock.b, clock.at))
+    fill = _filling.loaded(made.source, made.objects)
+    for first in range(45):
+        out = np.empty(45 - first)
+        with np.errstate(all="ignore"):
+            assert fill(first, first, 45, out) == 45
+        np.testing.assert_allclose(out, [float(expected(t)) for t in range(first, 45)], rtol=1e-13)
+
+
+def test_the_checks_of_a_filler() -> None:
+    made = _filling.generated(lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at)))
+    fill = _filling.loaded(made.source, made.objects)
+    fill(0, 0, 31, np.empty(31))
+    with pytest.raises(lrs.ScheduleError, match="past the end"):
+        fill(0, 0, 32, np.empty(32))

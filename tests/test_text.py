@@ -224,3 +224,15 @@ def test_the_place_of_a_mistake() -> None:
     for wrong in (None, 3, b"hold(3)", ["hold(3)"]):
         with pytest.raises(TypeError, match="parse: text must be a string"):
             lrs.parse(wrong)  # type: ignore[arg-type]
+
+
+def test_a_long_sum_or_product_is_read_in_linear_time() -> None:
+    for sign in "+-*":
+        read = lrs.parse(sign.join(["hold(3)"] * 3_000))
+        assert len(read.parts) == 3_000
+        assert read.parts[1].kind_name == ("negative" if sign == "-" else "hold")
+    assert lrs.parse("hold(3) + 1 - hold(2) - 2 + 3") == lrs.hold(3) + 1 - lrs.hold(2) - 2 + 3
+    assert lrs.parse("cosine() * 2 * linear() * 3") == lrs.cosine() * 2 * lrs.linear() * 3
+    assert lrs.parse("hold(3) * 2 * 3 / 4 * 5 + 1 + 2 >> hold(1)") == (
+        lrs.hold(3) * 2 * 3 / 4 * 5 + 1 + 2 >> lrs.hold(1)
+    )

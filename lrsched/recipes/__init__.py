@@ -5,6 +5,7 @@ Peak and number of steps come first; lengths are updates; ``start`` and ``end`` 
 
 from __future__ import annotations
 
+from lrsched._naming import speaking
 from lrsched.recipes import companions, cycles, decays, llm, runs, warmups
 from lrsched.recipes.companions import *  # noqa: F403
 from lrsched.recipes.cycles import *  # noqa: F403
@@ -16,3 +17,5 @@ from lrsched.recipes.warmups import *  # noqa: F403
 FILES = (warmups, decays, cycles, llm, runs, companions)
 
 __all__ = [name for file in FILES for name in file.__all__ if name[0].islower()]
+
+globals().update({name: speaking(globals()[name]) for name in __all__})

@@ -191,7 +191,8 @@ def trapezoid(peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0) ->
         decay: d, length of the line down.
         end: share of the peak at t = steps.
 
-    Elsewhere: trapezoidal schedule; WSD with a linear decay; OLMo-core WSD; torchtitan (warm-up one update ahead).
+    Elsewhere: trapezoidal schedule; WSD with a linear decay; OLMo-core WSD; torchtitan counts one update more:
+        ``trapezoid(peak, steps + 1, warmup, decay).advanced(1)``.
     Source: Xing et al. (2018); Haegele et al. (2024).
 
     Example:
@@ -216,7 +217,8 @@ def linear_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
         steps: updates up to the peak.
         start: share of the peak one step before the first update. ``warmup(steps, start)`` counts t / steps instead.
 
-    Elsewhere: torchtitan; pytorch_warmup LinearWarmup; fairseq fixed.
+    Elsewhere: torchtitan; pytorch_warmup LinearWarmup; fairseq fixed. NeMo's (t + 1) / (w + 1) is
+        ``linear_warmup(peak, w + 1)``, mmengine's t / (w - 1) is ``peak * warmup(w - 1)``.
     Source: Goyal et al. (2017).
 
     Example:

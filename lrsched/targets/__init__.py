@@ -48,6 +48,8 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
         fail("register_target", "name", "a non-empty string", name, kind=True)
     if name in BUILTIN:
         fail("register_target", "name", "a name that is not built in", name)
+    if not isinstance(table, Mapping):
+        fail("register_target", "table", "a mapping of operations to functions", table, kind=True)
     missing = sorted(set(OPERATIONS) - set(table))
     if missing:
         raise ScheduleError(f"register_target: the table of {name!r} lacks {', '.join(missing)}")

@@ -64,7 +64,9 @@ def _valuation(t: Any) -> Any:
 
 def _checked(wrong: Any, value: Any) -> Any:
     if np.any(wrong):
-        raise ScheduleError("the step is past the end of the schedule, which is an error by its policy")
+        raise ScheduleError(
+            "step must be below the duration: it is past the end of the schedule, an error by its policy"
+        )
     return value
 
 

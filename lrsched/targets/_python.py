@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import re
 from typing import Any
@@ -99,7 +100,7 @@ def passed(thresholds, t):
     "checked": """
 def checked(wrong, value):
     if wrong:
-        raise ValueError("the step is past the end of the schedule, which is an error by its policy")
+        raise ValueError("step must be below the duration: it is past the end of the schedule, an error by its policy")
     return value
 """,
 }
@@ -160,11 +161,14 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)
-    places = np.searchsorted(thresholds, np.arange((last >> shift) + 1) << shift, side="right")
+    bounded = step.hi <= last + (size << shift)
+    end = (int(step.hi) if bounded else last) >> shift
+    places = np.searchsorted(thresholds, np.arange(end + 1) << shift, side="right")
     if np.diff(places, append=size).max() > CROWD:
         return None
-    name, ahead, near = writer.name(), writer.object("table", thresholds), writer.object("table", places)
-    if step.hi >= last:
+    name, near = writer.name(), writer.object("table", places)
+    ahead = writer.object("table", np.append(thresholds, int(step.hi) + 1) if bounded else thresholds)
+    if not bounded:
         writer.line(level, f"{name} = {size}")
         writer.line(level, f"if {t} < {last}:")
         level += 1
@@ -220,6 +224,8 @@ DIALECT = Dialect(
     number=plain_number,
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
+    real="float({0})",
+    rows=True,
 )
 
 
@@ -247,8 +253,10 @@ def tables(objects: dict[str, Any]) -> str:
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
-    finite = all(map(math.isfinite, values))
-    spelled = map(repr, values) if finite else (plain_number(v, "").strip("()") for v in values)
+    rows = isinstance(values[0], tuple)
+    if all(map(math.isfinite, itertools.chain.from_iterable(values) if rows else values)):
+        return repr(values)
+    spelled = map(_spelled, values) if rows else (plain_number(v, "").strip("()") for v in values)
     return f"({', '.join(spelled)},)"
 
 

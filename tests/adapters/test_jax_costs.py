@@ -13,10 +13,9 @@ import jax.numpy as jnp  # noqa: E402
 
 
 def instructions(function, *arguments):
-    """How many instructions the compiled program has, those of its fused parts included."""
+    """How many instructions the compiled program has: inside fusions too, parameters and constants included."""
     text = jax.jit(function).lower(*arguments).compile().as_text()
-    found = re.findall(r"^\s*(?:ROOT )?%\S+ = .*? ([a-z][a-z\-]*)\(", text, re.MULTILINE)
-    return sum(1 for name in found if name not in ("parameter", "constant"))
+    return len(re.findall(r"^\s*(?:ROOT )?%\S+ = .*? [a-z][a-z\-]*\(", text, re.MULTILINE))
 
 
 def pieces(count):
@@ -37,8 +36,8 @@ def test_warmup_and_cosine():
 
 
 def test_a_thousand_pieces_and_ten_thousand():
-    assert instructions(pieces(1_000), jnp.int32(STEP)) <= 60
-    assert instructions(pieces(10_000), jnp.int32(STEP)) <= 120
+    assert instructions(pieces(1_000), jnp.int32(STEP)) <= 75
+    assert instructions(pieces(10_000), jnp.int32(STEP)) <= 100
 
 
 def test_the_size_does_not_grow_with_the_number_of_pieces():
@@ -46,24 +45,54 @@ def test_the_size_does_not_grow_with_the_number_of_pieces():
     assert many <= few + 5
 
 
-@pytest.mark.parametrize("profile", [lrs.linear(), lrs.cosine(), lrs.exponential()], ids=repr)
+def thousand(*profiles):
+    """A thousand pieces, the profiles in turn."""
+    return lrs.plan(10_000, *(profiles[i % len(profiles)].over(10, 1 + i % 7, 0.5) for i in range(1_000)))
+
+
+def in_batches(schedule):
+    """Three of a schedule, for ``vmap``."""
+    return jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 3), schedule)
+
+
+PROFILES = (
+    lrs.linear(),
+    lrs.cosine(),
+    lrs.exponential(),
+    lrs.rex(),
+    lrs.polynomial(),
+    lrs.polynomial(0.9),
+    lrs.one_minus_power(),
+    lrs.profiles.InverseTime(3.0),
+    lrs.logarithmic(3.0),
+    lrs.tanh(),
+)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=repr)
 def test_a_thousand_pieces_as_an_argument(profile):
-    schedule = lrs.plan(10_000, *(profile.over(10, 1 + i % 7, 0.5) for i in range(1_000)))
-    assert instructions(apply, schedule, jnp.int32(STEP)) <= 95
-    batch = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 3), schedule)
-    assert instructions(jax.vmap(apply, in_axes=(0, None)), batch, jnp.int32(STEP)) <= 110
+    schedule = thousand(profile)
+    assert instructions(apply, schedule, jnp.int32(STEP)) <= 100
+    assert instructions(jax.vmap(apply, in_axes=(0, None)), in_batches(schedule), jnp.int32(STEP)) <= 135
 
 
-def test_a_thousand_pieces_of_three_kinds_as_an_argument():
-    kinds = (lrs.linear(), lrs.cosine(), lrs.rex())
-    schedule = lrs.plan(10_000, *(kinds[i % 3].over(10, 1 + i % 7, 0.5) for i in range(1_000)))
-    assert instructions(apply, schedule, jnp.int32(STEP)) <= 210
-    assert instructions(schedule, jnp.int32(STEP)) <= 100
+MIXES = {
+    "three": ((lrs.linear(), lrs.cosine(), lrs.rex()), 95, 130),
+    "powers": ((lrs.linear(), lrs.polynomial(), lrs.one_minus_power()), 110, 155),
+}
+
+
+@pytest.mark.parametrize(("profiles", "fixed", "argument"), MIXES.values(), ids=MIXES)
+def test_a_thousand_pieces_of_three_kinds(profiles, fixed, argument):
+    """As an argument it has ten leaves or more, each a parameter of the program and of a fusion in it."""
+    schedule = thousand(*profiles)
+    assert instructions(schedule, jnp.int32(STEP)) <= fixed
+    assert instructions(apply, schedule, jnp.int32(STEP)) <= argument
 
 
 @pytest.mark.parametrize("count", [1_025, 10_000])
 def test_more_pieces_as_an_argument(count):
-    assert instructions(apply, pieces(count), jnp.int32(STEP)) <= 125
+    assert instructions(apply, pieces(count), jnp.int32(STEP)) <= 175
 
 
 @pytest.mark.parametrize("schedule", [WARMUP_COSINE, pieces(100), pieces(1_000)], ids=["short", "100", "1000"])
@@ -76,4 +105,4 @@ def test_a_training_step_computes_the_rate_once(schedule):
     constant = instructions(lambda p, t: train(p, t, lambda t: jnp.float32(0.1)), params, jnp.int32(STEP))
     scheduled = instructions(lambda p, t: train(p, t, schedule), params, jnp.int32(STEP))
     alone = instructions(schedule, jnp.int32(STEP))
-    assert scheduled - constant <= alone + 70
+    assert scheduled - constant <= alone + 130

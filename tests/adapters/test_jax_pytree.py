@@ -295,3 +295,20 @@ def test_the_piece_that_a_step_lies_in(size):
         for t in (steps[0], steps[len(steps) // 2], steps[-1]):
             place = expected[steps == t][0]
             assert [int(x) for x in alone(row, t)] == [place, row[:place].sum()]
+
+
+def test_a_gradient_for_a_schedule_outside_jit_is_a_schedule_of_gradients():
+    schedule = lrs.table((1.0, 2.0, 3.0)) * lrs.linear().over(4, 5.0)
+    gradient = jax.grad(lambda s: s(jnp.int32(3)), allow_int=True)(schedule)
+    kinds = [leaf.dtype for leaf in jax.tree_util.tree_leaves(gradient)]
+    assert [kind == jax.dtypes.float0 for kind in kinds] == [False, True, False, False]
+    assert gradient.parts[1].start == 0.75
+    assert gradient.parts[1].end == 2.25
+
+
+def test_a_scalar_and_a_batch_have_the_same_zero():
+    for schedule in (-lrs.linear().over(4), 0.0 - lrs.linear().over(4), lrs.linear().over(4)):
+        alone = jax.jit(lambda t, s=schedule: s(t))(jnp.int32(4))
+        batch = jax.jit(lambda t, s=schedule: s(t))(jnp.full(3, 4))
+        mapped = jax.jit(jax.vmap(lambda t, s=schedule: s(t)))(jnp.full(3, 4))
+        assert np.array(alone).tobytes() * 3 == np.array(batch).tobytes() == np.array(mapped).tobytes()
