@@ -10,18 +10,24 @@ from typing import Any
 
 import numpy as np
 
+from lrsched._node import walk
 from lrsched._schedule import Schedule
-from lrsched.checks import PLACES, Finding, Run, alike, placed, rises
+from lrsched.checks import PLACES, Finding, Placed, Run, alike, placed, rises
 from lrsched.combinators import (
     After,
     Lasting,
+    Negative,
     PerEpoch,
+    Power,
+    Quotient,
+    Raised,
     Restarted,
     SampledAt,
 )
 from lrsched.describe import looks, number
 from lrsched.profiles import Exponential, InverseTime, Tanh
 from lrsched.schedules import (
+    Constant,
     MultiStep,
     Over,
     Piecewise,
@@ -29,6 +35,8 @@ from lrsched.schedules import (
 )
 
 __all__ = ["RULES"]
+
+LONGEST = 2**31
 
 # ---- values
 
@@ -100,22 +108,35 @@ def warmup_too_long(run: Run) -> Iterator[Finding]:
     if n == run.steps and _ends_on_top(run, float(run.schedule.after("hold")(int(n)))):
         yield from _only_rises(run)
         return
-    for part in run.parts:
-        if rises(part.node) and part.start < run.steps:
+    for part in _warmups(run):
+        if part.start < run.steps:
             end = part.at(part.node.duration)
             if end >= run.steps and end > part.start:
                 sentence = f"The warm-up lasts until step {end:,}, but the run has {run.steps:,} updates."
                 remedy = "Make the warm-up shorter; if it counts updates and the run counts epochs, use one unit."
-                yield Finding("error", part.at(0), sentence, remedy, "warmup-too-long")
+                yield Finding("error", max(0, part.at(0)), sentence, remedy, "warmup-too-long")
+
+
+def _warmups(run: Run) -> list[Placed]:
+    """The warm-ups of the rate, without those that a formula counts with, such as divisors, powers and differences."""
+    inside = (n for n in walk(run.schedule) if isinstance(n, Power | Raised | Negative) or _divides(n))
+    counted = {id(part) for node in inside for part in walk(node)}
+    return [part for part in run.parts if rises(part.node) and id(part.node) not in counted]
+
+
+def _divides(node: Any) -> bool:
+    return isinstance(node, Quotient) and not isinstance(node.right, Constant)
 
 
 def _only_rises(run: Run) -> Iterator[Finding]:
     """A schedule that rises to its end, run for exactly its own length."""
-    warm = next((part for part in run.parts if rises(part.node) and part.at(part.node.duration) == run.steps), None)
+    warm = next((part for part in _warmups(run) if part.at(part.node.duration) == run.steps), None)
     if warm is not None and run.value(0) <= 0.1 * run.value(run.steps - 1):
         end = number(float(run.schedule.after("hold")(run.steps)))
         sentence = f"The whole run is warm-up: {end} would be the rate of update {run.steps:,}, the first after it."
-        yield Finding("note", warm.at(0), sentence, "In a longer run, put >> and what comes next.", "only-warmup")
+        yield Finding(
+            "note", max(0, warm.at(0)), sentence, "In a longer run, put >> and what comes next.", "only-warmup"
+        )
 
 
 def run_too_short(run: Run) -> Iterator[Finding]:
@@ -124,10 +145,20 @@ def run_too_short(run: Run) -> Iterator[Finding]:
     if not run.steps < n < math.inf:
         return
     last, end = run.value(run.steps - 1), float(run.schedule.after("hold")(int(n)))
+    if _at_rest(run, last, int(n)):
+        return
     sentence = f"The run ends after {run.steps:,} of the schedule's {int(n):,} steps, at {number(last)}"
     sentence += "." if alike(last, end) else f"; its end, {number(end)}, is never reached."
     remedy = f"Lay the schedule out for the run: .rescaled({run.steps})."
     yield Finding("warning", run.steps - 1, sentence, remedy, "run-too-short")
+
+
+def _at_rest(run: Run, last: float, n: int) -> bool:
+    """Whether all that is left of a schedule that has risen is its last value, to a thousandth."""
+    if n > LONGEST or not last > run.value(0):
+        return False
+    left = run.schedule.after("hold")(np.unique(np.linspace(run.steps, n, 1025).astype(np.int64)))
+    return bool(np.all(np.abs(left - last) <= 1e-3 * abs(last)))
 
 
 def run_too_long(run: Run) -> Iterator[Finding]:

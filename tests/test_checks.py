@@ -21,6 +21,8 @@ MISTAKES = [
     ("warmup-too-long", "error", 0, PEAK * (warmup(500) >> cosine().over(9_500)), 500, {}),
     ("warmup-too-long", "error", 0, PEAK * (warmup(500) * cosine().over(500)), 500, {}),
     ("warmup-too-long", "error", 0, PEAK * (warmup(500) >> lrs.constant(1.0)), 500, {}),
+    ("warmup-too-long", "error", 0, PEAK * warmup(100_000), 99_999, {}),
+    ("warmup-too-long", "error", 0, (PEAK * warmup(500) / 2.0).advanced(100), 300, {}),
     ("only-warmup", "note", 0, PEAK * warmup(500), 500, {}),
     ("only-warmup", "note", 10, PEAK * (hold(10, 0.0) >> warmup(490)), 500, {}),
     ("warmup-too-long", "error", 20, hold(20) >> warmup(500, start=1.0, end=2.0), 300, {}),
@@ -92,6 +94,8 @@ SOUND = [
     (lrs.minimum(0.001 * lrs.exponential_decay(1.01), 0.1), 1_000),
     (hold(300) >> linear().over(100) >> hold(200) >> linear().over(100), 700),
     (cosine().over(200).mirrored().restarted(), 1_000),
+    (recipes.radam_rectification(0.99), 1_000),
+    (1.0 - 0.1 / (1.0 + warmup(10_000, end=1e6)), 5_000),
 ]
 
 
@@ -163,6 +167,10 @@ def test_a_run_that_counts_tokens_is_described_and_checked_without_visiting_each
     assert (found.peak, found.peak_step) == (1.0, 25 * billion)
     assert (found.floor, found.floor_step) == (-0.1, 14_300 * billion)
     assert [f.step for f in lr.check(14_800 * billion) if f.name == "negative"] == [14_300 * billion]
+
+
+def test_a_schedule_of_any_length_is_checked():
+    assert [f.name for f in (PEAK * cosine().over(10**30)).check(100)] == ["run-too-short"]
 
 
 def test_findings_come_most_severe_first_and_read_as_sentences():
