@@ -377,9 +377,12 @@ def test_generated_once() -> None:
 
 def test_code_does_not_double_with_each_condition() -> None:
     """A sample of a sum of pieces: numbers on a range, however many conditions make them."""
-    pieces = [(0.5 * lrs.geometric(40, 4.7, 5.6 + i)).stretched(1.0 + i % 3) for i in range(30)]
-    schedule = lrs.sum(*pieces).sampled(every=8)
-    assert filler(schedule).source.count("\n") < 1500
+    pieces = [
+        (0.5 * lrs.maximum(lrs.geometric(40 + i, 4.7, 5.6), hold(100, 1e-5))).stretched(1 + i % 3) for i in range(6)
+    ]
+    levels = lrs.piecewise((0, 1, 2), (2.0, -1.6, 0.9, 2.0)).lasting(20).extended(3, 6)
+    schedule = (levels * lrs.sum(*pieces)).sampled(every=8)
+    assert filler(schedule).source.count("\n") < 400
     np.testing.assert_allclose(schedule.sample(3, 200), schedule(np.arange(3, 200)), rtol=1e-13)
 
 
@@ -446,6 +449,22 @@ RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
         lambda b, t: b.exp(-b.sqrt(b.floats(t))) + b.sqrt(b.floats(t)) * b.sqrt(b.floats(t)),
         lambda t: t + math.exp(-math.sqrt(t)),
     ),
+    "one value within an array": (
+        lambda b, t: b.sqrt(b.where(b.eq(t, 25), 7.0, b.exp(b.floats(t)))) + b.floats(t),
+        lambda t: math.sqrt(math.exp(t) if t - 25 else 7) + t,
+    ),
+    "one value before another": (
+        lambda b, t: b.where(b.eq(t, 25), 7.0, b.where(b.eq(b.sub(50, t), 25), 9.0, b.exp(b.floats(t)))),
+        lambda t: math.exp(t) if t - 25 else 7,
+    ),
+    "multiples on both sides": (
+        lambda b, t: b.floordiv(b.where(b.lt(t, 20), b.mul(t, 3), b.mul(t, 5)), 7),
+        lambda t: t * (3 if t < 20 else 5) // 7,
+    ),
+    "a function with a number of a range": (
+        lambda b, t: b.call(lambda xp, step, a: step * a, t, [("a", b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5)))]),
+        lambda t: t * TABLE[min(t // 9, 5)],
+    ),
     "checked": (lambda b, t: b.checked(b.lt(1000, t), b.floats(t)), lambda t: t),
 }
 
@@ -456,11 +475,12 @@ def test_each_rule_of_a_filler(name: str) -> None:
     make, expected = RULES[name]
     made = _filling.generated(lambda clock: make(clock.b, clock.at))
     fill = _filling.loaded(made.source, made.objects)
-    for first in range(45):
-        out = np.empty(45 - first)
+    wanted = [float(expected(t)) for t in range(45)]
+    for first, stop in ((i, k) for k in (13, 26, 39, 45) for i in range(k)):
+        out = np.empty(stop - first)
         with np.errstate(all="ignore"):
-            assert fill(first, first, 45, out) == 45
-        np.testing.assert_allclose(out, [float(expected(t)) for t in range(first, 45)], rtol=1e-13)
+            assert fill(first, first, stop, out) == stop
+        np.testing.assert_allclose(out, wanted[first:stop], rtol=1e-13)
 
 
 def test_the_checks_of_a_filler() -> None:
