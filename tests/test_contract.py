@@ -287,6 +287,7 @@ MISNAMED = {
     "compile: dtype must be a floating type, got 'int32'": lambda: lrs.compile(FOUR, "numpy", "int32"),
     "custom: numbers must be those that 'contract_line' takes": lambda: lrs.custom("contract_line", slop=1.0),
     "register: name must be a string that is read back": lambda: lrs.register("a\\b"),
+    "pchip: xs must be so far apart": lambda: lrs.pchip((0.0, 5e-324, 1.0), (4.0, 2.0, 2.0)),
     "Schedule is the base of all kinds": lrs.Schedule,
     "Profile is the base of all kinds": lrs.Profile,
 }
