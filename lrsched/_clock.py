@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lrsched._digital import Line
+from lrsched._errors import fail
 from lrsched._fields import is_jax
 
 if TYPE_CHECKING:
@@ -103,8 +104,9 @@ class Clock:
     def since(self, step: Any) -> Clock:
         """The clock of a piece that starts at local step ``step``."""
         if self.plain:
+            own, at = (self._below_limit(x, step) for x in (self.own, self.at))
             step = reached(self.b, self.b.lift(step))
-            return replaced(self, own=self.b.sub(self.own, step), at=self.b.sub(self.at, step), inside=False)
+            return replaced(self, own=self.b.sub(own, step), at=self.b.sub(at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
         whole = self.b.floor(start)
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
@@ -121,6 +123,12 @@ class Clock:
             gone=_number(self.b.add(self.gone, whole)),
             past=_number(self.b.add(self.past, step)),
         )
+
+    def _below_limit(self, t: Term, step: Any) -> Term:
+        """A step that stays an integer of the target when a negative plain number is taken off."""
+        backwards = isinstance(step, int) and step < 0 and t.kind == "i" and not t.is_const
+        beyond = backwards and self.b.limit < t.hi - step < 2 * self.b.limit
+        return self.b.minimum(t, self.b.limit + step) if beyond else t
 
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
@@ -333,8 +341,9 @@ class Progress:
             return replaced(self, raw=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
-        done = nearer * 2 if nearer.kind == "i" else nearer * 2.0
-        if self.left.kind == "i":
+        whole = nearer.kind == "i" and self.total.hi <= b.limit
+        done = nearer * 2 if whole else b.floats(nearer) * 2.0
+        if whole and self.left.kind == "i":
             return replaced(self, done=done, left=b.sub(self.total, done))
         later = b.lt(self.left, self.done)
         left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
@@ -394,6 +403,12 @@ class Progress:
     def index(self, times: Any) -> Term:
         """floor(u * times), exactly."""
         b = self.b
+        number = b.lift(times)
+        if self.done.kind == "i" and self.total.op == number.op == "const" and self.total.hi > b.limit:
+            if number.hi > b.limit:
+                fail("sampled", "times", f"at most {b.limit} over so many steps on this target", number.args[0])
+            slope = Fraction(number.args[0]) / self.total.args[0]
+            return b.minimum(capped_steps(b, self.done, slope, Fraction(0)), times)
         if self.done.kind == "i" and self.total.kind == "i":
             return b.muldiv(self.done, times, self.total)
         if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":

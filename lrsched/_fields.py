@@ -19,7 +19,7 @@ from lrsched._errors import check_choice, check_count, check_real, fail
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "is_jax", "is_opaque"]
+__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "float_type", "is_jax", "is_opaque"]
 
 REQUIRED: Any = object()
 BASES: dict[str, type[Node]] = {}
@@ -222,6 +222,17 @@ def nodes(base: str) -> Any:
 def numbers() -> Any:
     """Named real numbers, as sorted pairs."""
     return Field("numbers")
+
+
+def float_type(where: str, dtype: Any) -> np.dtype[Any]:
+    """A floating type of NumPy's, or one that was added to them, such as bfloat16."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        fail(where, "dtype", "a floating type", dtype, kind=True)
+    if kind.kind != "f" and not kind.name.startswith(("bfloat", "float")):
+        fail(where, "dtype", "a floating type", dtype)
+    return kind
 
 
 def field_of(kind: type[Node], name: str) -> Field:

@@ -16,7 +16,7 @@ from lrsched import _fields
 from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
-from lrsched._node import Node, children, kind, set_field
+from lrsched._node import Node, children, kind, set_field, walk
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched._tree import longer
@@ -743,6 +743,21 @@ class Extended(_Wrapper):
         return Extended(inner, at, max(steps or 1, at + 1))
 
 
+COUNTING = (
+    *("advanced", "exponential_decay", "per_epoch", "perturbed"),
+    *("sampled_at", "sampled_every", "silver_steps", "step_decay"),
+)
+
+
+def _counts_phases(node: Node) -> bool:
+    """Whether a kind counts cycles, samples or steps for ever, so that the clock may not begin beyond the integers."""
+    if isinstance(node, Restarted):
+        return node.t_mult == 1.0
+    if isinstance(node, After):
+        return node.policy in ("repeat", "mirror", "extrapolate")
+    return node.kind_name in COUNTING
+
+
 @kind("advanced", method="advanced")
 class Advanced(_Wrapper):
     """See :meth:`Schedule.advanced`."""
@@ -764,10 +779,19 @@ class Advanced(_Wrapper):
 
     def _later(self, clock: Clock) -> Term:
         b = clock.b
+        self._refuse_beyond(b.limit)
         if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit < WIDE:
             back = _number(b.neg(self.k))
             return self.schedule.formula(dataclasses.replace(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
+
+    def _refuse_beyond(self, limit: int) -> None:
+        """An error where phases would be counted from a step that is no integer of the target: it has no way to."""
+        k, inner = self.k, self.schedule
+        while isinstance(inner, Advanced):
+            k, inner = k + inner.k, inner.schedule
+        if isinstance(k, int) and k > limit and any(map(_counts_phases, walk(inner))):
+            fail(self.where(), "k", f"at most {limit}, the last step that JAX counts here (enable x64)", k)
 
     def edges(self, stop: Any) -> Iterable[int]:
         return [edge - self.k for edge in self.schedule.edges(stop + self.k)]

@@ -14,7 +14,7 @@ import numpy as np
 from lrsched import targets
 from lrsched._clock import Clock, unit_progress
 from lrsched._errors import ScheduleError, ScheduleTypeError, check_choice, fail
-from lrsched._fields import is_jax
+from lrsched._fields import float_type, is_jax
 from lrsched._node import Node, base_name, holds_arrays, names_of, walk
 from lrsched._term import Builder, Term
 from lrsched._tree import make
@@ -103,7 +103,7 @@ def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "s
 
 def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     if dtype is not None:
-        number = np.dtype(dtype).type
+        number = float_type("compile", dtype).type
         bare = _python(node)
         converted: Any = lambda t: number(bare(t))  # noqa: E731
         converted.source = bare.source  # type: ignore[attr-defined]
@@ -153,7 +153,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     source, objects = _variant(node, target, isinstance(node, Profile))
     whole = target.load(source, objects)
     between: list[Callable[[Any], Any]] = []
-    kind = np.dtype(np.float64 if dtype is None else dtype)
+    kind = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
         steps, is_real = _steps(t) if not isinstance(node, Profile) else (_progress(t), False)
@@ -227,9 +227,7 @@ def target_type(dtype: Any) -> Any:
         return None
     import jax.numpy as jnp
 
-    wanted = jnp.dtype(dtype)
-    if not jnp.issubdtype(wanted, jnp.floating):
-        fail("compile", "dtype", "a floating type", dtype)
+    wanted = float_type("compile", dtype)
     if wanted == jnp.float64 and jnp.result_type(float) != jnp.float64:
         fail("compile", "dtype", "float64 only when jax_enable_x64 is set", dtype)
     return wanted

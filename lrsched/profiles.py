@@ -445,6 +445,9 @@ class Tanh(Profile):
         return b.where(b.le(x.done, x.left), low + (high - low) * x.u, high - (high - low) * x.z) * 2.0
 
 
+STEEPEST = 1e100
+
+
 class _Shaped(Profile):
     """What profiles through given points share."""
 
@@ -458,6 +461,10 @@ class _Shaped(Profile):
                 fail(where, "ys", f"as long as xs, which has {len(xs)} entries", ys)
             if xs[0] != 0.0 or xs[-1] != 1.0:
                 fail(where, "xs", "increasing from 0 to 1", xs)
+            plain = all(isinstance(number, float) for number in (*xs, *ys))
+            pairs = zip(itertools.pairwise(xs), itertools.pairwise(ys), strict=True) if plain else ()
+            if any(abs(b - a) > STEEPEST * (y - x) for (x, y), (a, b) in pairs):
+                fail(where, "xs", f"so far apart that no slope between points is above {STEEPEST:g}", xs)
 
     def segments(self, x: Progress, shape: Callable[[int, Progress], Any]) -> Any:
         """The segment's shape at its own progress."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrsched._errors import ScheduleError, check_count, check_real, fail
+from lrsched._fields import float_type
 from lrsched._range import BLOCK, filler
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
@@ -33,18 +34,20 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
         fail("sample", "stop" if stop is not None else "n", f"at most start + {LONGEST}: a vector holds no more", last)
     if out is None:
         out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
-    elif dtype is not None and np.dtype(dtype) != out.dtype:
+    elif not isinstance(out, np.ndarray):
+        fail("sample", "out", f"a vector of {last - first} floats", out, kind=True)
+    elif out.shape != (last - first,) or out.dtype.kind != "f" or not out.flags.writeable:
+        fail("sample", "out", f"a vector of {last - first} floats that may be written", out)
+    elif dtype is not None and _float_type(dtype) != out.dtype:
         fail("sample", "dtype", f"that of out, {out.dtype}", dtype)
-    elif not isinstance(out, np.ndarray) or out.shape != (last - first,) or out.dtype.kind != "f":
-        fail("sample", "out", f"a vector of {last - first} floats", out)
     filler(schedule).fill(schedule, first, last, out)
     return out
 
 
 def _float_type(dtype: Any) -> Any:
-    kind = np.dtype(dtype)
+    kind = float_type("sample", dtype)
     if kind.kind != "f":
-        fail("sample", "dtype", "a floating type", dtype)
+        fail("sample", "dtype", "a floating type of NumPy", dtype)
     return kind
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -767,6 +768,8 @@ def register(name: str, duration: int | None = None) -> Callable[[Callable[..., 
 
     if not isinstance(name, str) or not name:
         fail("register", "name", "a non-empty string", name, kind=True)
+    if "\\" in repr(name):
+        fail("register", "name", "a string that is read back as it is printed, without escapes", name)
     if duration is not None:
         duration = check_count("register", "duration", duration)
 
@@ -795,6 +798,13 @@ class Custom(Schedule):
         if self.name not in FUNCTIONS:
             known = ", ".join(sorted(FUNCTIONS)) or "none yet"
             fail(self.where(), "name", f"registered with lrsched.register first (registered: {known})", self.name)
+        given = dict(self.numbers)
+        try:
+            inspect.signature(FUNCTIONS[self.name][0]).bind(None, None, **given)
+        except TypeError as error:
+            fail(self.where(), "numbers", f"those that {self.name!r} takes ({error})", given)
+        except ValueError:  # a function of C that tells no signature
+            return
 
     @property
     def duration(self) -> Any:

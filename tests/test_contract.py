@@ -258,6 +258,11 @@ def test_errors_survive_pickling() -> None:
         assert str(again) == str(caught.value)
 
 
+@lrs.register("contract_line")
+def _line(xp: Any, t: Any, *, slope: float = 1.0) -> Any:
+    return xp.asarray(t) * slope
+
+
 MISNAMED = {
     "range_sweep: smallest must be": lambda: lrs.range_sweep(-1.0, 1.0, 5),
     "range_sweep: largest must be": lambda: lrs.range_sweep(1.0, math.nan, 5, "linear"),
@@ -276,6 +281,13 @@ MISNAMED = {
     "sgdr: first must be an integer >= 0, got -5": lambda: lrs.recipes.sgdr(1.0, -5),
     "triangular: high must be a finite number, got nan": lambda: lrs.recipes.triangular(0.0, math.nan, 5),
     "warmup_stable_decay: cooldown must be a Profile": lambda: lrs.recipes.warmup_stable_decay(1.0, 9, 1, 2, 0.0, 3),  # type: ignore[arg-type]
+    "sample: dtype must be a floating type, got 'abc'": lambda: FOUR.sample(3, dtype="abc"),
+    "sample: out must be a vector of 3 floats": lambda: FOUR.sample(3, out=[1.0, 2.0, 3.0], dtype="float32"),
+    "compile: dtype must be a floating type, got 'abc'": lambda: lrs.compile(FOUR, "python", "abc"),
+    "compile: dtype must be a floating type, got 'int32'": lambda: lrs.compile(FOUR, "numpy", "int32"),
+    "custom: numbers must be those that 'contract_line' takes": lambda: lrs.custom("contract_line", slop=1.0),
+    "register: name must be a string that is read back": lambda: lrs.register("a\\b"),
+    "pchip: xs must be so far apart": lambda: lrs.pchip((0.0, 5e-324, 1.0), (4.0, 2.0, 2.0)),
     "Schedule is the base of all kinds": lrs.Schedule,
     "Profile is the base of all kinds": lrs.Profile,
 }

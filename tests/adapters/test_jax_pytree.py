@@ -312,3 +312,32 @@ def test_a_scalar_and_a_batch_have_the_same_zero():
         batch = jax.jit(lambda t, s=schedule: s(t))(jnp.full(3, 4))
         mapped = jax.jit(jax.vmap(lambda t, s=schedule: s(t)))(jnp.full(3, 4))
         assert np.array(alone).tobytes() * 3 == np.array(batch).tobytes() == np.array(mapped).tobytes()
+
+
+LONG = 2**42
+LONG_RUNS = [
+    lrs.cosine().over(LONG).reversed(),
+    (lrs.cosine().over(LONG) >> lrs.hold(4)).reversed(),
+    lrs.warmup(LONG, skip_zero=True),
+    lrs.cosine().mirrored().over(10**12 + 7),
+    lrs.rex().sampled(times=100_000).over(LONG),
+]
+
+
+@pytest.mark.parametrize("schedule", LONG_RUNS, ids=repr)
+def test_a_run_too_long_for_int32_is_right_as_a_constant(schedule):
+    steps = [0, 1, 5, 2**24 + 1, 2**30, 2**31 - 2, 2**31 - 1]
+    found = jax.jit(schedule)(jnp.array(steps, jnp.int32))
+    np.testing.assert_allclose(found, [schedule(t) for t in steps], rtol=5e-6, atol=1e-38)
+    assert float(jax.jit(schedule)(jnp.int32(2**31 - 1))) >= 0
+
+
+def test_a_start_beyond_int32_is_refused_where_phases_are_counted_from_it_and_right_elsewhere():
+    cycles = lrs.linear().over(10).restarted()
+    for schedule in (cycles.advanced(2**31), cycles.advanced(7).advanced(2**31 - 7), lrs.step_decay(7).advanced(2**40)):
+        with pytest.raises(lrs.ScheduleError, match="advanced: k must be at most 2147483647"):
+            schedule(jnp.int32(5))
+        assert schedule(5) >= 0
+    assert float(cycles.advanced(2**31 - 1)(jnp.int32(5))) == np.float32(cycles.advanced(2**31 - 1)(5))
+    power = lrs.inverse_sqrt(1e9).advanced(2**40)
+    assert float(power(jnp.int32(5))) == pytest.approx(power(5), rel=1e-6)
