@@ -650,8 +650,8 @@ class Phases(Profile):
         """The share of the whole at which each profile but the first begins, exactly."""
         weights = [self.weights[i] for i in range(len(self.profiles))]
         if all(isinstance(w, int | float) for w in weights):
-            total = sum(map(Fraction, weights))
-            return [sum(map(Fraction, weights[:i])) / total for i in range(1, len(weights))]
+            *starts, total = itertools.accumulate(map(Fraction, weights))
+            return [start / total for start in starts]
         sums = [b.floats(weights[0])]
         for weight in weights[1:]:
             sums.append(sums[-1] + b.floats(weight))
