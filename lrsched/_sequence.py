@@ -135,7 +135,7 @@ class Pieces:
         if count <= CHAIN or not all(isinstance(start, int) for start in self.starts):
             return self._chain(clock, 0, count)
         last = self.parts[-1]
-        if self._joins(last):
+        if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
             return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
         return clock.split(
             self.starts[-1],

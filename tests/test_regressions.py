@@ -24,6 +24,11 @@ TOP = 2**31 - 1
 EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "many parts between two updates, held at the end of the last": (
+        "(" + " >> ".join(f"linear().over({10 + i}, start={2 + i}.0, end={4 + i}.0)" for i in range(6)) + ")"
+        ".lasting(1000000).stretched(0.001)",
+        (0, 1, 10, 200, 999, 1000, 2000),
+    ),
     "a stretch that ends between two steps, read between them": (
         "linear().over(1).stretched(1.5)",
         (1, 1.25, 1.75, 2.5),
