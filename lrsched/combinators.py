@@ -744,7 +744,7 @@ class Extended(_Wrapper):
 
 
 COUNTING = (
-    *("advanced", "exponential_decay", "per_epoch", "perturbed"),
+    *("advanced", "exponential_decay", "per_epoch"),
     *("sampled_at", "sampled_every", "silver_steps", "step_decay"),
 )
 
