@@ -168,9 +168,9 @@ ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv", "m
 
 
 def on_columns(op: str, values: list[Any]) -> np.ndarray:
-    """The value of an operation on columns and plain numbers, one result per piece."""
-    size = next(len(v) for v in values if isinstance(v, np.ndarray))
-    columns = [v.tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
+    """The value of an operation on columns and plain numbers, one result per piece; no index is past the shortest."""
+    size = min(len(v) for v in values if isinstance(v, np.ndarray))
+    columns = [v[:size].tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
     function = FOLD[op]
     with np.errstate(all="ignore"):
         results = [function(*row) for row in zip(*columns, strict=True)]
