@@ -823,10 +823,19 @@ class Delayed(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b, place = x.b, x.place(self.share)
-        if b.lift(place).equals(x.total.value if x.total.value is not None else float("nan")):
-            early, late = map(self.profile.formula, ends_of(x))
-            return tuple(b.where(b.eq(x.left, 0), q, p) for p, q in zip(early, late, strict=True))  # type: ignore[return-value]
-        return self.profile.formula(x.section(place, x.total))
+        whole = b.eq(place, x.total)
+        if whole.equals(True):
+            return self._held(x)
+        pair = self.profile.formula(x.section(place, x.total))
+        if whole.equals(False):
+            return pair
+        return tuple(b.where(whole, all_, some) for all_, some in zip(self._held(x), pair, strict=True))  # type: ignore[return-value]
+
+    def _held(self, x: Progress) -> Pair:
+        """The first level until the end."""
+        b = x.b
+        early, late = map(self.profile.formula, ends_of(x))
+        return tuple(b.where(b.eq(x.left, 0), q, p) for p, q in zip(early, late, strict=True))  # type: ignore[return-value]
 
 
 @kind("profile.normalised", method="normalised")

@@ -24,6 +24,10 @@ TOP = 2**31 - 1
 EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "a delay that rounds to whole cycles of growing length": (
+        "linear().delayed(0.9).over(5, start=2.0, end=0.4).restarted(t_mult=2)",
+        EARLY,
+    ),
     "two tables over the cycles, one of them cut shorter": (
         "(step_decay(101).lasting(4).restarted(t_mult=1.1, gamma=0.9).lasting(20).after('mirror') ** 1e-05).stretched(2.0)",
         EARLY,
