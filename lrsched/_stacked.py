@@ -118,7 +118,7 @@ class RunningSums:
         """The index of the piece that step t lies in."""
         import jax.numpy as jnp
 
-        from lrsched.targets._jax import read
+        from lrsched.targets._places import read
 
         t = jnp.asarray(t)
         if self.size <= AT_ONCE:

@@ -16,11 +16,11 @@ from lrsched._emit import Code, emit, named
 from lrsched._host import log2_parts, log2_words
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
+from lrsched.targets._places import passed, passed_by_rows, read
 
 LARGEST = 3e38
 SMALLEST = 1e-37
 NEGLIGIBLE = 2.0**-32
-WIDTH = 32
 TO_LOG2 = float(np.float32(2 / np.log(2)))
 TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 
@@ -40,33 +40,13 @@ def _real(a: Any) -> Any:
 
 
 def _search(thresholds: Any, t: Any) -> Any:
-    """Counts of thresholds passed, by a tree of counts of 32 where there are many."""
+    """How many of the thresholds are passed."""
     if hasattr(thresholds, "count"):
         return thresholds.count(t)
-    thresholds = jnp.asarray(_fitting(thresholds))
-    if not jnp.issubdtype(thresholds.dtype, jnp.integer):
-        thresholds = jnp.ceil(thresholds).astype(int_type())
-    t = jnp.asarray(t)
-    count = thresholds.shape[0]
-    if count <= WIDTH:
-        return _count(thresholds <= t[..., None])
-    rows = -(-count // WIDTH)
-    limit = np.iinfo(thresholds.dtype).max
-    before = jnp.concatenate([thresholds - 1, jnp.full(rows * WIDTH - count, limit, thresholds.dtype)])
-    table = before.reshape(rows, WIDTH)
-    row = _search(table[1:, 0] + 1, t)
-    return row * WIDTH + _count(read(table, row) < t[..., None])
-
-
-def _count(passed: Any) -> Any:
-    return jnp.sum(passed, axis=-1, dtype=int_type())
-
-
-def read(table: Any, index: Any) -> Any:
-    """The entry of a table at an index within it."""
-    if index.ndim == 0:
-        return lax.dynamic_index_in_dim(table, index, keepdims=False, allow_negative_indices=False)
-    return table.at[index.astype(jnp.uint32)].get(mode="promise_in_bounds")
+    thresholds, known = _fitting(thresholds), isinstance(thresholds, np.ndarray)
+    if not np.issubdtype(thresholds.dtype, np.integer):
+        thresholds = (np if known else jnp).ceil(thresholds).astype(int_type())
+    return (passed if known else passed_by_rows)(thresholds, jnp.asarray(t))
 
 
 def _fitting(table: Any) -> Any:
@@ -83,7 +63,7 @@ def _fitting(table: Any) -> Any:
 def _gather(table: Any, index: Any) -> Any:
     if hasattr(table, "before"):
         return table.before(index)
-    return read(jnp.asarray(_fitting(table)), jnp.asarray(index))
+    return read(_fitting(table), jnp.asarray(index))
 
 
 def _product(a: Any, b: Any) -> tuple[Any, Any]:
