@@ -24,7 +24,7 @@ __all__ = ["Blend", "Choice", "blend_of", "chosen", "of_columns", "of_stacks"]
 class Choice:
     """One of several profiles, for targets that compute them all."""
 
-    sided, first, last = True, None, None
+    sided, steady, first, last = True, False, None, None
 
     def __init__(self, profiles: Sequence[Profile], choose: Callable[[Sequence[Term]], Term]) -> None:
         self.profiles, self.choose = profiles, choose

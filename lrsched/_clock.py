@@ -165,13 +165,13 @@ class Clock:
             return before(self.within(True)) if condition.args[0] else after(self)
         same = self.own is self.at
         edge = self._within_integers(edge)
-        below = b.narrow(self.own, hi=edge - 1)
-        above = b.narrow(self.own, lo=edge)
-        early = below if same else b.narrow(self.at, hi=edge)
-        late = above if same else b.narrow(self.at, lo=edge)
-        yes = before(replaced(self, own=below, at=early, inside=True))
-        no = after(replaced(self, own=above, at=late))
-        return b.where(condition, yes, no)
+        yes, no = (condition, True), (condition, False)
+        below = b.narrow(self.own, hi=edge - 1, on=yes)
+        above = b.narrow(self.own, lo=edge, on=no)
+        early = below if same else b.narrow(self.at, hi=edge, on=yes)
+        late = above if same else b.narrow(self.at, lo=edge, on=no)
+        first = before(replaced(self, own=below, at=early, inside=True))
+        return b.where(condition, first, after(replaced(self, own=above, at=late)))
 
     def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
         """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""

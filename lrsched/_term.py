@@ -19,7 +19,7 @@ import numpy as np
 from lrsched import _host
 from lrsched._fields import is_jax
 
-__all__ = ["OPERATIONS", "Builder", "Term", "named"]
+__all__ = ["OPERATIONS", "Builder", "Term", "named", "range_of"]
 
 INF = math.inf
 MOST_ROWS = 4096
@@ -118,11 +118,22 @@ class Builder:
     """Makes terms, once each.
 
     ``branching`` targets run one side of a condition only; for the others inner clocks are clamped into their
-    range, since both sides are computed. ``limit`` is the largest integer of the target's clock.
+    range, since both sides are computed. ``limit`` is the largest integer of the target's clock. ``weighed`` targets
+    are those in which every operation counts, since their programs are compiled and optimised as a whole: clamps that
+    a condition makes needless are marks (see :mod:`._clamps`), and a sine that is right to the last place, rising
+    wherever its argument does, is relied upon.
     """
 
-    def __init__(self, *, branching: bool, limit: int, real_steps: bool = False, exact_ends: bool = False) -> None:
-        self.branching, self.limit, self.exact_ends = branching, limit, exact_ends
+    def __init__(
+        self,
+        *,
+        branching: bool,
+        limit: int,
+        real_steps: bool = False,
+        exact_ends: bool = False,
+        weighed: bool = False,
+    ) -> None:
+        self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
@@ -226,7 +237,7 @@ class Builder:
             return self._checked_late(op, terms)
         wanted = self._unified(terms, kinds)
         kind = wanted if result == "n" else result
-        lo, hi = _range(op, terms)
+        lo, hi = range_of(op, terms)
         if kind == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
@@ -368,6 +379,10 @@ class Builder:
 
     def _extreme(self, op: str, a: Any, c: Any) -> Term:
         a, c = self.lift(a), self.lift(c)
+        if self.weighed and a.op == "add" and a.kind == c.kind == "i" and a.args[1].op == c.op == "const":
+            bound = c.args[0] - a.args[1].args[0]
+            if self._fits(bound):  # a clamp of the step itself, which others may share
+                return self.add(self._extreme(op, a.args[0], bound), a.args[1])
         if not (a.is_const and c.is_const):
             low, high = (a, c) if op == "minimum" else (c, a)
             if _sure(a) and _sure(c) and low.hi <= high.lo:
@@ -480,21 +495,34 @@ class Builder:
             return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
         return self._make("where", condition, yes, no)
 
-    def narrow(self, t: Any, lo: Any = None, hi: Any = None) -> Term:
-        """``t``, known to lie in [lo, hi]: a new name in branching targets, a clamp in the others."""
+    def narrow(self, t: Any, lo: Any = None, hi: Any = None, on: tuple[Term, bool] | None = None) -> Term:
+        """``t``, known to lie in [lo, hi]: a new name in branching targets, a clamp in the others.
+
+        ``on`` is the condition on one side of which alone that is known, and which side: there a weighed target may
+        do without the clamp.
+        """
         t = self.lift(t)
         if self.branching and not t.is_const:
             if t.op == "add" and t.kind == "i" and t.args[1].op == "const":
                 inner, shift = t.args[0], t.args[1].args[0]
                 low, high = (None if x is None else self.sub(x, shift) for x in (lo, hi))
                 return self.add(self.narrow(inner, low, high), shift)
-            low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
-            high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
-            low = min(low, high)  # a branch that no step takes
+            low, high = self._narrowed(t, lo, hi)
             return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)
+        if self.weighed and on is not None and t.kind == "i" and not t.is_const:
+            ends = [None if x is None else self.lift(x) for x in (lo, hi)]
+            if all(x is None or x.op == "const" for x in ends):
+                low, high = self._narrowed(t, *ends)
+                return t if (low, high) == (t.lo, t.hi) else self._term("clamp", (t, *on), t.kind, low, high)
         if lo is not None:
             t = self.maximum(t, lo)
         return t if hi is None else self.minimum(t, hi)
+
+    def _narrowed(self, t: Term, lo: Any, hi: Any) -> tuple[Any, Any]:
+        """The range of a term that is known to lie in another one too."""
+        low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
+        high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
+        return min(low, high), high  # a branch that no step takes
 
     # -- functions
 
@@ -660,7 +688,7 @@ def _sure(term: Term) -> bool:
     return term.op != "bound" and (term.lo > -INF or term.hi < INF)
 
 
-def _range(op: str, terms: list[Term]) -> tuple[float, float]:
+def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
     """A closed interval that holds every value of the operation."""
     find = _RANGES.get(op)
     if find is None:

@@ -61,6 +61,7 @@ class Profile(Node):
     first: ClassVar[float | None] = 1.0
     last: ClassVar[float | None] = 0.0
     sided: ClassVar[bool] = False
+    steady: ClassVar[bool] = False
 
     if TYPE_CHECKING:
 
@@ -268,7 +269,7 @@ class Cosine(Profile):
         0.853553
     """
 
-    sided = True
+    sided = steady = True
 
     def nearer(self, x: Progress) -> Pair:
         return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
@@ -278,6 +279,8 @@ class Cosine(Profile):
         if b.scalar:
             done, left = self._square(x, x.done), self._square(x, x.left)
             return b.where(late, left, 1.0 - _half(done)), b.where(late, 1.0 - _half(left), done)
+        if b.weighed:  # the sine of nearly a quarter turn is 1, and its slope 0: nothing is lost on that side either
+            return self._square(x, x.left), self._square(x, x.done)
         if b.branching:
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:

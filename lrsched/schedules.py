@@ -61,7 +61,8 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
         return b.settled(start)
     falling = _falls(b, start, end)
     if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
-        return _from_both_ends(x, profile, start, end)
+        gap = _gap(falling, start, end) if b.weighed and profile.steady else None
+        return _from_both_ends(x, profile, start, end) if gap is None else _from_one_end(x, profile, gap, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
     weight = b.where(falling, p, q)
@@ -100,6 +101,32 @@ def _from_both_ends(x: Progress, profile: Profile | Choice, start: Term, end: Te
     later, weight = profile.nearer(x)
     part = b.mul(b.sub(start, end), weight)
     return b.where(later, b.add(part, end), b.sub(start, part))
+
+
+def _gap(falling: Term, start: Term, end: Term) -> Term | None:
+    """What leads from the smaller of two known levels of one sign exactly to the other, in the target's numbers."""
+    b = falling.b
+    if not falling.is_const or any(t.op not in ("const", "column") or is_jax(t.args[0]) for t in (start, end)):
+        return None
+    near, far = np.broadcast_arrays(*(_array(t) for t in _levels(falling, start, end)))
+    if np.any(np.sign(near) * np.sign(far) < 0):
+        return None
+    single = b.limit < 2**53
+    with np.errstate(all="ignore"):
+        first, last = (x.astype(np.float32) if single else x for x in (near, far))
+        gap = np.asarray(_reaching(first, last, last - first))
+        exact = bool(np.all(np.isfinite(gap) & (first + gap == last)))
+    index, values = _index(start, end), gap.astype(np.float64)
+    if not exact:
+        return None
+    return b.lift(float(values)) if index is None else b.column(values, index)
+
+
+def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term, end: Term) -> Term:
+    """``near + gap * p`` where p is exactly 0 and 1 at its ends, and as exact as it can be near them."""
+    b, falling = x.b, _falls(x.b, start, end)
+    p, q = profile.formula(x)
+    return b.add(b.mul(gap, b.where(falling, p, q)), b.where(falling, end, start))
 
 
 def _between(near: Term, far: Term, weight: Term) -> Term:

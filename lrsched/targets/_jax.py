@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from lrsched._clamps import unclamped
 from lrsched._emit import Code, emit, named
 from lrsched._host import log2_parts, log2_words
 from lrsched._term import Builder, Term
@@ -36,7 +38,26 @@ def int_type() -> Any:
 
 
 def _real(a: Any) -> Any:
-    return jnp.asarray(a).astype(real_type())
+    a, kind = jnp.asarray(a), real_type()
+    return a if a.dtype == kind else lax.convert_element_type(a, kind)
+
+
+def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """An operation of alike arguments without its wrapper in ``jax.numpy``, a jit that takes longer to trace."""
+    return lambda a, b: (primitive if _alike(a, b) else general)(a, b)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its kind."""
+    array, other = (a, b) if hasattr(a, "dtype") else (b, a)
+    if not hasattr(array, "dtype"):
+        return False
+    if type(other) in (int, float):
+        return bool(array.dtype.kind == "if"[type(other) is float])
+    return hasattr(other, "dtype") and other.dtype == array.dtype and other.shape == array.shape
+
+
+_minimum, _maximum = _direct(lax.min, jnp.minimum), _direct(lax.max, jnp.maximum)
 
 
 def _search(thresholds: Any, t: Any) -> Any:
@@ -167,7 +188,10 @@ def _log1p(a: Any) -> Any:
 
 def _mul(a: Any, b: Any) -> Any:
     """a * b; the barriers keep XLA from regrouping products, which it does for scalars and not for batches."""
-    return _kept(a) * _kept(b)
+    return _product_of(_kept(a), _kept(b))
+
+
+_product_of = _direct(lax.mul, operator.mul)
 
 
 def _kept(x: Any) -> Any:
@@ -176,7 +200,7 @@ def _kept(x: Any) -> Any:
 
 def _rounded(product: Any) -> Any:
     """A product below the largest number, rounded before it is added: LLVM fuses the two for batches alone."""
-    return jnp.minimum(product, LARGEST)
+    return _minimum(product, LARGEST)
 
 
 def _apart(product: Any) -> Any:
@@ -357,24 +381,32 @@ def _floor(a: Any) -> Any:
     return jnp.floor(a).astype(int_type())
 
 
+def _divided_by(a: Any, b: Any) -> Any:
+    reals = _alike(a, b) and "f" in (getattr(x, "dtype", np.dtype(int)).kind for x in (a, b))
+    return lax.div(a, b) if reals else a / b
+
+
 def _where(condition: Any, yes: Any, no: Any) -> Any:
-    return jnp.where(condition, yes, no)
+    some = yes if hasattr(yes, "dtype") else no
+    if not _alike(yes, no) or jnp.shape(condition) != some.shape:
+        return jnp.where(condition, yes, no)
+    return lax.select(condition, *(x if hasattr(x, "dtype") else lax.full_like(some, x) for x in (yes, no)))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
+    "add": _direct(lax.add, operator.add),
+    "sub": _direct(lax.sub, operator.sub),
     "mul": _mul,
     "neg": lambda a: -a,
-    "minimum": jnp.minimum,
-    "maximum": jnp.maximum,
+    "minimum": _minimum,
+    "maximum": _maximum,
     "floordiv": lambda a, b: lax.div(*_pair(a, b)),
     "mod": lambda a, b: lax.rem(*_pair(a, b)),
     "muldiv": _muldiv,
     "mulmod": _mulmod,
     "floor": _floor,
     "real": _real,
-    "div": lambda a, b: a / b,
+    "div": _divided_by,
     "sqrt": jnp.sqrt,
     "exp": jnp.exp,
     "expm1": jnp.expm1,
@@ -383,9 +415,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sin": jnp.sin,
     "pow": _pow,
     "ipow": _ipow,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "eq": lambda a, b: a == b,
+    "lt": _direct(lax.lt, operator.lt),
+    "le": _direct(lax.le, operator.le),
+    "eq": _direct(lax.eq, operator.eq),
     "where": _where,
     "search": _search,
     "gather": _gather,
@@ -407,7 +439,7 @@ def _once(value: Any) -> Any:
 
     Otherwise it copies the schedule's arithmetic into the update of every parameter array of a training step.
     """
-    return value / lax.optimization_barrier(jnp.ones((), value.dtype))  # type: ignore[no-untyped-call]
+    return lax.div(value, lax.optimization_barrier(lax.full_like(value, 1)))  # type: ignore[no-untyped-call]
 
 
 class JaxTarget(CallTarget):
@@ -426,10 +458,11 @@ class JaxTarget(CallTarget):
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
         limit = int(np.iinfo(int_type()).max)
-        return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True)
+        return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True, weighed=True)
 
     def written(self, root: Term) -> Code:
         """A constant of the program has sums that give the same bits alone, in batches and in loops."""
+        root = unclamped(root)
         code = emit(root, self.exact)
         plain = all(isinstance(value, np.ndarray) or callable(value) for value in code.objects.values())
         return code if plain else super().written(root)
@@ -451,11 +484,9 @@ class JaxTarget(CallTarget):
         t = jnp.asarray(t)
         if t.dtype.kind == "u":
             t = jnp.minimum(t, jnp.asarray(np.iinfo(int_type()).max).astype(t.dtype))
-        if t.dtype.kind in "iu":
-            steps = jnp.maximum(t.astype(int_type()), 0)
-        else:
-            steps = jnp.maximum(t.astype(real_type()), 0.0)
-        value = jnp.asarray(function(steps)).astype(real_type())
+        kind, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
+        steps = _maximum(t.astype(kind), first)
+        value = _real(function(steps))
         return _once(value) if t.ndim == 0 else jnp.broadcast_to(value, t.shape)
 
 
