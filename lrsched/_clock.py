@@ -214,7 +214,8 @@ class Clock:
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length), unit=self.scale), length)
-        return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+        return x if x.total.lo > 0 else _ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
         """The progress that begins where a clock that runs back stops."""
@@ -245,7 +246,13 @@ class Clock:
         left = b.minimum(left, b.floats(length))
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
-        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted, raw=raw)
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted or self._in_wholes(), raw=raw)
+
+    def _in_wholes(self) -> bool:
+        """Whether a local step is always some whole steps, their number a real column."""
+        scale = self.b.lift(self.scale)
+        known = scale.op == "column" and not is_jax(scale.args[0])
+        return known and self.b.lift(self.root).equals(0) and all(float(x).is_integer() for x in scale.args[0])
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
@@ -262,14 +269,16 @@ class Clock:
     def _progress(self, elapsed: Term, length: Term) -> Progress:
         b = self.b
         if length.op in ("const", "column"):
-            if length.lo > 0:
-                return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
-            positive = b.maximum(length, 1)
-            left = _remaining(b, elapsed, length)
-            return Progress(b, b.sub(positive, left), left, positive, stepped=True)
-        positive = b.maximum(length, 1 if length.kind == "i" else 1e-30)
+            return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
         left = b.sub(length, elapsed) if self.inside else b.maximum(b.sub(length, elapsed), 0)
-        return Progress(b, b.sub(positive, left), left, positive, stepped=True)
+        return Progress(b, elapsed, left, length, stepped=True)
+
+
+def _ended(x: Progress) -> Progress:
+    """The progress that is at its end where it has no length."""
+    b, whole = x.b, x.done.kind == x.left.kind == x.total.kind == "i"
+    total = b.maximum(x.total, 1 if x.total.kind == "i" else 1e-30)
+    return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
 
 
 def _number(term: Term) -> Any:
@@ -353,6 +362,8 @@ class Progress:
         """How much is done at a share of the total: a whole step where the total is in steps."""
         b, total = self.b, self.total
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
+        if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
+            steps = b.floor(b.add(steps, 0.5))
         if self.stepped and steps.kind == "i":
             return _number(b.share(share, steps) * self.unit)
         if self.stepped:
@@ -451,7 +462,7 @@ def words(clock: Clock, step: Term) -> tuple[Term, Term]:
         Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)
     )
     slope, start = 1 / scale, (gone - root) / scale - past
-    if math.floor(at.hi * slope + start) <= b.limit:
+    if math.floor(min(at.hi, b.limit) * slope + start) <= b.limit:
         return step, zero
     if at.op == "const":
         whole = _clamped(math.floor(at.args[0] * slope + start), clock)
