@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Progress", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
+NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
 HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
 
 Record = TypeVar("Record", "Clock", "Progress")
@@ -84,6 +85,8 @@ class Clock:
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
+        if exact.kind == "f":  # of reals that only the run knows: a place that is a step but for roundings is that step
+            exact = exact - (NEAR if self.b.limit < HOST else NEAR**2)
         return -self.b.floor(-exact)
 
     def _before(self, step: Any) -> bool:
@@ -194,6 +197,7 @@ class Clock:
         """The clock that stops at the end of ``steps`` steps."""
         b, end = self.b, self.b.lift(self.edge(steps))
         own = b.minimum(self.own, self._within_integers(end - 1))
+        own = own if end.lo > 0 or end.op == "const" else b.maximum(own, 0)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 

@@ -111,6 +111,9 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a stretched sequence of many pieces": "(warmup(2) >> hold(3) >> warmup(4) >> warmup(1) >> hold(2) "
     ">> linear().over(2)).stretched(1.5).stretched(2.0)",
     "cycles of a stretched length": "warmup(2, start=0.25, end=2.0).stretched(0.75).restarted(times=2, t_mult=1.5)",
+    "a joint where a stretch begins": "(warmup(5).stretched(1.0) >> linear().over(12, start=3.0).stretched(2.0) "
+    ">> warmup(5).stretched(3.0)).extended(5, 51)",
+    "held before a boundary at 0": "piecewise((0, 1), (3.0, 4.0, 5.0)).lasting(0).lasting(4)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
 }
