@@ -85,9 +85,14 @@ class Clock:
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
-        if exact.kind == "f":  # of reals that only the run knows: a place that is a step but for roundings is that step
-            exact = exact - (NEAR if self.b.limit < HOST else NEAR**2)
-        return -self.b.floor(-exact)
+        return -self.b.floor(-(exact - self.slack))
+
+    @property
+    def slack(self) -> float:
+        """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
+        if all(self.b.lift(x).kind != "f" for x in (self.scale, self.offset)):
+            return 0
+        return NEAR if self.b.limit < HOST else NEAR**2
 
     def _before(self, step: Any) -> bool:
         """Whether the clock is past a local step from its beginning on."""
@@ -218,7 +223,7 @@ class Clock:
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length), unit=self.scale), length)
-        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
         return x if x.total.lo > 0 else _ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
@@ -229,10 +234,12 @@ class Clock:
         place = b.minimum(b.lift(self.least) * self.scale, length)
         return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
 
-    def _stopped(self, x: Progress, length: Term) -> Progress:
+    def _stopped(self, x: Progress, length: Term, steps: Any) -> Progress:
         """The progress that stays where the clock stops."""
-        b = self.b
-        place = b.lift(self.most) * self.scale
+        b, most = self.b, self.b.lift(self.most)
+        place = most * self.scale
+        if most.kind == "f":  # the end but for roundings is the end
+            place = b.where(b.le(b.mul(b.floats(steps), 1 - NEAR**2), most), length, place)
         raw = x.raw
         if raw is not None and self._known(self.most):
             raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
@@ -248,6 +255,8 @@ class Clock:
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))
+        if self.slack:
+            left = b.where(b.le(left, b.mul(b.floats(length), self.slack**2 * 4.0)), 0.0, left)
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted or self._in_wholes(), raw=raw)

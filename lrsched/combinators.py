@@ -409,7 +409,7 @@ class Restarted(_Wrapper):
         b, first = clock.b, self._first
         if b.lift(first).op == "bound":
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
-            index = b.search(starts[1:], index_of(clock))
+            index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)

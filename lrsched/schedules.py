@@ -342,7 +342,7 @@ def _whole(clock: Clock, step: Term, every: Any) -> Term:
     first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
     if clock.counted and step.kind == "i":
         return b.maximum(clock.whole(step, 1, every), first)
-    local = b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))
+    local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
     return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
 
 

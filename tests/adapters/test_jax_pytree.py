@@ -113,6 +113,7 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "cycles of a stretched length": "warmup(2, start=0.25, end=2.0).stretched(0.75).restarted(times=2, t_mult=1.5)",
     "a joint where a stretch begins": "(warmup(5).stretched(1.0) >> linear().over(12, start=3.0).stretched(2.0) "
     ">> warmup(5).stretched(3.0)).extended(5, 51)",
+    "whole epochs at the end of a stretch": "geometric(3, 4.5, 1.3125).per_epoch(8).extended(5, 25)",
     "held before a boundary at 0": "piecewise((0, 1), (3.0, 4.0, 5.0)).lasting(0).lasting(4)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
@@ -124,6 +125,18 @@ def test_what_went_wrong_for_an_argument(text):
     schedule, steps = lrs.parse(text), np.arange(60)
     found = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)))
     np.testing.assert_allclose(found, schedule(steps), rtol=3e-6, atol=1e-6)
+
+
+def test_an_argument_far_out():
+    """The last of the growing cycles that begin below the last step, and an end between two steps."""
+    for text in (
+        "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
+        "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
+    ):
+        schedule = lrs.parse(text)
+        for t in (2**24 + 1, 2**31 - 1):
+            np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
+    assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
 
 
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
