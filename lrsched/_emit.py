@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -432,12 +431,12 @@ def _bare(expression: str) -> str:
     """The expression without parentheses that enclose all of it."""
     if not (expression.startswith("(") and expression.endswith(")")):
         return expression
-    depth, last = 0, len(expression) - 1
-    for found in re.finditer(r"[()]", expression):
-        depth += 1 if found[0] == "(" else -1
-        if depth == 0 and found.start() < last:
+    depth, inner = 0, expression[1:-1]
+    for part in inner.split(")")[:-1]:
+        depth += part.count("(") - 1
+        if depth < 0:
             return expression
-    return expression[1:-1]
+    return inner
 
 
 def plain_number(value: Any, kind: str) -> str:

@@ -9,7 +9,6 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -23,8 +22,7 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named"]
 
 INF = math.inf
 MOST_ROWS = 4096
-CONSTANTS = ("const", "column", "bound")
-KNOWN, NAME = operator.attrgetter("is_const"), operator.attrgetter("op")
+CONSTANTS = frozenset({"const", "column", "bound"})
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -62,6 +60,10 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "call": ("c", "f"),
 }
 SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
+SIGNATURES = {  # the result; the arguments that are real, and those of any kind, the same for all
+    op: (result, [i for i, k in enumerate(kinds) if k == "f"], [i for i, k in enumerate(kinds) if k == "n"])
+    for op, (kinds, result) in (OPERATIONS | SCALAR).items()
+}
 
 
 class Term:
@@ -123,16 +125,14 @@ class Builder:
 
     def __init__(self, *, branching: bool, limit: int, real_steps: bool = False, exact_ends: bool = False) -> None:
         self.branching, self.limit, self.exact_ends = branching, limit, exact_ends
+        self.scalar = branching and not exact_ends  # one step at a time is computed
         self.made = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
-        self._numbers: dict[Any, Term] = {}
+        self._computed: dict[Any, Term] = {}
+        self._wholes: dict[int, Term] = {}
+        self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
-
-    @property
-    def scalar(self) -> bool:
-        """Whether one step at a time is computed, by code that runs one side of a condition only."""
-        return self.branching and not self.exact_ends
 
     # -- constants
 
@@ -147,13 +147,21 @@ class Builder:
         if kind is Term:
             same: Term = value
             return same
-        if kind is int or (kind is float and value == value):
-            sign = value if kind is int else math.copysign(1.0, value)  # 0.0 is not -0.0
-            known = self._numbers.get((kind, value, sign))
+        if kind is int:
+            known = self._wholes.get(value)
             if known is None:
-                known = Term(self, "const", (value,), "i" if kind is int else "f", value, value)
-                self._numbers[kind, value, sign] = known
+                known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
             return known
+        if kind is float and value == value:
+            name = value or str(value)  # 0.0 is not -0.0
+            known = self._reals.get(name)
+            if known is None:
+                known = self._reals[name] = Term(self, "const", (value,), "f", value, value)
+            return known
+        return self._lifted(value)
+
+    def _lifted(self, value: Any) -> Term:
+        """What is neither a plain number nor a term, as a term."""
         if isinstance(value, bool | np.bool_):
             return self._term("const", (bool(value),), "b", 0, 1)
         if isinstance(value, np.generic | float):
@@ -213,35 +221,48 @@ class Builder:
         return known
 
     def _make(self, op: str, *args: Any) -> Term:
-        """Fold constants, unify kinds, find the range, share the term."""
+        """An operation on terms or numbers: what was made of the same before, or a new term."""
         terms = [a if type(a) is Term else self.lift(a) for a in args]
-        kinds, result = OPERATIONS.get(op) or SCALAR[op]
-        if op in OPERATIONS and all(map(KNOWN, terms)):
+        name = (op, *[t.num for t in terms])
+        found = self._computed.get(name)
+        if found is None:
+            found = self._computed[name] = self._new(op, terms)
+        return found
+
+    def _new(self, op: str, terms: list[Term]) -> Term:
+        """Fold constants, unify kinds, find the range, share the term."""
+        result, reals, numbers = SIGNATURES[op]
+        for t in terms:
+            if not t.is_const:
+                break
+        else:
             folded = self._fold(op, terms)
             if folded is not None:
                 return folded
-        terms = [self.settled(t) if t.op == "column" else t for t in terms]
-        late = not self.branching and op != "where" and result in "nf"
-        if late and any(t.op == "checked" for t in terms):
-            return self._checked_late(op, terms)
-        wanted = self._unified(terms, kinds)
-        kind = wanted if result == "n" else result
+        for i, t in enumerate(terms):
+            if t.op == "column":
+                terms[i] = self.settled(t)
+            elif t.op == "checked" and not self.branching and op != "where" and result in "nf":
+                return self._checked_late(op, terms)
+        common = self._common(terms, numbers) if numbers else ""
+        for i in numbers if common == "f" else reals:
+            if terms[i].kind != "f":
+                terms[i] = self.floats(terms[i])
+        kind = common if result == "n" else result
         lo, hi = _range(op, terms)
         if kind == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
         return self._term(op, tuple(terms), kind, lo, hi)
 
-    def _unified(self, terms: list[Term], kinds: str) -> str:
-        """Make numbers of all kinds one kind, and real what has to be; that kind."""
-        wanted = ""
-        for t, k in zip(terms, kinds, strict=True):
-            if k == "n":
-                real = t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit)
-                wanted = "f" if real else wanted or t.kind
-        for i, k in enumerate(kinds):
-            if (k == "f" or (k == "n" and wanted == "f")) and terms[i].kind != "f":
-                terms[i] = self.floats(terms[i])
-        return wanted or "i"
+    def _common(self, terms: list[Term], numbers: list[int]) -> str:
+        """The kind that numbers of several kinds have in common: real unless all of them are whole."""
+        kind = ""
+        for i in numbers:
+            t = terms[i]
+            if t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit):
+                return "f"
+            kind = kind or t.kind
+        return kind
 
     def _checked_late(self, op: str, terms: list[Term]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
@@ -251,11 +272,13 @@ class Builder:
         return result
 
     def _fold(self, op: str, terms: list[Term]) -> Term | None:
-        columns = [t for t in terms if t.op == "column"]
+        if op in SCALAR:
+            return None
         values = [t.args[0] for t in terms]
-        if "bound" in map(NAME, terms) and any(map(is_jax, values)):
-            return None if columns else self.bound(_host.on_jax(op, values, self.limit))
-        if not columns:
+        ops = [t.op for t in terms]
+        if "bound" in ops and any(map(is_jax, values)):
+            return None if "column" in ops else self.bound(_host.on_jax(op, values, self.limit))
+        if "column" not in ops:
             return self.lift(_host.fold(op, values))
         together = self.aligned(terms) if op in _host.ON_COLUMNS else None
         if together is None:
