@@ -9,6 +9,7 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named"]
 INF = math.inf
 MOST_ROWS = 4096
 CONSTANTS = frozenset({"const", "column", "bound"})
+NUMBER = operator.attrgetter("num")
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -192,9 +194,10 @@ class Builder:
 
     def floats(self, term: Any) -> Term:
         """The term as a real number."""
-        term = self.lift(term)
+        term = term if type(term) is Term else self.lift(term)
         if term.kind == "f":
-            return term
+            same: Term = term
+            return same
         if term.op == "const":
             return self.lift(_host.to_float(term.args[0]))
         if term.op == "column":
@@ -220,39 +223,50 @@ class Builder:
             known = self._known[name] = Term(self, op, args, kind, lo, hi)
         return known
 
-    def _make(self, op: str, *args: Any) -> Term:
-        """An operation on terms or numbers: what was made of the same before, or a new term."""
-        terms = [a if type(a) is Term else self.lift(a) for a in args]
-        name = (op, *[t.num for t in terms])
+    def _make(self, op: str, *terms: Term) -> Term:
+        """An operation on terms: what was made of the same ones before, or a new term."""
+        name = (op, *map(NUMBER, terms))
         found = self._computed.get(name)
         if found is None:
-            found = self._computed[name] = self._new(op, terms)
+            found = self._computed[name] = self._new(op, [*terms], name)
         return found
 
-    def _new(self, op: str, terms: list[Term]) -> Term:
+    def _new(self, op: str, terms: list[Term], name: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
         result, reals, numbers = SIGNATURES[op]
+        plain = known = True
         for t in terms:
-            if not t.is_const:
-                break
-        else:
-            folded = self._fold(op, terms)
-            if folded is not None:
-                return folded
-        for i, t in enumerate(terms):
-            if t.op == "column":
-                terms[i] = self.settled(t)
-            elif t.op == "checked" and not self.branching and op != "where" and result in "nf":
-                return self._checked_late(op, terms)
+            if t.op != "const":
+                plain = False
+                known = known and t.is_const
+        folded = self._fold(op, terms, plain) if known and op not in SCALAR else None
+        if folded is not None:
+            return folded
+        changed = False
+        if not plain:
+            for i, t in enumerate(terms):
+                if t.op == "column":
+                    terms[i], changed = self.settled(t), True
+                elif t.op == "checked" and not self.branching and op != "where" and result in "nf":
+                    return self._checked_late(op, terms)
         common = self._common(terms, numbers) if numbers else ""
         for i in numbers if common == "f" else reals:
             if terms[i].kind != "f":
-                terms[i] = self.floats(terms[i])
-        kind = common if result == "n" else result
-        lo, hi = _range(op, terms)
+                terms[i], changed = self.floats(terms[i]), True
+        name = (op, *map(NUMBER, terms)) if changed else name
+        same = self._known.get(name)
+        if same is None:
+            kind = common if result == "n" else result
+            same = self._known[name] = Term(self, op, tuple(terms), kind, *self._range(op, terms, kind))
+        return same
+
+    def _range(self, op: str, terms: list[Term], kind: str) -> tuple[Any, Any]:
+        """A closed interval that holds every value of an operation."""
+        lo, hi = RANGES.get(op, _any)(*terms)
+        lo, hi = (-INF if lo != lo else lo), (INF if hi != hi else hi)
         if kind == "i":
-            lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-        return self._term(op, tuple(terms), kind, lo, hi)
+            return max(lo, -self.limit - 1), min(hi, self.limit)
+        return lo, hi
 
     def _common(self, terms: list[Term], numbers: list[int]) -> str:
         """The kind that numbers of several kinds have in common: real unless all of them are whole."""
@@ -271,10 +285,10 @@ class Builder:
             result = self.checked(t.args[0], result) if t.op == "checked" else result
         return result
 
-    def _fold(self, op: str, terms: list[Term]) -> Term | None:
-        if op in SCALAR:
-            return None
+    def _fold(self, op: str, terms: list[Term], plain: bool) -> Term | None:
         values = [t.args[0] for t in terms]
+        if plain:
+            return self.lift(_host.fold(op, values))
         ops = [t.op for t in terms]
         if "bound" in ops and any(map(is_jax, values)):
             return None if "column" in ops else self.bound(_host.on_jax(op, values, self.limit))
@@ -320,12 +334,15 @@ class Builder:
 
     def add(self, a: Any, c: Any) -> Term:
         """a + c."""
-        a, c = self.lift(a), self.lift(c)
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
         if a.is_const and not c.is_const:
             a, c = c, a
-        if c.equals(0) and not a.is_const:
+        if not c.is_const or a.is_const:
+            return self._make("add", a, c)
+        if c.equals(0):
             return a
-        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+        if c.op == "const" and c.kind == "i" and a.kind == "i":
             if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
             if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
@@ -334,17 +351,18 @@ class Builder:
 
     def sub(self, a: Any, c: Any) -> Term:
         """a - c."""
-        a, c = self.lift(a), self.lift(c)
-        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
+        if a.is_const is c.is_const:
+            return self._make("sub", a, c)
+        if c.op == "const" and c.kind == "i" and a.kind == "i":
             return self.add(a, -c.args[0])
-        if a.op == "const" and a.kind == "i" and c.kind == "i" and not c.is_const:
+        if a.op == "const" and a.kind == "i" and c.kind == "i":
             if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
             if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
                 return self.add(c.args[1], a.args[0] - c.args[0].args[0])
-        if c.equals(0) and not a.is_const:
-            return a
-        return self._make("sub", a, c)
+        return a if c.is_const and c.equals(0) else self._make("sub", a, c)
 
     def _fits(self, value: int) -> bool:
         """Whether a constant is an integer of the target."""
@@ -352,20 +370,25 @@ class Builder:
 
     def mul(self, a: Any, c: Any) -> Term:
         """a * c."""
-        a, c = self.lift(a), self.lift(c)
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
         for x, y in ((a, c), (c, a)):
+            if not x.is_const:
+                continue
             if x.equals(1) and not y.is_const:
                 return y
             if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
                 return x
-        return self._make("mul", self._eased(a, c), self._eased(c, a))
+        if self.scalar and (a.op == "real" or c.op == "real"):
+            a, c = self._eased(a, c), self._eased(c, a)
+        return self._make("mul", a, c)
 
     def _eased(self, a: Term, c: Term) -> Term:
         """A number of steps before or after a given one, for a product with a constant: as a difference of reals.
 
         It is the same number, and one operation on reals costs less than one on integers and a conversion.
         """
-        if not self.scalar or a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
+        if a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
             return a
         op, (x, y) = a.args[0].op, a.args[0].args
         return self._make(op, self.floats(x), self.floats(y)) if "const" in (x.op, y.op) else a
@@ -379,7 +402,7 @@ class Builder:
 
     def neg(self, a: Any) -> Term:
         """-a."""
-        return self._make("neg", a)
+        return self._make("neg", self.lift(a))
 
     def minimum(self, a: Any, c: Any) -> Term:
         """The smaller; NaN if either is."""
@@ -410,7 +433,7 @@ class Builder:
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
-        return self._make("mod", a, c)
+        return self._make("mod", self.lift(a), self.lift(c))
 
     def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
@@ -429,7 +452,8 @@ class Builder:
 
     def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """(a * times + more) mod over of integers >= 0, exactly, whatever the width; more < over."""
-        return self.lift(0) if self.lift(over).equals(1) else self._make("mulmod", a, times, over, more)
+        a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
+        return self.lift(0) if over.equals(1) else self._make("mulmod", a, times, over, more)
 
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
@@ -454,7 +478,12 @@ class Builder:
         return self._make("eq", a, c)
 
     def _compare(self, op: str, a: Any, c: Any) -> Term:
-        a, c = self._moved(*self._halved(op, self.lift(a), self.lift(c)))
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
+        if a.op == "sub" or c.op == "sub":
+            a, c = self._halved(op, a, c)
+        if a.op == "add" or c.op == "add":
+            a, c = self._moved(a, c)
         if _sure(a) and _sure(c):
             if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
                 return self.lift(True)
@@ -489,17 +518,22 @@ class Builder:
 
     def where(self, condition: Any, yes: Any, no: Any) -> Term:
         """``yes`` where the condition holds, else ``no``."""
-        condition = self.lift(condition)
-        yes, no = self.lift(yes), self.lift(no)
+        condition = condition if type(condition) is Term else self.lift(condition)
+        yes = yes if type(yes) is Term else self.lift(yes)
+        no = no if type(no) is Term else self.lift(no)
         if condition.op == "const":
             return yes if condition.args[0] else no
         if yes is no:
             return yes
-        if not self.branching and yes.op == "checked":
+        return self._make("where", condition, yes, no) if self.branching else self._chosen(condition, yes, no)
+
+    def _chosen(self, condition: Term, yes: Term, no: Term) -> Term:
+        """A condition of which both sides are computed: checks outside, and what the sides share once."""
+        if yes.op == "checked":
             return self.checked(self.where(condition, yes.args[0], False), self.where(condition, yes.args[1], no))
-        if not self.branching and no.op == "checked":
+        if no.op == "checked":
             return self.checked(self.where(condition, False, no.args[0]), self.where(condition, yes, no.args[1]))
-        if not self.branching and yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
+        if yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
             return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
         return self._make("where", condition, yes, no)
 
@@ -523,27 +557,27 @@ class Builder:
 
     def sqrt(self, a: Any) -> Term:
         """The square root."""
-        return self._make("sqrt", a)
+        return self._make("sqrt", self.lift(a))
 
     def exp(self, a: Any) -> Term:
         """e**a."""
-        return self._make("exp", a)
+        return self._make("exp", self.lift(a))
 
     def expm1(self, a: Any) -> Term:
         """e**a - 1."""
-        return self._make("expm1", a)
+        return self._make("expm1", self.lift(a))
 
     def log(self, a: Any) -> Term:
         """The natural logarithm."""
-        return self._make("log", a)
+        return self._make("log", self.lift(a))
 
     def log1p(self, a: Any) -> Term:
         """log(1 + a)."""
-        return self._make("log1p", a)
+        return self._make("log1p", self.lift(a))
 
     def sin(self, a: Any) -> Term:
         """The sine."""
-        return self._make("sin", a)
+        return self._make("sin", self.lift(a))
 
     def cos(self, a: Term) -> Term:
         """The cosine, where one step at a time is computed."""
@@ -623,11 +657,11 @@ class Builder:
 
     def valuation(self, t: Any) -> Term:
         """The exponent of 2 in the integer t > 0."""
-        return self._make("valuation", t)
+        return self._make("valuation", self.lift(t))
 
     def share(self, x: Any, n: Any) -> Term:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
-        return self._make("share", x, n)
+        return self._make("share", self.lift(x), self.lift(n))
 
     def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
         """A number in [-1, 1) for every seed and step, the same bits on every target.
@@ -638,7 +672,7 @@ class Builder:
         if high.equals(0):
             return self._make("noise", seed, t)
         if seed.op == t.op == high.op == "const":
-            return self._make("noise", seed, (high.args[0] << 32) + t.args[0] % 2**32)
+            return self._make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
         return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
@@ -683,16 +717,17 @@ def _sure(term: Term) -> bool:
     return term.op != "bound" and (term.lo > -INF or term.hi < INF)
 
 
-def _range(op: str, terms: list[Term]) -> tuple[float, float]:
-    """A closed interval that holds every value of the operation."""
-    find = _RANGES.get(op)
-    if find is None:
-        return (0, 1) if OPERATIONS[op][1] == "b" else (-INF, INF)
-    lo, hi = find(*terms)
-    return (-INF if lo != lo else lo), (INF if hi != hi else hi)
+def _any(*terms: Term) -> tuple[float, float]:
+    return -INF, INF
+
+
+def _truth(*terms: Term) -> tuple[float, float]:
+    return 0, 1
 
 
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
+    if a.lo > 0 and c.lo > 0:
+        return a.lo * c.lo, a.hi * c.hi
     ends = [x * y if x and y else 0 for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
     return min(ends), max(ends)
 
@@ -714,7 +749,7 @@ def _exp_range(a: Term) -> tuple[float, float]:
     return 0, (1 if a.hi <= 0 else INF)
 
 
-_RANGES: dict[str, Callable[..., tuple[float, float]]] = {
+RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "add": lambda a, c: (a.lo + c.lo, a.hi + c.hi),
     "sub": lambda a, c: (a.lo - c.hi, a.hi - c.lo),
     "mul": _mul_range,
@@ -738,4 +773,7 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
+    "lt": _truth,
+    "le": _truth,
+    "eq": _truth,
 }
