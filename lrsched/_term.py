@@ -128,7 +128,7 @@ class Builder:
     def __init__(self, *, branching: bool, limit: int, real_steps: bool = False, exact_ends: bool = False) -> None:
         self.branching, self.limit, self.exact_ends = branching, limit, exact_ends
         self.scalar = branching and not exact_ends  # one step at a time is computed
-        self.made = 0
+        self.made = self.gathered = 0
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
         self._computed: dict[Any, Term] = {}
@@ -646,6 +646,7 @@ class Builder:
         low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
         if low == high and isinstance(table, np.ndarray):
             return self.lift(table[0])
+        self.gathered += 1
         return self._term("gather", (table, self.settled(index)), kind, low, high)
 
     def checked(self, wrong: Any, value: Any) -> Term:
