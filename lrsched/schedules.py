@@ -396,7 +396,7 @@ class MultiStep(_Endless):
 
 def powers(base: float, count: int) -> list[float]:
     """base**0, base**1, ...; infinity beyond the doubles."""
-    return [_host.fold("ipow", [base, k]) for k in range(count)]
+    return [_host.power(base, k) for k in range(count)]
 
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
@@ -418,8 +418,8 @@ def piece_index(clock: Clock, starts: Any) -> Term:
 
 def count_passed(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts``, plain integers, have come."""
-    b, edges = clock.b, [clock.edge(n) for n in starts]
-    if all(isinstance(e, int) for e in edges):
+    b, edges = clock.b, starts if clock.plain else [clock.edge(n) for n in starts]
+    if clock.plain or all(isinstance(e, int) for e in edges):
         return b.search(np.array([min(e, 2**62) for e in edges], dtype=np.int64), clock.own)
     return b.search(np.array([min(n, 2**62) for n in starts], dtype=np.int64), index_of(clock))
 
