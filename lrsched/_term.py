@@ -24,7 +24,7 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named"]
 INF = math.inf
 MOST_ROWS = 4096
 CONSTANTS = frozenset({"const", "column", "bound"})
-NUMBER = operator.attrgetter("num")
+NUMBER, KIND, NAME = map(operator.attrgetter, ("num", "kind", "op"))
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -62,9 +62,10 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "call": ("c", "f"),
 }
 SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
-SIGNATURES = {  # the result; the arguments that are real, and those of any kind, the same for all
-    op: (result, [i for i, k in enumerate(kinds) if k == "f"], [i for i, k in enumerate(kinds) if k == "n"])
+READY = {  # the result of arguments of these kinds, where none of them has to become real
+    (op, kinds.replace("n", kind)): result.replace("n", kind)
     for op, (kinds, result) in (OPERATIONS | SCALAR).items()
+    for kind in "fi"
 }
 
 
@@ -76,8 +77,7 @@ class Term:
     def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
         self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
         self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
-        b.made += 1
-        self.num = b.made
+        b.made = self.num = b.made + 1
 
     @property
     def value(self) -> Any:
@@ -88,7 +88,7 @@ class Term:
         """Whether this is a constant equal to ``number``, in every piece."""
         if self.op == "const":
             return bool(self.args[0] == number)
-        return self.op == "column" and bool(np.all(self.args[0] == number))
+        return self.op == "column" and bool(self.lo == self.hi == number)
 
     def __add__(self, other: Any) -> Term:
         return self.b.add(self, other)
@@ -129,6 +129,7 @@ class Builder:
         self.branching, self.limit, self.exact_ends = branching, limit, exact_ends
         self.scalar = branching and not exact_ends  # one step at a time is computed
         self.made = self.gathered = 0
+        self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
         self._computed: dict[Any, Term] = {}
@@ -152,6 +153,7 @@ class Builder:
         if kind is int:
             known = self._wholes.get(value)
             if known is None:
+                self.beyond = self.beyond or not self._fits(value)
                 known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
             return known
         if kind is float and value == value:
@@ -211,8 +213,8 @@ class Builder:
             return term
         values, index = term.args
         if values.dtype.kind == "O" or max(abs(term.lo), abs(term.hi)) > self.limit:
-            values = _host.to_floats(values)
-        return self.gather(values, index, "i" if values.dtype.kind == "i" else "f")
+            return self.gather(_host.to_floats(values), index)
+        return self._gathered(values, index, term.kind, term.lo, term.hi)
 
     # -- terms
 
@@ -233,50 +235,40 @@ class Builder:
 
     def _new(self, op: str, terms: list[Term], name: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
-        result, reals, numbers = SIGNATURES[op]
-        plain = known = True
-        for t in terms:
-            if t.op != "const":
-                plain = False
-                known = known and t.is_const
-        folded = self._fold(op, terms, plain) if known and op not in SCALAR else None
-        if folded is not None:
-            return folded
-        changed = False
-        if not plain:
-            for i, t in enumerate(terms):
-                if t.op == "column":
-                    terms[i], changed = self.settled(t), True
-                elif t.op == "checked" and not self.branching and op != "where" and result in "nf":
-                    return self._checked_late(op, terms)
-        common = self._common(terms, numbers) if numbers else ""
-        for i in numbers if common == "f" else reals:
-            if terms[i].kind != "f":
-                terms[i], changed = self.floats(terms[i]), True
-        name = (op, *map(NUMBER, terms)) if changed else name
+        ops = [*map(NAME, terms)]
+        if CONSTANTS.issuperset(ops) and op not in SCALAR:
+            folded = self._fold(op, terms, ops)
+            if folded is not None:
+                return folded
+        if "column" in ops:
+            terms = [self.settled(t) for t in terms]
+        if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
+            return self._checked_late(op, terms)
+        kind = READY.get((op, "".join(map(KIND, terms))))
+        if kind is None or self.beyond:
+            kind = self._unified(op, terms)
+        name = (op, *map(NUMBER, terms))
         same = self._known.get(name)
         if same is None:
-            kind = common if result == "n" else result
-            same = self._known[name] = Term(self, op, tuple(terms), kind, *self._range(op, terms, kind))
+            lo, hi = RANGES.get(op, _any)(*terms)
+            lo, hi = (-INF if lo != lo else lo), (INF if hi != hi else hi)
+            if kind == "i":
+                lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
+            same = self._known[name] = Term(self, op, tuple(terms), kind, lo, hi)
         return same
 
-    def _range(self, op: str, terms: list[Term], kind: str) -> tuple[Any, Any]:
-        """A closed interval that holds every value of an operation."""
-        lo, hi = RANGES.get(op, _any)(*terms)
-        lo, hi = (-INF if lo != lo else lo), (INF if hi != hi else hi)
-        if kind == "i":
-            return max(lo, -self.limit - 1), min(hi, self.limit)
-        return lo, hi
-
-    def _common(self, terms: list[Term], numbers: list[int]) -> str:
-        """The kind that numbers of several kinds have in common: real unless all of them are whole."""
-        kind = ""
-        for i in numbers:
-            t = terms[i]
-            if t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit):
-                return "f"
-            kind = kind or t.kind
-        return kind
+    def _unified(self, op: str, terms: list[Term]) -> str:
+        """Make numbers of all kinds one kind, and real what has to be; the kind of the result."""
+        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        common = ""
+        for t, k in zip(terms, kinds, strict=True):
+            if k == "n":
+                real = t.kind not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
+                common = "f" if real else common or t.kind
+        for i, k in enumerate(kinds):
+            if k == "f" or (k == "n" and common == "f"):
+                terms[i] = self.floats(terms[i])
+        return common if result == "n" else result
 
     def _checked_late(self, op: str, terms: list[Term]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
@@ -285,11 +277,8 @@ class Builder:
             result = self.checked(t.args[0], result) if t.op == "checked" else result
         return result
 
-    def _fold(self, op: str, terms: list[Term], plain: bool) -> Term | None:
+    def _fold(self, op: str, terms: list[Term], ops: list[str]) -> Term | None:
         values = [t.args[0] for t in terms]
-        if plain:
-            return self.lift(_host.fold(op, values))
-        ops = [t.op for t in terms]
         if "bound" in ops and any(map(is_jax, values)):
             return None if "column" in ops else self.bound(_host.on_jax(op, values, self.limit))
         if "column" not in ops:
@@ -625,10 +614,10 @@ class Builder:
         t = self.lift(t)
         known = isinstance(thresholds, np.ndarray)
         if t.op == "const" and known:
-            return self.lift(int(np.searchsorted(thresholds, t.args[0], side="right")))
+            return self.lift(int(thresholds.searchsorted(t.args[0], side="right")))
         if known:
-            first = int(np.searchsorted(thresholds, t.lo, side="right"))
-            last = int(np.searchsorted(thresholds, min(t.hi, 2**62), side="right"))
+            first = int(thresholds.searchsorted(t.lo, side="right"))
+            last = int(thresholds.searchsorted(min(t.hi, 2**62), side="right"))
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
@@ -643,8 +632,11 @@ class Builder:
         if index.op == "const":  # outside where no step leads
             place = index.args[0]
             return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
-        low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
-        if low == high and isinstance(table, np.ndarray):
+        ends = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
+        return self._gathered(table, index, kind, *ends)
+
+    def _gathered(self, table: Any, index: Term, kind: str, low: Any, high: Any) -> Term:
+        if low == high:
             return self.lift(table[0])
         self.gathered += 1
         return self._term("gather", (table, self.settled(index)), kind, low, high)

@@ -143,10 +143,11 @@ def _reaches(near: Term, far: Term) -> bool:
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    b, index = near.b, _index(near, far)
+    b = near.b
     if near.op == far.op == "const":
         span = far - near
         return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+    index = _index(near, far)
     if index is None or not b.scalar:
         return far - near
     with np.errstate(all="ignore"):
@@ -156,7 +157,7 @@ def _span(near: Term, far: Term) -> Term:
 
 def _reaching(near: Any, far: Any, span: Any) -> Any:
     """The span, or the number next to it that leads from near to far."""
-    if np.ndim(span) == 0 and near + span == far:
+    if isinstance(span, float) and near + span == far:
         return span
     for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
         span = np.where((near + span != far) & (near + candidate == far), candidate, span)

@@ -166,8 +166,8 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
     shift = max(0, (last // size).bit_length() - 1)
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
-    places = np.searchsorted(thresholds, np.arange(end + 1) << shift, side="right")
-    if np.diff(places, append=size).max() > CROWD:
+    places = thresholds.searchsorted(np.arange(end + 1) << shift, side="right")
+    if (np.append(places[1:], size) - places).max() > CROWD:
         return None
     name, near = writer.name(), writer.object("table", places)
     ahead = writer.object("table", np.append(thresholds, int(step.hi) + 1) if bounded else thresholds)
