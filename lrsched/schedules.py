@@ -64,13 +64,15 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
         return _from_both_ends(x, profile, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
-    weight = b.where(falling, p, q)
-    value = _between(near, far, weight)
+    weight, span = b.where(falling, p, q), _span(near, far)
+    value = _between(near, far, span, weight)
+    if b.exact_ends and not b.branching and profile.first == 1.0 and profile.last == 0.0:
+        return b.where(_at_far_end(x, falling), far, value)  # where the weight is 0, near is exact by itself
+    if not b.exact_ends and _reaches(near, far, span):
+        return value
     if profile.first == 1.0:
-        if b.exact_ends and not b.branching and profile.last == 0.0:  # where the weight is 0, near is exact by itself
-            return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
-    return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+    return b.where(b.eq(weight, 1.0), far, value)
 
 
 def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
@@ -102,13 +104,13 @@ def _from_both_ends(x: Progress, profile: Profile | Choice, start: Term, end: Te
     return b.where(later, b.add(part, end), b.sub(start, part))
 
 
-def _between(near: Term, far: Term, weight: Term) -> Term:
-    """``near + (far - near) * weight``; counted from ``far`` where the weight is 1 less something small."""
-    b, span = weight.b, _span(near, far)
+def _between(near: Term, far: Term, span: Term, weight: Term) -> Term:
+    """``near + span * weight``; counted from ``far`` where the weight is 1 less something small."""
+    b = weight.b
     if b.scalar and weight.op == "where":
         condition, yes, no = weight.args
-        return b.where(condition, _between(near, far, yes), _between(near, far, no))
-    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far):
+        return b.where(condition, _between(near, far, span, yes), _between(near, far, span, no))
+    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far, span):
         rest = weight.args[1]
         if rest.hi <= MOSTLY:
             return _crest(near, far, named(rest)) or b.sub(far, b.mul(span, rest))
@@ -124,7 +126,8 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
     middle = low / 2 + high / 2
     half = high - middle
-    if not np.all((low * high >= 0) & (middle + half == high)):
+    fits = (low * high >= 0) & (middle + half == high)
+    if not (fits if index is None else np.all(fits)):
         return None
     wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))
     if index is None:
@@ -132,9 +135,8 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     return b.add(b.mul(b.column(half, index), wave), b.column(middle, index))
 
 
-def _reaches(near: Term, far: Term) -> bool:
+def _reaches(near: Term, far: Term, span: Term) -> bool:
     """Whether near + span is far, exactly."""
-    span = _span(near, far)
     if near.op == far.op == "const":
         return bool(near.args[0] + span.args[0] == far.args[0])
     known = near.b.scalar and _index(near, far) is not None
@@ -188,8 +190,6 @@ def _with_exact_ends(
 ) -> Term:
     """The value, replaced at an end where rounding could move it off the number given."""
     b = x.b
-    if not b.exact_ends and _reaches(near, far):
-        return value
     if profile.last == 0.0 and not (near is end and b.exact_ends is False):
         value = b.where(b.eq(x.left, 0), end, value)
     if profile.first == 1.0 and not (near is start and b.exact_ends is False):
