@@ -230,10 +230,10 @@ class Builder:
         name = (op, *map(NUMBER, terms))
         found = self._computed.get(name)
         if found is None:
-            found = self._computed[name] = self._new(op, [*terms], name)
+            found = self._computed[name] = self._new(op, terms, name)
         return found
 
-    def _new(self, op: str, terms: list[Term], name: Any) -> Term:
+    def _new(self, op: str, terms: tuple[Term, ...], name: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
         ops = [*map(NAME, terms)]
         if CONSTANTS.issuperset(ops) and op not in SCALAR:
@@ -241,43 +241,43 @@ class Builder:
             if folded is not None:
                 return folded
         if "column" in ops:
-            terms = [self.settled(t) for t in terms]
+            terms = tuple([self.settled(t) for t in terms])
+            name = (op, *map(NUMBER, terms))
         if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
             return self._checked_late(op, terms)
         kind = READY.get((op, "".join(map(KIND, terms))))
         if kind is None or self.beyond:
-            kind = self._unified(op, terms)
-        name = (op, *map(NUMBER, terms))
+            terms, kind = self._unified(op, terms)
+            name = (op, *map(NUMBER, terms))
         same = self._known.get(name)
         if same is None:
             lo, hi = RANGES.get(op, _any)(*terms)
             lo, hi = (-INF if lo != lo else lo), (INF if hi != hi else hi)
             if kind == "i":
                 lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-            same = self._known[name] = Term(self, op, tuple(terms), kind, lo, hi)
+            same = self._known[name] = Term(self, op, terms, kind, lo, hi)
         return same
 
-    def _unified(self, op: str, terms: list[Term]) -> str:
-        """Make numbers of all kinds one kind, and real what has to be; the kind of the result."""
+    def _unified(self, op: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
+        """Numbers of all kinds as one kind, and real what has to be; the kind of the result."""
         kinds, result = OPERATIONS.get(op) or SCALAR[op]
         common = ""
         for t, k in zip(terms, kinds, strict=True):
             if k == "n":
                 real = t.kind not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
                 common = "f" if real else common or t.kind
-        for i, k in enumerate(kinds):
-            if k == "f" or (k == "n" and common == "f"):
-                terms[i] = self.floats(terms[i])
-        return common if result == "n" else result
+        reals = "fn" if common == "f" else "f"
+        same = [self.floats(t) if k in reals else t for t, k in zip(terms, kinds, strict=True)]
+        return tuple(same), common if result == "n" else result
 
-    def _checked_late(self, op: str, terms: list[Term]) -> Term:
+    def _checked_late(self, op: str, terms: tuple[Term, ...]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
         result = self._make(op, *(t.args[1] if t.op == "checked" else t for t in terms))
         for t in terms:
             result = self.checked(t.args[0], result) if t.op == "checked" else result
         return result
 
-    def _fold(self, op: str, terms: list[Term], ops: list[str]) -> Term | None:
+    def _fold(self, op: str, terms: tuple[Term, ...], ops: list[str]) -> Term | None:
         values = [t.args[0] for t in terms]
         if "bound" in ops and any(map(is_jax, values)):
             return None if "column" in ops else self.bound(_host.on_jax(op, values, self.limit))
