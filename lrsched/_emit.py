@@ -106,7 +106,7 @@ def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
         if term.num in seen:
             continue
         seen.add(term.num)
-        waiting.extend(named(a) for a in term.args if isinstance(a, Term))
+        waiting += [named(a) for a in term.args if type(a) is Term]
         if term.op == "gather" and isinstance(term.args[0], np.ndarray):
             groups.setdefault((named(term.args[1]).num, len(term.args[0])), {})[term.num] = term
     together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) >= ROWS]
@@ -383,7 +383,7 @@ class _Writer:
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
-            waiting.extend(a for a in term.args if isinstance(a, Term))
+            waiting += [a for a in term.args if type(a) is Term and a.op not in LEAVES]
             if term.op == "call":
                 waiting.extend(value for _, value in term.args[2])
         return found

@@ -172,6 +172,7 @@ def fold(op: str, values: list[Any]) -> Any:
         return FOLD[op](*values)
 
 
+EXACT = {"add": operator.add, "sub": operator.sub, "mul": operator.mul}  # what holds where no float takes part
 IEEE: dict[str, Callable[..., Any]] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv", "mulmod"}
 
@@ -183,9 +184,8 @@ def on_columns(op: str, values: list[Any]) -> np.ndarray:
         with np.errstate(all="ignore"):
             return IEEE[op](*(to_floats(v[:size]) if isinstance(v, np.ndarray) else to_float(v) for v in values))
     columns = [v[:size].tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
-    function = FOLD[op]
     with np.errstate(all="ignore"):
-        results = [function(*row) for row in zip(*columns, strict=True)]
+        results = list(map(EXACT.get(op) or FOLD[op], *columns))
     held = np.empty(size, dtype=object)
     held[:] = results
     return narrowed(held)

@@ -75,7 +75,9 @@ class Sequence(Schedule):
     def formula(self, clock: Clock) -> Term:
         if isinstance(self.parts, Stack):
             return _stacked_pieces(self.parts).formula(clock)
-        parts = [part for part in self.parts if is_jax(part.duration) or part.duration != 0] or [self.parts[-1]]
+        lengths = [part.duration for part in self.parts]
+        some = [(type(n) is int and n > 0) or is_jax(n) or n != 0 for n in lengths]
+        parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts).formula(clock)
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -130,7 +132,7 @@ class Pieces:
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
         count = len(self.parts)
-        if count <= CHAIN or not all(isinstance(start, int) for start in self.starts):
+        if count <= CHAIN or set(map(type, self.starts)) != {int}:
             return self._chain(clock, 0, count)
         last = self.parts[-1]
         if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stack", "column_structure", "longer", "make", "stack_into"]
 
-SHAPES: dict[type[Node], list[tuple[str, Field]]] = {}  # the fields of each kind that are no single numbers
+SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
 
 
 def make(kind: type[Node], values: dict[str, Any]) -> Any:
@@ -129,14 +130,21 @@ def column_structure(node: Node) -> Any:
 
 def _finds_structure(node: Node) -> Any:
     kind = type(node)
-    parts = SHAPES.get(kind)
-    if parts is None:
-        fields = kind._declared.items()
-        parts = SHAPES[kind] = [(name, spec) for name, spec in fields if spec.form not in ("real", "count")]
-    return (kind.kind_name, *[_part(spec, getattr(node, name)) for name, spec in parts], node.fixed_length())
+    shape = SHAPES.get(kind)
+    if shape is None:
+        shape = SHAPES[kind] = _shape(kind)
+    return (kind.kind_name, shape(node), node.fixed_length())
 
 
 LATER["_structure"] = _finds_structure
+
+
+def _shape(kind: type[Node]) -> Callable[[Node], Any]:
+    fields = [(name, spec) for name, spec in kind._declared.items() if spec.form not in ("real", "count")]
+    if any(spec.form in ("nodes", "numbers") for _, spec in fields):
+        return lambda node: tuple([_part(spec, getattr(node, name)) for name, spec in fields])
+    names = [f"{name}._structure" if spec.form == "node" else name for name, spec in fields]
+    return operator.attrgetter(*names) if names else lambda node: ()
 
 
 def _part(spec: Field, value: Any) -> Any:
@@ -157,7 +165,7 @@ def _stacked(nodes: list[Any], column: Callable[[list[Any]], Any]) -> Any:
     kind = type(nodes[0])
     values: dict[str, Any] = {}
     for name, spec in kind._declared.items():
-        given = [getattr(node, name) for node in nodes]
+        given = list(map(operator.attrgetter(name), nodes))
         if spec.form in ("real", "count"):
             values[name] = column(given)
         elif spec.form == "numbers":

@@ -412,7 +412,7 @@ class Restarted(_Wrapper):
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
-        starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         index = count_passed(clock, starts[1:])
         scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
@@ -432,7 +432,7 @@ class Restarted(_Wrapper):
             number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
             return [(i * first, first) for i in range(int(number))]
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
-        starts = np.cumsum([0, *lengths[:-1]], dtype=object).tolist()
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         return [(s, n) for s, n in zip(starts, lengths, strict=True) if s < stop]
 
     def cycles(self, stop: int) -> list[int]:

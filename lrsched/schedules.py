@@ -159,7 +159,8 @@ def _span(near: Term, far: Term) -> Term:
 
 def _reaching(near: Any, far: Any, span: Any) -> Any:
     """The span, or the number next to it that leads from near to far."""
-    if isinstance(span, float) and near + span == far:
+    met = near + span == far
+    if met if isinstance(span, float) else met.all():
         return span
     for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
         span = np.where((near + span != far) & (near + candidate == far), candidate, span)
@@ -421,8 +422,13 @@ def count_passed(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts``, plain integers, have come."""
     b, edges = clock.b, starts if clock.plain else [clock.edge(n) for n in starts]
     if clock.plain or all(isinstance(e, int) for e in edges):
-        return b.search(np.array([min(e, 2**62) for e in edges], dtype=np.int64), clock.own)
-    return b.search(np.array([min(n, 2**62) for n in starts], dtype=np.int64), index_of(clock))
+        return b.search(_thresholds(edges), clock.own)
+    return b.search(_thresholds(starts), index_of(clock))
+
+
+def _thresholds(steps: Any) -> Any:
+    """Steps as 64-bit integers; what lies beyond them is beyond every clock too."""
+    return np.array([min(n, 2**62) for n in steps] if max(steps, default=0) > 2**62 else steps, dtype=np.int64)
 
 
 def _stacked(values: list[Any]) -> Any:
