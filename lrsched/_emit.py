@@ -60,40 +60,44 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
     if dialect.branching:
-        root = _by_steps(_pushed(root))
+        root = _by_steps(_pushed(root, {}))
     if dialect.rows and root.b.gathered >= ROWS:
         writer.rows = _rows(root)
     writer.block(root, {}, level, returns=True)
     return Code(writer.lines, writer.objects)
 
 
-def _pushed(root: Term) -> Term:
-    """An operation on a condition as a condition on operations, so that each side returns at once."""
-    if root.op == "where":
-        condition, yes, no = root.args
-        return root.b.where(condition, _pushed(yes), _pushed(no))
+Given = dict[int, bool]
+
+
+def _pushed(root: Term, given: Given) -> Term:
+    """An operation on a condition as a condition on operations, so that each side returns at once.
+
+    Conditions that are ``given`` hold or fail where the term is computed.
+    """
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
-        varying = [a for a in inner.args if isinstance(a, Term) and not a.is_const]
+        varying = [a for a in inner.args if type(a) is Term and not a.is_const]
         if len(varying) != 1 or inner.op in ("search", "gather", "narrow"):
             return root
         chain.append(inner)
         inner = varying[0]
-    if inner.op != "where":
-        return root
-    b = root.b
+    return _on_sides(inner, chain, given) if inner.op == "where" else root
 
-    def outside(term: Term) -> Term:
-        if term.op == "where":
-            condition, yes, no = term.args
-            return b.where(condition, outside(yes), outside(no))
-        for step in reversed(chain):
-            args = [a if a.is_const else term for a in step.args]
-            term = b._make(step.op, *args)
-        return _pushed(term)
 
-    return outside(inner)
+def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
+    """The operations of a chain on each side of a condition."""
+    if term.op == "where":
+        condition, yes, no = term.args
+        known = given.get(condition.num)
+        if known is not None:
+            return _on_sides(yes if known else no, chain, given)
+        early, late = ({**given, condition.num: holds} for holds in (True, False))
+        return term.b.where(condition, _on_sides(yes, chain, early), _on_sides(no, chain, late))
+    for step in reversed(chain):
+        term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
+    return _pushed(term, given)
 
 
 def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
