@@ -759,6 +759,8 @@ RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "sqrt": lambda a: (0, INF if math.isinf(a.hi) or a.hi < 0 else math.sqrt(a.hi)),
     "exp": _exp_range,
     "expm1": lambda a: (-1, 0 if a.hi <= 0 else INF),
+    "log": lambda a: (-INF, 0 if a.hi <= 1 and a.b.scalar else INF),
+    "log1p": lambda a: (-INF, 0 if a.hi <= 0 and a.b.scalar else INF),
     "sin": lambda a: (0, 1) if a.lo >= 0 and a.hi <= 3.15 else (-1, 1),
     "pow": _pow_range,
     "ipow": lambda a, c: (0, 1 if a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
