@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Progress", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
+NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
 HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
 
 Record = TypeVar("Record", "Clock", "Progress")
@@ -84,7 +85,14 @@ class Clock:
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
-        return -self.b.floor(-exact)
+        return -self.b.floor(-(exact - self.slack))
+
+    @property
+    def slack(self) -> float:
+        """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
+        if all(self.b.lift(x).kind != "f" for x in (self.scale, self.offset)):
+            return 0
+        return NEAR if self.b.limit < HOST else NEAR**2
 
     def _before(self, step: Any) -> bool:
         """Whether the clock is past a local step from its beginning on."""
@@ -194,6 +202,7 @@ class Clock:
         """The clock that stops at the end of ``steps`` steps."""
         b, end = self.b, self.b.lift(self.edge(steps))
         own = b.minimum(self.own, self._within_integers(end - 1))
+        own = own if end.lo > 0 or end.op == "const" else b.maximum(own, 0)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
@@ -214,7 +223,8 @@ class Clock:
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length), unit=self.scale), length)
-        return x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length)
+        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
+        return x if x.total.lo > 0 else _ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
         """The progress that begins where a clock that runs back stops."""
@@ -224,10 +234,12 @@ class Clock:
         place = b.minimum(b.lift(self.least) * self.scale, length)
         return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
 
-    def _stopped(self, x: Progress, length: Term) -> Progress:
+    def _stopped(self, x: Progress, length: Term, steps: Any) -> Progress:
         """The progress that stays where the clock stops."""
-        b = self.b
-        place = b.lift(self.most) * self.scale
+        b, most = self.b, self.b.lift(self.most)
+        place = most * self.scale
+        if most.kind == "f":  # the end but for roundings is the end
+            place = b.where(b.le(b.mul(b.floats(steps), 1 - NEAR**2), most), length, place)
         raw = x.raw
         if raw is not None and self._known(self.most):
             raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
@@ -243,9 +255,17 @@ class Clock:
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))
+        if self.slack:
+            left = b.where(b.le(left, b.mul(b.floats(length), self.slack**2 * 4.0)), 0.0, left)
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
-        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted, raw=raw)
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted or self._in_wholes(), raw=raw)
+
+    def _in_wholes(self) -> bool:
+        """Whether a local step is always some whole steps, their number a real column."""
+        scale = self.b.lift(self.scale)
+        known = scale.op == "column" and not is_jax(scale.args[0])
+        return known and self.b.lift(self.root).equals(0) and all(float(x).is_integer() for x in scale.args[0])
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
@@ -262,14 +282,16 @@ class Clock:
     def _progress(self, elapsed: Term, length: Term) -> Progress:
         b = self.b
         if length.op in ("const", "column"):
-            if length.lo > 0:
-                return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
-            positive = b.maximum(length, 1)
-            left = _remaining(b, elapsed, length)
-            return Progress(b, b.sub(positive, left), left, positive, stepped=True)
-        positive = b.maximum(length, 1 if length.kind == "i" else 1e-30)
+            return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
         left = b.sub(length, elapsed) if self.inside else b.maximum(b.sub(length, elapsed), 0)
-        return Progress(b, b.sub(positive, left), left, positive, stepped=True)
+        return Progress(b, elapsed, left, length, stepped=True)
+
+
+def _ended(x: Progress) -> Progress:
+    """The progress that is at its end where it has no length."""
+    b, whole = x.b, x.done.kind == x.left.kind == x.total.kind == "i"
+    total = b.maximum(x.total, 1 if x.total.kind == "i" else 1e-30)
+    return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
 
 
 def _number(term: Term) -> Any:
@@ -354,6 +376,8 @@ class Progress:
         """How much is done at a share of the total: a whole step where the total is in steps."""
         b, total = self.b, self.total
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
+        if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
+            steps = b.floor(b.add(steps, 0.5))
         if self.stepped and steps.kind == "i":
             return _number(b.share(share, steps) * self.unit)
         if self.stepped:
@@ -452,7 +476,7 @@ def words(clock: Clock, step: Term) -> tuple[Term, Term]:
         Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)
     )
     slope, start = 1 / scale, (gone - root) / scale - past
-    if math.floor(at.hi * slope + start) <= b.limit:
+    if math.floor(min(at.hi, b.limit) * slope + start) <= b.limit:
         return step, zero
     if at.op == "const":
         whole = _clamped(math.floor(at.args[0] * slope + start), clock)

@@ -42,7 +42,8 @@ class Field:
     """What one field of a kind may hold.
 
     ``form`` is "real", "count", "reals", "counts" (numbers and tuples of numbers, leaves under JAX), "static",
-    "node", "nodes" or "numbers" (a mapping of names to reals).
+    "node", "nodes" or "numbers" (a mapping of names to reals). ``lengthens`` says of a real that
+    durations depend on it.
     """
 
     form: str
@@ -57,6 +58,7 @@ class Field:
     optional: bool = False
     least: int = 0
     label: str = ""
+    lengthens: bool = False
 
     @property
     def is_leaf(self) -> bool:
@@ -184,9 +186,9 @@ def real(*, default: Any = REQUIRED, **limits: Any) -> Any:
     return Field("real", default, **limits)
 
 
-def positive(*, default: Any = REQUIRED) -> Any:
+def positive(*, default: Any = REQUIRED, lengthens: bool = False) -> Any:
     """A real number above 0."""
-    return real(default=default, low=0.0, open_low=True)
+    return real(default=default, low=0.0, open_low=True, lengthens=lengthens)
 
 
 def count(*, default: Any = REQUIRED, low: int = 0) -> Any:

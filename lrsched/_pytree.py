@@ -94,7 +94,7 @@ def _check_fits(name: str, leaf: Any, largest: int) -> None:
 
 
 def _encode(node: Node, fixed: bool) -> tuple[Any, list[Any], list[str]]:
-    """(structure, leaves, names of leaves); ``fixed`` makes counts part of the structure."""
+    """(structure, leaves, names of leaves); ``fixed`` makes what durations depend on part of the structure."""
     fixed = fixed or node.fixed_counts()
     parts: list[Any] = []
     leaves: list[Any] = []
@@ -109,7 +109,7 @@ def _encode(node: Node, fixed: bool) -> tuple[Any, list[Any], list[str]]:
 
 
 def _encode_field(spec: Field, value: Any, fixed: bool, pieces: bool) -> tuple[Any, list[Any], list[str]]:
-    if spec.form in ("real", "count") and not (fixed and spec.form == "count"):
+    if spec.form in ("real", "count") and not (fixed and (spec.form == "count" or spec.lengthens)):
         return "leaf", [value], [""]
     if spec.form in ("reals", "counts") and not (fixed and spec.form == "counts"):
         return "leaf", [_stacked(value, spec.form) if isinstance(value, tuple) else value], [""]

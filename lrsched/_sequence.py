@@ -131,10 +131,14 @@ class Pieces:
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
+        from lrsched.combinators import goes_on
+
         count = len(self.parts)
+        last = self.parts[-1]
+        if is_jax(last.duration) and not goes_on(last):  # perhaps empty: then the part before it is the last
+            return clock.finite(self.starts[-1] + last.duration, lambda c: self._chain(c, 0, count))
         if count <= CHAIN or set(map(type, self.starts)) != {int}:
             return self._chain(clock, 0, count)
-        last = self.parts[-1]
         if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
             return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
         return clock.split(

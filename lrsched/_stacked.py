@@ -59,7 +59,7 @@ class StackedPieces:
 
     def _groups(self, clock: Clock) -> Term:
         b = clock.b
-        sums = RunningSums(self.lengths)
+        sums = RunningSums(self.lengths, self.endless)
         index = b.search(sums, clock.own)
         local = clock.since(b.gather(sums, index, "i"))
         families = self._families()
@@ -96,19 +96,22 @@ def _has_rows(node: Any) -> bool:
 
 
 class RunningSums:
-    """The starts of pieces of given lengths: all of them for up to 1024 pieces, else of rows and then of one row.
+    """The ends of pieces of given lengths: all of them for up to 1024 pieces, else of rows and then of one row.
 
-    Empty pieces in front fill the rows, so that the piece before the first is never found and the last never passed.
+    The piece that a step lies in is the first that ends after it, so empty pieces are passed; a step after the end
+    belongs to the last that is not empty. Empty pieces behind fill the rows; an endless one lasts to the last integer.
     """
 
-    def __init__(self, lengths: Any) -> None:
+    def __init__(self, lengths: Any, endless: bool) -> None:
         import jax.numpy as jnp
 
         self.size = lengths.shape[0]
+        if endless:
+            longest = np.iinfo(lengths.dtype).max - lengths.sum()
+            lengths = lengths + longest * np.eye(1, self.size, self.size - 1, dtype=lengths.dtype)[0]
         width = min(self.size, 32) if self.size <= AT_ONCE else math.isqrt(self.size - 1) + 1
         rows = -(-self.size // width)
-        self.spare = rows * width - self.size
-        self.square = jnp.pad(lengths, (self.spare, 0)).reshape(rows, width)
+        self.square = jnp.pad(lengths, (0, rows * width - self.size)).reshape(rows, width)
         self.found: dict[int, tuple[Any, Any]] = {}
 
     def __len__(self) -> int:
@@ -122,12 +125,15 @@ class RunningSums:
 
         t = jnp.asarray(t)
         if self.size <= AT_ONCE:
-            place, start = _last_started(_sums_before(self.square) + _rows_before(self.square), t, 2)
+            ends = _ends(self.square)
+            index, start = _ended(ends, jnp.minimum(t, ends[-1, -1] - 1), 2)
         else:
-            row, before = _last_started(_sums_before(self.square.sum(1)), t)
-            inside, start = _last_started(_sums_before(read(self.square, row)) + before[..., None], t)
-            place = row * self.square.shape[1] + inside
-        index = place - self.spare
+            ends = self.square.sum(1) @ _upper(self.square.shape[0], self.square)
+            t = jnp.minimum(t, ends[-1] - 1)
+            row, before = _ended(ends, t)
+            lengths = read(self.square, row)
+            inside, start = _ended(lengths @ _upper(lengths.shape[-1], lengths), t - before)
+            index, start = row * self.square.shape[1] + inside, before + start
         self.found[id(index)] = (index, start)
         return index
 
@@ -136,30 +142,27 @@ class RunningSums:
         return self.found[id(index)][1]
 
 
-def _sums_before(lengths: Any) -> Any:
-    """The sum of those before each, along the last axis."""
+def _upper(count: int, like: Any) -> Any:
+    return np.tri(count, dtype=like.dtype).T
+
+
+def _ends(square: Any) -> Any:
+    """The sum of the lengths up to each, row after row: two products of matrices stay single instructions."""
     import jax.numpy as jnp
 
-    return jnp.einsum("...j,ij->...i", lengths, _before(lengths.shape[-1], lengths))
-
-
-def _rows_before(square: Any) -> Any:
-    """The sum of the rows before each, in all its places: products of matrices stay single instructions."""
     rows, width = square.shape
-    return _before(rows, square) @ (square @ np.ones((width, width), square.dtype))
+    whole, part = np.ones((width, width), square.dtype), _upper(width, square)
+    sums = (square @ np.concatenate([whole, part], 1)).reshape(rows, 2, width)
+    above, same = np.tri(rows, k=-1, dtype=square.dtype), np.eye(rows, dtype=square.dtype)
+    return jnp.tensordot(np.stack([above, same], 2), sums, 2)
 
 
-def _before(count: int, like: Any) -> Any:
-    return np.tri(count, k=-1, dtype=like.dtype)
-
-
-def _last_started(starts: Any, t: Any, dims: int = 1) -> tuple[Any, Any]:
-    """The index of the last that starts at or before t, and its start, over the last axes."""
+def _ended(ends: Any, t: Any, dims: int = 1) -> tuple[Any, Any]:
+    """How many end at or before t over the last axes, and where the last of these does."""
     import jax.numpy as jnp
     from jax import lax
 
-    axes = tuple(range(t.ndim, t.ndim + dims))
-    started = starts <= t.reshape(t.shape + (1,) * dims)
-    zero = starts.dtype.type(0)
-    count = started.sum(axes, dtype=starts.dtype)
-    return count - 1, lax.reduce(jnp.where(started, starts, zero), zero, lax.max, axes)
+    axes, ones = tuple(range(t.ndim, t.ndim + dims)), (1,) * dims
+    zero = ends.dtype.type(0)
+    last = lax.reduce(jnp.where(ends <= t.reshape(t.shape + ones), ends, zero), zero, lax.max, axes)
+    return (ends <= last.reshape(t.shape + ones)).sum(axes, dtype=ends.dtype), last

@@ -37,6 +37,9 @@ def longer(node: Any, parts: tuple[Any, ...]) -> Any:
     return made
 
 
+FIXED = (int, float, tuple)  # leaves that are part of the structure: the same in every row
+
+
 class Stack:
     """The parts of a sequence in groups: one node whose leaves hold a row for each of its places.
 
@@ -62,7 +65,8 @@ class Stack:
                 parts[places[0]] = node
                 continue
             leaves = list(_every_leaf(node))
-            if not all(isinstance(x, np.ndarray) and x.ndim >= 1 and len(x) == len(places) for x in leaves):
+            numbers = (x for x in leaves if not isinstance(x, FIXED))
+            if not all(isinstance(x, np.ndarray) and x.ndim >= 1 and len(x) == len(places) for x in numbers):
                 return self
             for row, place in enumerate(places):
                 parts[place] = self.row(node, row)
@@ -73,12 +77,19 @@ class Stack:
         import numpy as np
 
         def pick(x: Any) -> Any:
+            if isinstance(x, FIXED):
+                return x
             value = x[row]
             if isinstance(value, np.ndarray):
                 return tuple(value.tolist())
             return value.item() if isinstance(value, np.generic) else value
 
         return map_every_leaf(node, pick, settle=True)
+
+    @property
+    def last(self) -> Any:
+        """The node of the last place."""
+        return next(node for node, places in self.entries if self.size - 1 in places)
 
     def part(self, i: int) -> Any:
         """The i-th part by itself."""

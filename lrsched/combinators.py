@@ -243,7 +243,8 @@ def goes_on(schedule: Schedule) -> bool:
     if isinstance(schedule, After):
         return schedule.policy != "hold"
     if isinstance(schedule, Sequence):
-        return goes_on(schedule.parts[-1])
+        parts = schedule.parts
+        return goes_on(parts[-1] if isinstance(parts, tuple) else parts.last)
     if isinstance(schedule, Restarted | Lasting | Reversed | Mirrored | Extended):
         return False
     return any(goes_on(child) for child in children(schedule) if isinstance(child, Schedule))
@@ -408,7 +409,7 @@ class Restarted(_Wrapper):
         b, first = clock.b, self._first
         if b.lift(first).op == "bound":
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
-            index = b.search(starts[1:], index_of(clock))
+            index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
@@ -647,7 +648,7 @@ class Stretched(_Wrapper):
     """See :meth:`Schedule.stretched`."""
 
     schedule: Schedule = _fields.node("Schedule")
-    k: float = _fields.positive()
+    k: float = _fields.positive(lengthens=True)
 
     @property
     def duration(self) -> Any:
@@ -944,7 +945,9 @@ class SampledEvery(_Wrapper):
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
         own, at = index_of(clock, every), index_at(clock, every)
-        if at.hi > most and b.limit < WIDE:  # times beyond the integers, counted in samples
+        if (
+            at.hi > most and b.limit < WIDE and isinstance(every.args[0], int)
+        ):  # times beyond the integers, counted in samples
             return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
         own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))

@@ -344,7 +344,7 @@ def _whole(clock: Clock, step: Term, every: Any) -> Term:
     first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
     if clock.counted and step.kind == "i":
         return b.maximum(clock.whole(step, 1, every), first)
-    local = b.div(b.floats(step) - b.floats(clock.offset), b.floats(clock.scale))
+    local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
     return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
 
 
@@ -410,11 +410,15 @@ def check_sorted(where: str, argument: str, values: Any) -> None:
 def piece_index(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts`` have come."""
     b = clock.b
+    if len(starts) == 0:
+        return b.lift(0)
     if is_jax(starts) and clock.plain:
         return b.search(starts, clock.own)
     if is_jax(starts) or any(map(is_jax, starts)):
         edges = [clock.edge(starts[i]) for i in range(len(starts))]
-        return b.search(_stacked(edges), clock.own)
+        if all(getattr(edge, "op", "bound") in ("const", "bound") for edge in edges):
+            return b.search(_stacked(edges), clock.own)
+        return b.search(_stacked([starts[i] for i in range(len(starts))]), index_of(clock))
     return count_passed(clock, starts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,13 @@ def test_steps_are_found_by_few_comparisons() -> None:
     for t in (-1, -(10**9)):
         with pytest.raises(lrs.ScheduleError, match="step must be"):
             schedule(t)
+
+
+def test_constants_come_last_and_whole_numbers_after_real_ones() -> None:
+    text = body(0.3 * (warmup(500) >> cosine().over(9500, end=0.1)))
+    first = re.findall(r"[ (]([\d.]+) [*+] (.)", text)
+    assert text.count(" * 0.3") == 3 and " + 0.55)" in text and not first, text
+    assert "((-500.0) + t)" in text and "(10000.0 - t)" in text
 
 
 def test_conditions_that_are_known_are_not_asked_again() -> None:

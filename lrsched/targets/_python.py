@@ -122,10 +122,14 @@ def _finite(term: Term) -> bool:
 
 
 def _either(sign: str) -> Any:
-    """Of a whole number and a real one, the real one first: Python then finds the operation at once."""
+    """Operands that may change places: a whole number after a real one, else a constant last.
+
+    Python finds the operation of a real number at once, and loads a constant best right before it is used.
+    """
 
     def template(term: Term) -> str:
-        turned = term.args[0].op == "real" and term.args[1].op != "real"
+        first, second = term.args
+        turned = second.op != "real" if first.op == "real" else first.op == "const" and second.op != "real"
         return f"({{1}} {sign} {{0}})" if turned else f"({{0}} {sign} {{1}})"
 
     return template

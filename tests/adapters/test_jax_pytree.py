@@ -95,6 +95,50 @@ def test_a_schedule_passed_as_an_argument_gives_its_values(seed):
     assert close.mean() > 0.97, (schedule, np.flatnonzero(~close), passed[~close], constant[~close])
 
 
+FOUND = {  # what random search found wrong of schedules that are arguments
+    "delays that come to the whole length": "linear().delayed(0.875).over(2, start=2.0, end=0.5)",
+    "delays in growing cycles": "linear().delayed(0.125).over(1, start=2.0, end=0.5).restarted(t_mult=2.0)",
+    "no steps at all under a stretch": "exponential(rate=-1.0).over(0, start=1.5, end=3.0).lasting(20).stretched(3.0)",
+    "no steps at all, moved on": "exponential(rate=-1.0).over(0, start=1.5, end=3.0).lasting(4).advanced(2)",
+    "two pieces, the last without steps": "warmup(2, start=-2.0, end=2.0) >> linear().over(0, start=2.5, end=-2.5)",
+    "many pieces, the last without steps": "warmup(2) >> hold(3) >> linear().over(4) >> hold(1) >> warmup(2) "
+    ">> hold(2) >> linear().over(2) >> linear().over(0, start=2.5, end=-2.5)",
+    "samples held before a delay": "inverse_sqrt(10.0).sampled(every=11).delayed(12)",
+    "samples and a policy": "linear().over(3, start=0.25, end=4).sampled(every=2).after('extrapolate')",
+    "no boundaries": "piecewise((), (1.5,)).advanced(10).sampled(at=(0, 2, 3, 12))",
+    "boundaries in growing cycles": "piecewise((1, 2, 3), (1, 2, 3, 4)).lasting(4).restarted(t_mult=3.0).stretched(1.5)",
+    "noise before a delay": "warmup(3, start=2.25, end=-0.5).perturbed(0.5, 1).delayed(10)",
+    "a stretched sequence of many pieces": "(warmup(2) >> hold(3) >> warmup(4) >> warmup(1) >> hold(2) "
+    ">> linear().over(2)).stretched(1.5).stretched(2.0)",
+    "cycles of a stretched length": "warmup(2, start=0.25, end=2.0).stretched(0.75).restarted(times=2, t_mult=1.5)",
+    "a joint where a stretch begins": "(warmup(5).stretched(1.0) >> linear().over(12, start=3.0).stretched(2.0) "
+    ">> warmup(5).stretched(3.0)).extended(5, 51)",
+    "whole epochs at the end of a stretch": "geometric(3, 4.5, 1.3125).per_epoch(8).extended(5, 25)",
+    "held before a boundary at 0": "piecewise((0, 1), (3.0, 4.0, 5.0)).lasting(0).lasting(4)",
+    "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
+    ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
+}
+
+
+@pytest.mark.parametrize("text", FOUND.values(), ids=FOUND)
+def test_what_went_wrong_for_an_argument(text):
+    schedule, steps = lrs.parse(text), np.arange(60)
+    found = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)))
+    np.testing.assert_allclose(found, schedule(steps), rtol=3e-6, atol=1e-6)
+
+
+def test_an_argument_far_out():
+    """The last of the growing cycles that begin below the last step, and an end between two steps."""
+    for text in (
+        "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
+        "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
+    ):
+        schedule = lrs.parse(text)
+        for t in (2**24 + 1, 2**31 - 1):
+            np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
+    assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
+
+
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
     many = lrs.plan(10_000, *((lrs.cosine() if i % 3 else lrs.rex()).over(10, 1 + i % 7, 0.5) for i in range(1_000)))
     steps = np.arange(0, 10_050, 7)
@@ -272,16 +316,20 @@ print(len(jax.devices()))
 # ---- finding the piece among many
 
 
+@pytest.mark.parametrize("endless", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 7, 31, 32, 33, 64, 1_000, 1_024, 1_025, 1_100])
-def test_the_piece_that_a_step_lies_in(size):
+def test_the_piece_that_a_step_lies_in(size, endless):
     """Among pieces some of which own no step, also beyond the last, for one step, many, and a batch of lengths."""
     rng = np.random.default_rng(size)
     rows = rng.integers(0, 4, (3, size)).astype(np.int32) * rng.integers(0, 2, (3, size), dtype=np.int32)
     rows[:, 0] += 1
-    rows[0, -1] = 0
+    if size > 1:
+        rows[0, -1] = 0
+    if endless:
+        rows[:, -1] = 0
 
     def found(lengths, t):
-        sums = RunningSums(lengths)
+        sums = RunningSums(lengths, endless)
         index = sums.count(t)
         return index, sums.before(index)
 
@@ -289,7 +337,8 @@ def test_the_piece_that_a_step_lies_in(size):
     batched = jax.jit(jax.vmap(found, in_axes=(0, None)))(rows, steps)
     alone = jax.jit(found)
     for row, (index, start) in zip(rows, zip(*batched, strict=True), strict=True):
-        expected = np.minimum(np.searchsorted(row.cumsum(), steps, side="right"), size - 1)
+        last = steps if endless else np.minimum(steps, row.sum() - 1)
+        expected = np.searchsorted(row.cumsum()[: size - endless], last, side="right")
         np.testing.assert_array_equal(index, expected)
         np.testing.assert_array_equal(start, row.cumsum()[expected] - row[expected])
         for t in (steps[0], steps[len(steps) // 2], steps[-1]):
