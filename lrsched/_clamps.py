@@ -148,5 +148,5 @@ def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: froze
 def _clamped(clamp: Term, inner: Term, wide: _Wide) -> Term:
     b = clamp.b
     if clamp.lo > wide.lo:
-        inner = b._make("maximum", inner, clamp.lo)
-    return b._make("minimum", inner, clamp.hi) if clamp.hi < wide.hi else inner
+        inner = b._make("maximum", inner, b.lift(clamp.lo))
+    return b._make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner

@@ -311,7 +311,8 @@ def reached(b: Builder, starts: Term) -> Term:
     """Where pieces start, as integers of the target: those that no step reaches start at the last one."""
     if starts.op != "column" or not exact_constant(starts):
         return starts
-    return b.minimum(starts, min(b.limit, WIDEST))
+    last = min(b.limit, WIDEST)
+    return starts if starts.hi <= last and starts.kind == "i" else b.minimum(starts, last)
 
 
 def minus(b: Builder, t: Term, amount: Any) -> Term:

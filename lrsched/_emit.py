@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +17,8 @@ __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 LONGEST = 12
+ROWS = 3
+LEAVES = frozenset({"step", "const", "bound", "column"})
 CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
 
 
@@ -59,38 +60,44 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
     if dialect.branching:
-        root = _by_steps(_pushed(root))
-    if dialect.rows:
+        root = _by_steps(_pushed(root, {}))
+    if dialect.rows and root.b.gathered >= ROWS:
         writer.rows = _rows(root)
     writer.block(root, {}, level, returns=True)
     return Code(writer.lines, writer.objects)
 
 
-def _pushed(root: Term) -> Term:
-    """An operation on a condition as a condition on operations, so that each side returns at once."""
-    if root.op == "where":
-        condition, yes, no = root.args
-        return root.b.where(condition, _pushed(yes), _pushed(no))
+Given = dict[int, bool]
+
+
+def _pushed(root: Term, given: Given) -> Term:
+    """An operation on a condition as a condition on operations, so that each side returns at once.
+
+    Conditions that are ``given`` hold or fail where the term is computed.
+    """
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
-        varying = [a for a in inner.args if isinstance(a, Term) and not a.is_const]
+        varying = [a for a in inner.args if type(a) is Term and not a.is_const]
         if len(varying) != 1 or inner.op in ("search", "gather", "narrow"):
             return root
         chain.append(inner)
         inner = varying[0]
-    if inner.op != "where":
-        return root
-    b = root.b
+    return _on_sides(inner, chain, given) if inner.op == "where" else root
 
-    def outside(term: Term) -> Term:
-        for step in reversed(chain):
-            args = [a if a.is_const else term for a in step.args]
-            term = b._make(step.op, *args)
-        return _pushed(term)
 
-    condition, yes, no = inner.args
-    return b.where(condition, outside(yes), outside(no))
+def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
+    """The operations of a chain on each side of a condition."""
+    if term.op == "where":
+        condition, yes, no = term.args
+        known = given.get(condition.num)
+        if known is not None:
+            return _on_sides(yes if known else no, chain, given)
+        early, late = ({**given, condition.num: holds} for holds in (True, False))
+        return term.b.where(condition, _on_sides(yes, chain, early), _on_sides(no, chain, late))
+    for step in reversed(chain):
+        term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
+    return _pushed(term, given)
 
 
 def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
@@ -103,10 +110,10 @@ def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
         if term.num in seen:
             continue
         seen.add(term.num)
-        waiting.extend(named(a) for a in term.args if isinstance(a, Term))
+        waiting += [named(a) for a in term.args if type(a) is Term]
         if term.op == "gather" and isinstance(term.args[0], np.ndarray):
             groups.setdefault((named(term.args[1]).num, len(term.args[0])), {})[term.num] = term
-    together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) > 2]
+    together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) >= ROWS]
     return {term.num: group for group in together for term in group}
 
 
@@ -172,18 +179,28 @@ def _tree(stages: list[Stage], end: int) -> Term:
 def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
     found: dict[int, bool] = {}
-    todo = [named(root)]
+    todo = [root]
     while todo:
         term = todo[-1]
-        parts = [named(part) for part in term.args if isinstance(part, Term)] if term.op in CARRIERS else []
+        parts = [named(part) for part in term.args if type(part) is Term] if term.op in CARRIERS else []
+        either = term.op in ("where", "checked", "minimum", "maximum")
         parts = parts[1:] if term.op in ("where", "checked") else parts
-        missing = [part for part in parts if id(part) not in found]
+        if not either and any(part.is_const for part in parts):
+            found[todo.pop().num] = False
+            continue
+        missing = [part for part in parts if part.num not in found]
         if missing:
             todo += missing
             continue
-        combine = any if term.op in ("where", "checked", "minimum", "maximum") else all
-        found[id(todo.pop())] = combine(found[id(part)] for part in parts) if parts else term.op == "real"
-    return found[id(named(root))]
+        results = [found[part.num] for part in parts]
+        found[todo.pop().num] = (any(results) if either else all(results)) if parts else term.op == "real"
+    return found[root.num]
+
+
+def _compares_step(condition: Term) -> bool:
+    """Whether a condition compares the step with a constant, so that nothing has to be written before it."""
+    ends = ("step", "const")
+    return condition.op in ("lt", "le") and all(named(a).op in ends for a in condition.args)
 
 
 class _Writer:
@@ -192,7 +209,7 @@ class _Writer:
         self.lines: list[str] = []
         self.objects: dict[str, Any] = {}
         self.count = 0
-        self.inputs: dict[int, tuple[Term, ...]] = {}
+        self.inputs: dict[int, list[Term]] = {}
         self.rows: dict[int, tuple[Term, ...]] = {}
         self.joined: dict[int, Any] = {}
 
@@ -222,8 +239,9 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        condition = self._comparison(root.args[0], known)
-        if not condition:
+        if _compares_step(root.args[0]):
+            condition = self._expression(root.args[0], known)
+        else:
             for part in self._shared_with_arms(root, known):
                 self._needed(part, known, level, shared=True)
             condition = self._needed(root.args[0], known, level)
@@ -232,13 +250,6 @@ class _Writer:
         if tail:
             self.line(level, tail)
         return self.block(root.args[2], known, level, returns=True)
-
-    def _comparison(self, condition: Term, known: dict[int, str]) -> str:
-        """A comparison of the step with a constant, which needs nothing else; empty if it is another condition."""
-        args = [named(a) for a in condition.args]
-        if condition.op not in ("lt", "le") or any(a.op not in ("step", "const") for a in args):
-            return ""
-        return self._expression(condition, known | {a.num: self._expression(a, known) for a in args})
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms of the condition that an arm needs too: computed once, before the condition."""
@@ -250,22 +261,30 @@ class _Writer:
     def _needed(self, root: Term, known: dict[int, str], level: int, shared: bool = False) -> str:
         """Write the statements below ``root`` in order; its own expression."""
         root = named(root)
-        if root.num in known:
-            return known[root.num]
-        if root.op == "const":
-            return self._expression(root, known)
-        direct = self._direct(root, known)
-        uses = self._uses(direct, known)
-        uses[root.num] += 2 * shared
-        sizes: dict[int, int] = {}
-        for number in sorted(direct):
-            self._write(direct[number], known, sizes, uses[number], level)
-        return known[root.num]
+        if root.num not in known and root.op not in LEAVES:
+            direct, uses = self._direct(root, known)
+            uses[root.num] += 2 * shared
+            sizes: dict[int, int] = {}
+            for number in sorted(direct):
+                if number not in known:
+                    self._write(direct[number], known, sizes, uses[number], level)
+        return self.text(root, known)
+
+    def text(self, term: Term, known: dict[int, str]) -> str:
+        """The step, a number, or a term that has been written."""
+        term = named(term) if term.op == "narrow" else term
+        return self._leaf(term) if term.op in LEAVES else known[term.num]
+
+    def _leaf(self, term: Term) -> str:
+        if term.op == "step":
+            return "t"
+        value = term.args[0]
+        if term.op == "const":
+            return self.dialect.number(float(value) if type(value) is Fraction else value, term.kind)
+        return self.object("v", value)
 
     def _write(self, term: Term, known: dict[int, str], sizes: dict[int, int], uses: int, level: int) -> None:
-        if term.num in known:
-            return
-        if self._branches(term):
+        if term.op == "where" and self._branches(term):
             known[term.num] = self._choice(term, known, level)
             sizes[term.num] = 1
             return
@@ -273,13 +292,13 @@ class _Writer:
             self._row(self.rows[term.num], known, level)
             return
         if term.op == "search" and self.dialect.search and len(term.args[0]) > 3:
-            found = self.dialect.search(self, term, known[named(term.args[1]).num], level)
+            found = self.dialect.search(self, term, self.text(term.args[1], known), level)
             if found:
                 known[term.num], sizes[term.num] = found, 1
                 return
         expression = self._expression(term, known)
-        size = 1 + max((sizes.get(a.num, 0) for a in self._inputs(term)), default=0)
-        if term.args and not term.is_const and (uses > 1 or size > LONGEST):
+        size = 1 + max([sizes.get(a.num, 0) for a in self.inputs[term.num]], default=1)
+        if uses > 1 or size > LONGEST:
             name = self.name()
             self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
@@ -296,7 +315,7 @@ class _Writer:
                 table[f"f{i}"] = column
         names = [self.name() for _ in group]
         known.update({term.num: name for term, name in zip(group, names, strict=True)})
-        place = _bare(known[named(first.args[1]).num])
+        place = _bare(self.text(first.args[1], known))
         self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{place}]")
 
     def _typed(self, kind: str) -> str:
@@ -313,7 +332,7 @@ class _Writer:
         head, other, tail = self.dialect.conditional
         if self.dialect.types:
             self.line(level, f"{self._typed(term.kind)}{name};")
-        self.line(level, head.format(_bare(known[named(term.args[0]).num])))
+        self.line(level, head.format(_bare(self.text(term.args[0], known))))
         for arm, opening in ((term.args[1], ""), (term.args[2], other)):
             if opening:
                 self.line(level, opening)
@@ -323,30 +342,41 @@ class _Writer:
             self.line(level, tail)
         return name
 
-    def _inputs(self, term: Term) -> tuple[Term, ...]:
-        """The arguments needed before the term itself."""
+    def _inputs(self, term: Term) -> list[Term]:
+        """The arguments to be written before the term itself."""
         found = self.inputs.get(term.num)
         if found is None:
-            if self._branches(term):
-                found = (named(term.args[0]),)
+            needed: Iterable[Any] = term.args
+            if term.op == "where" and self._branches(term):
+                needed = term.args[:1]
             elif term.op == "call":
-                found = (named(term.args[1]), *(named(value) for _, value in term.args[2]))
-            else:
-                found = tuple([named(a) for a in term.args if isinstance(a, Term)])
-            self.inputs[term.num] = found
+                needed = (term.args[1], *[value for _, value in term.args[2]])
+            needed = [named(a) if a.op == "narrow" else a for a in needed if type(a) is Term]
+            found = self.inputs[term.num] = [a for a in needed if a.op not in LEAVES]
         return found
 
-    def _direct(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
-        """Terms computed in this block whatever the conditions say."""
+    def _direct(self, root: Term, known: dict[int, str]) -> tuple[dict[int, Term], dict[int, int]]:
+        """Terms computed in this block whatever the conditions say, and how often each of them is used."""
         found: dict[int, Term] = {}
-        waiting = [root]
+        uses = {root.num: 0}
+        waiting, choices = [root], []
         while waiting:
-            term = named(waiting.pop())
-            if term.num in found or term.num in known:
+            term = waiting.pop()
+            if term.num in found:
                 continue
             found[term.num] = term
-            waiting.extend(self._inputs(term))
-        return found
+            often = 2 if term.op in self.dialect.twice else 1
+            for arg in self._inputs(term):
+                if arg.num not in known:
+                    uses[arg.num] = uses.get(arg.num, 0) + often
+                    waiting.append(arg)
+            if term.op == "where" and self._branches(term):
+                choices.append(term)
+        for arm in [arm for term in choices for arm in term.args[1:]]:
+            for number in self._reach(arm, known):
+                if number in uses:
+                    uses[number] += 2
+        return found, uses
 
     def _reach(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
         """Every term below, on both sides of every condition."""
@@ -357,48 +387,26 @@ class _Writer:
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
-            waiting.extend(a for a in term.args if isinstance(a, Term))
+            waiting += [a for a in term.args if type(a) is Term and a.op not in LEAVES]
             if term.op == "call":
                 waiting.extend(value for _, value in term.args[2])
         return found
 
-    def _uses(self, direct: dict[int, Term], known: dict[int, str]) -> dict[int, int]:
-        uses = dict.fromkeys(direct, 0)
-        for term in direct.values():
-            often = 2 if term.op in self.dialect.twice else 1
-            for arg in self._inputs(term):
-                if arg.num in uses:
-                    uses[arg.num] += often
-            if self._branches(term):
-                for arm in term.args[1:]:
-                    for number in self._reach(arm, known):
-                        if number in uses:
-                            uses[number] += 2
-        return uses
-
     def _expression(self, term: Term, known: dict[int, str]) -> str:
-        if term.op == "step":
-            return "t"
-        if term.op == "const":
-            value = term.args[0]
-            return self.dialect.number(float(value) if isinstance(value, Fraction) else value, term.kind)
-        if term.op in ("bound", "column"):
-            return self.object("v", term.args[0])
         template = self.dialect.templates[term.op]
-        if term.op == "add" and term.args[1].op == "const" and term.args[1].args[0] < 0 and term.kind == "i":
-            first, second = known[named(term.args[0]).num], term.args[1]
+        arguments = self._arguments(term, known)
+        if term.op == "add" and term.kind == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             template = self.dialect.templates["sub"]
-            text = template if isinstance(template, str) else template(term)
-            return text.format(first, self.dialect.number(-second.args[0], second.kind))
+            arguments[1] = self.dialect.number(-term.args[1].args[0], "i")
         text = template if isinstance(template, str) else template(term)
-        return text.format(*self._arguments(term, known))
+        return text.format(*arguments)
 
     def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
         if term.op == "call":
             function, t, numbers = term.args
-            keywords = ", ".join(f"{key}={_bare(known[named(value).num])}" for key, value in numbers)
-            return [self.object("custom", function), known[named(t).num], keywords]
-        return [known[named(a).num] if isinstance(a, Term) else self.object("table", a) for a in term.args]
+            keywords = ", ".join(f"{key}={_bare(self.text(value, known))}" for key, value in numbers)
+            return [self.object("custom", function), self.text(t, known), keywords]
+        return [self.text(a, known) if type(a) is Term else self.object("table", a) for a in term.args]
 
     def object(self, prefix: str, value: Any) -> str:
         """The name of an object that the code uses."""
@@ -432,12 +440,12 @@ def _bare(expression: str) -> str:
     """The expression without parentheses that enclose all of it."""
     if not (expression.startswith("(") and expression.endswith(")")):
         return expression
-    depth, last = 0, len(expression) - 1
-    for found in re.finditer(r"[()]", expression):
-        depth += 1 if found[0] == "(" else -1
-        if depth == 0 and found.start() < last:
+    depth, inner = 0, expression[1:-1]
+    for part in inner.split(")")[:-1]:
+        depth += part.count("(") - 1
+        if depth < 0:
             return expression
-    return expression[1:-1]
+    return inner
 
 
 def plain_number(value: Any, kind: str) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "noise",
     "on_columns",
     "on_jax",
+    "power",
     "to_float",
     "to_floats",
 ]
@@ -46,7 +47,10 @@ def narrowed(values: Any) -> np.ndarray:
     """A column in its simplest exact form: int64, else objects (fractions), else float64."""
     values = np.asarray(values)
     if values.dtype.kind == "O":
-        if all(isinstance(v, float) for v in values):
+        kinds = set(map(type, values.tolist()))
+        if kinds == {int} and values.min() > -(2**62) and values.max() < 2**62:
+            return values.astype(np.int64)
+        if kinds == {float} or all(isinstance(v, float) for v in values):
             return values.astype(np.float64)
         values = np.array(
             [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values], dtype=object
@@ -93,7 +97,8 @@ def _divide(a: Any, c: Any) -> Any:
         return Fraction(a, c)
     if c != 0:
         return to_float(a) / to_float(c)
-    return float(np.divide(np.float64(a), np.float64(c)))
+    with np.errstate(all="ignore"):
+        return float(np.divide(np.float64(a), np.float64(c)))
 
 
 def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
@@ -109,11 +114,14 @@ def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return compute
 
 
-def _pow(a: float, c: float) -> float:
+def power(a: Any, c: Any) -> float:
+    """a**c in doubles."""
+    a, c = to_float(a), to_float(c)
     try:
         value = math.pow(a, c)
     except (OverflowError, ValueError):
-        value = float(np.power(np.float64(a), np.float64(c)))
+        with np.errstate(all="ignore"):
+            value = float(np.power(np.float64(a), np.float64(c)))
     return value
 
 
@@ -141,8 +149,8 @@ FOLD: dict[str, Callable[..., Any]] = {
     "log": _on_floats(np.log),
     "log1p": _on_floats(np.log1p),
     "sin": _on_floats(np.sin),
-    "pow": lambda a, c: _pow(to_float(a), to_float(c)),
-    "ipow": lambda a, c: _pow(to_float(a), to_float(c)),
+    "pow": power,
+    "ipow": power,
     "lt": operator.lt,
     "le": operator.le,
     "eq": operator.eq,
@@ -153,27 +161,31 @@ FOLD: dict[str, Callable[..., Any]] = {
 }
 
 
-PLAIN = frozenset({"add", "sub", "mul", "neg", "real", "lt", "le", "eq", "where", "floordiv", "mod"})  # no warnings
+WARNING = frozenset({"sqrt", "exp", "expm1", "log", "log1p", "sin"})  # what NumPy computes
 
 
 def fold(op: str, values: list[Any]) -> Any:
     """The value of an operation on plain numbers."""
-    if op in PLAIN:
+    if op not in WARNING:
         return FOLD[op](*values)
     with np.errstate(all="ignore"):
         return FOLD[op](*values)
 
 
+EXACT = {"add": operator.add, "sub": operator.sub, "mul": operator.mul}  # what holds where no float takes part
+IEEE: dict[str, Callable[..., Any]] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 ON_COLUMNS = frozenset(FOLD) - {"lt", "le", "eq", "where", "noise", "muldiv", "mulmod"}
 
 
 def on_columns(op: str, values: list[Any]) -> np.ndarray:
     """The value of an operation on columns and plain numbers, one result per piece; no index is past the shortest."""
     size = min(len(v) for v in values if isinstance(v, np.ndarray))
+    if op in IEEE and any(v.dtype.kind == "f" if isinstance(v, np.ndarray) else isinstance(v, float) for v in values):
+        with np.errstate(all="ignore"):
+            return IEEE[op](*(to_floats(v[:size]) if isinstance(v, np.ndarray) else to_float(v) for v in values))
     columns = [v[:size].tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
-    function = FOLD[op]
     with np.errstate(all="ignore"):
-        results = [function(*row) for row in zip(*columns, strict=True)]
+        results = list(map(EXACT.get(op) or FOLD[op], *columns))
     held = np.empty(size, dtype=object)
     held[:] = results
     return narrowed(held)

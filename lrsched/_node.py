@@ -52,8 +52,9 @@ class Node:
             make = LATER.get(name)
             if make is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            set_field(self, name, make(self))
-            return getattr(self, name)
+            value = make(self)
+            set_field(self, name, value)
+            return value
 
     def __new__(cls, *args: Any, **values: Any) -> Self:
         if not hasattr(cls, "kind_name"):

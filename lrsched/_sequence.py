@@ -75,7 +75,9 @@ class Sequence(Schedule):
     def formula(self, clock: Clock) -> Term:
         if isinstance(self.parts, Stack):
             return _stacked_pieces(self.parts).formula(clock)
-        parts = [part for part in self.parts if is_jax(part.duration) or part.duration != 0] or [self.parts[-1]]
+        lengths = [part.duration for part in self.parts]
+        some = [(type(n) is int and n > 0) or is_jax(n) or n != 0 for n in lengths]
+        parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts).formula(clock)
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -125,9 +127,7 @@ class Pieces:
 
     def __init__(self, parts: list[Schedule]) -> None:
         self.parts = parts
-        self.starts: list[Any] = [0]
-        for part in parts[:-1]:
-            self.starts.append(self.starts[-1] + part.duration)
+        self.starts: list[Any] = [*itertools.accumulate([part.duration for part in parts[:-1]], initial=0)]
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
@@ -137,7 +137,7 @@ class Pieces:
         last = self.parts[-1]
         if is_jax(last.duration) and not goes_on(last):  # perhaps empty: then the part before it is the last
             return clock.finite(self.starts[-1] + last.duration, lambda c: self._chain(c, 0, count))
-        if count <= CHAIN or not all(isinstance(start, int) for start in self.starts):
+        if count <= CHAIN or set(map(type, self.starts)) != {int}:
             return self._chain(clock, 0, count)
         if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
             return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
@@ -153,7 +153,7 @@ class Pieces:
 
         if isinstance(last.duration, float) or goes_on(last):
             return False
-        return any(column_structure(part) == column_structure(last) for part in self.parts[:-1])
+        return column_structure(last) in map(column_structure, self.parts[:-1])
 
     def _part(self, clock: Clock, i: int) -> Term:
         return self.parts[i].formula(clock.since(self.starts[i]).within(clock.inside or i + 1 < len(self.parts)))
@@ -172,7 +172,7 @@ class Pieces:
         clock = clock.within(True)
         if stop - first <= CHAIN:
             return self._chain(clock, first, stop)
-        kinds = list(dict.fromkeys(column_structure(part) for part in self.parts[first:stop]))
+        kinds = list(dict.fromkeys(map(column_structure, self.parts[first:stop])))
         if len(kinds) <= FEW and 2 * len(kinds) <= stop - first:
             return self._columns(clock, first, stop, kinds)
         middle = (first + stop) // 2
@@ -208,30 +208,31 @@ class Pieces:
 
 def _families(b: Builder, parts: list[Schedule]) -> list[Any]:
     """For each part, what must be equal for one formula: its structure, or that it is a blend where kinds are many."""
-    from lrsched._blends import blend_of
-
-    structures = [column_structure(part) for part in parts]
+    structures = list(map(column_structure, parts))
     if b.branching or len(set(structures)) == 1:
         return structures
+    from lrsched._blends import blend_of
+
     blends = [blend_of(part) is not None for part in parts]
     return [None if is_blend else s for s, is_blend in zip(structures, blends, strict=True)]
 
 
 def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
     """The part at an index of one family."""
-    from lrsched._blends import of_columns
-
     if family is None:
+        from lrsched._blends import of_columns
+
         return of_columns(b, rows, index, _array)
     return stack_into(rows, lambda column: b.column(_array(column), index))
 
 
 def _array(values: list[Any]) -> Any:
-    if any(map(is_jax, values)):
+    kinds = set(map(type, values))
+    if not kinds <= {int, float} and any(map(is_jax, values)):
         import jax.numpy as jnp
 
         return jnp.stack([jnp.asarray(v) for v in values])
-    if all(isinstance(v, int) for v in values):
+    if kinds == {int} or all(isinstance(v, int) for v in values):
         return np.array(values, dtype=object)
     return np.array(values, dtype=np.float64)
 

@@ -23,8 +23,8 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named", "range_of"]
 
 INF = math.inf
 MOST_ROWS = 4096
-CONSTANTS = ("const", "column", "bound")
-KNOWN, NAME = operator.attrgetter("is_const"), operator.attrgetter("op")
+CONSTANTS = frozenset({"const", "column", "bound"})
+NUMBER, KIND, NAME = map(operator.attrgetter, ("num", "kind", "op"))
 
 # name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -62,6 +62,11 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "call": ("c", "f"),
 }
 SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
+READY = {  # the result of arguments of these kinds, where none of them has to become real
+    (op, kinds.replace("n", kind)): result.replace("n", kind)
+    for op, (kinds, result) in (OPERATIONS | SCALAR).items()
+    for kind in "fi"
+}
 
 
 class Term:
@@ -72,8 +77,7 @@ class Term:
     def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
         self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
         self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
-        b.made += 1
-        self.num = b.made
+        b.made = self.num = b.made + 1
 
     @property
     def value(self) -> Any:
@@ -84,7 +88,7 @@ class Term:
         """Whether this is a constant equal to ``number``, in every piece."""
         if self.op == "const":
             return bool(self.args[0] == number)
-        return self.op == "column" and bool(np.all(self.args[0] == number))
+        return self.op == "column" and bool(self.lo == self.hi == number)
 
     def __add__(self, other: Any) -> Term:
         return self.b.add(self, other)
@@ -134,16 +138,15 @@ class Builder:
         weighed: bool = False,
     ) -> None:
         self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
-        self.made = 0
+        self.scalar = branching and not exact_ends  # one step at a time is computed
+        self.made = self.gathered = 0
+        self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps = real_steps
         self._known: dict[Any, Term] = {}
-        self._numbers: dict[Any, Term] = {}
+        self._computed: dict[Any, Term] = {}
+        self._wholes: dict[int, Term] = {}
+        self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
-
-    @property
-    def scalar(self) -> bool:
-        """Whether one step at a time is computed, by code that runs one side of a condition only."""
-        return self.branching and not self.exact_ends
 
     # -- constants
 
@@ -158,13 +161,22 @@ class Builder:
         if kind is Term:
             same: Term = value
             return same
-        if kind is int or (kind is float and value == value):
-            sign = value if kind is int else math.copysign(1.0, value)  # 0.0 is not -0.0
-            known = self._numbers.get((kind, value, sign))
+        if kind is int:
+            known = self._wholes.get(value)
             if known is None:
-                known = Term(self, "const", (value,), "i" if kind is int else "f", value, value)
-                self._numbers[kind, value, sign] = known
+                self.beyond = self.beyond or not self._fits(value)
+                known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
             return known
+        if kind is float and value == value:
+            name = value or str(value)  # 0.0 is not -0.0
+            known = self._reals.get(name)
+            if known is None:
+                known = self._reals[name] = Term(self, "const", (value,), "f", value, value)
+            return known
+        return self._lifted(value)
+
+    def _lifted(self, value: Any) -> Term:
+        """What is neither a plain number nor a term, as a term."""
         if isinstance(value, bool | np.bool_):
             return self._term("const", (bool(value),), "b", 0, 1)
         if isinstance(value, np.generic | float):
@@ -195,9 +207,10 @@ class Builder:
 
     def floats(self, term: Any) -> Term:
         """The term as a real number."""
-        term = self.lift(term)
+        term = term if type(term) is Term else self.lift(term)
         if term.kind == "f":
-            return term
+            same: Term = term
+            return same
         if term.op == "const":
             return self.lift(_host.to_float(term.args[0]))
         if term.op == "column":
@@ -211,8 +224,8 @@ class Builder:
             return term
         values, index = term.args
         if values.dtype.kind == "O" or max(abs(term.lo), abs(term.hi)) > self.limit:
-            values = _host.to_floats(values)
-        return self.gather(values, index, "i" if values.dtype.kind == "i" else "f")
+            return self.gather(_host.to_floats(values), index)
+        return self._gathered(values, index, term.kind, term.lo, term.hi)
 
     # -- terms
 
@@ -223,50 +236,62 @@ class Builder:
             known = self._known[name] = Term(self, op, args, kind, lo, hi)
         return known
 
-    def _make(self, op: str, *args: Any) -> Term:
+    def _make(self, op: str, *terms: Term) -> Term:
+        """An operation on terms: what was made of the same ones before, or a new term."""
+        name = (op, *map(NUMBER, terms))
+        found = self._computed.get(name)
+        if found is None:
+            found = self._computed[name] = self._new(op, terms, name)
+        return found
+
+    def _new(self, op: str, terms: tuple[Term, ...], name: Any) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
-        terms = [a if type(a) is Term else self.lift(a) for a in args]
-        kinds, result = OPERATIONS.get(op) or SCALAR[op]
-        if op in OPERATIONS and all(map(KNOWN, terms)):
-            folded = self._fold(op, terms)
+        ops = [*map(NAME, terms)]
+        if CONSTANTS.issuperset(ops) and op not in SCALAR:
+            folded = self._fold(op, terms, ops)
             if folded is not None:
                 return folded
-        terms = [self.settled(t) if t.op == "column" else t for t in terms]
-        late = not self.branching and op != "where" and result in "nf"
-        if late and any(t.op == "checked" for t in terms):
+        if "column" in ops:
+            terms = tuple([self.settled(t) for t in terms])
+            name = (op, *map(NUMBER, terms))
+        if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
             return self._checked_late(op, terms)
-        wanted = self._unified(terms, kinds)
-        kind = wanted if result == "n" else result
-        lo, hi = range_of(op, terms)
-        if kind == "i":
-            lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-        return self._term(op, tuple(terms), kind, lo, hi)
+        kind = READY.get((op, "".join(map(KIND, terms))))
+        if kind is None or self.beyond:
+            terms, kind = self._unified(op, terms)
+            name = (op, *map(NUMBER, terms))
+        same = self._known.get(name)
+        if same is None:
+            lo, hi = range_of(op, terms)
+            if kind == "i":
+                lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
+            same = self._known[name] = Term(self, op, terms, kind, lo, hi)
+        return same
 
-    def _unified(self, terms: list[Term], kinds: str) -> str:
-        """Make numbers of all kinds one kind, and real what has to be; that kind."""
-        wanted = ""
+    def _unified(self, op: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
+        """Numbers of all kinds as one kind, and real what has to be; the kind of the result."""
+        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        common = ""
         for t, k in zip(terms, kinds, strict=True):
             if k == "n":
-                real = t.kind not in "ib" or (t.op == "const" and abs(t.args[0]) > self.limit)
-                wanted = "f" if real else wanted or t.kind
-        for i, k in enumerate(kinds):
-            if (k == "f" or (k == "n" and wanted == "f")) and terms[i].kind != "f":
-                terms[i] = self.floats(terms[i])
-        return wanted or "i"
+                real = t.kind not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
+                common = "f" if real else common or t.kind
+        reals = "fn" if common == "f" else "f"
+        same = [self.floats(t) if k in reals else t for t, k in zip(terms, kinds, strict=True)]
+        return tuple(same), common if result == "n" else result
 
-    def _checked_late(self, op: str, terms: list[Term]) -> Term:
+    def _checked_late(self, op: str, terms: tuple[Term, ...]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
         result = self._make(op, *(t.args[1] if t.op == "checked" else t for t in terms))
         for t in terms:
             result = self.checked(t.args[0], result) if t.op == "checked" else result
         return result
 
-    def _fold(self, op: str, terms: list[Term]) -> Term | None:
-        columns = [t for t in terms if t.op == "column"]
+    def _fold(self, op: str, terms: tuple[Term, ...], ops: list[str]) -> Term | None:
         values = [t.args[0] for t in terms]
-        if "bound" in map(NAME, terms) and any(map(is_jax, values)):
-            return None if columns else self.bound(_host.on_jax(op, values, self.limit))
-        if not columns:
+        if "bound" in ops and any(map(is_jax, values)):
+            return None if "column" in ops else self.bound(_host.on_jax(op, values, self.limit))
+        if "column" not in ops:
             return self.lift(_host.fold(op, values))
         together = self.aligned(terms) if op in _host.ON_COLUMNS else None
         if together is None:
@@ -308,12 +333,15 @@ class Builder:
 
     def add(self, a: Any, c: Any) -> Term:
         """a + c."""
-        a, c = self.lift(a), self.lift(c)
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
         if a.is_const and not c.is_const:
             a, c = c, a
-        if c.equals(0) and not a.is_const:
+        if not c.is_const or a.is_const:
+            return self._make("add", a, c)
+        if c.equals(0):
             return a
-        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+        if c.op == "const" and c.kind == "i" and a.kind == "i":
             if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
             if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
@@ -322,17 +350,18 @@ class Builder:
 
     def sub(self, a: Any, c: Any) -> Term:
         """a - c."""
-        a, c = self.lift(a), self.lift(c)
-        if c.op == "const" and c.kind == "i" and a.kind == "i" and not a.is_const:
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
+        if a.is_const is c.is_const:
+            return self._make("sub", a, c)
+        if c.op == "const" and c.kind == "i" and a.kind == "i":
             return self.add(a, -c.args[0])
-        if a.op == "const" and a.kind == "i" and c.kind == "i" and not c.is_const:
+        if a.op == "const" and a.kind == "i" and c.kind == "i":
             if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
             if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
                 return self.add(c.args[1], a.args[0] - c.args[0].args[0])
-        if c.equals(0) and not a.is_const:
-            return a
-        return self._make("sub", a, c)
+        return a if c.is_const and c.equals(0) else self._make("sub", a, c)
 
     def _fits(self, value: int) -> bool:
         """Whether a constant is an integer of the target."""
@@ -340,20 +369,25 @@ class Builder:
 
     def mul(self, a: Any, c: Any) -> Term:
         """a * c."""
-        a, c = self.lift(a), self.lift(c)
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
         for x, y in ((a, c), (c, a)):
+            if not x.is_const:
+                continue
             if x.equals(1) and not y.is_const:
                 return y
             if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
                 return x
-        return self._make("mul", self._eased(a, c), self._eased(c, a))
+        if self.scalar and (a.op == "real" or c.op == "real"):
+            a, c = self._eased(a, c), self._eased(c, a)
+        return self._make("mul", a, c)
 
     def _eased(self, a: Term, c: Term) -> Term:
         """A number of steps before or after a given one, for a product with a constant: as a difference of reals.
 
         It is the same number, and one operation on reals costs less than one on integers and a conversion.
         """
-        if not self.scalar or a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
+        if a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
             return a
         op, (x, y) = a.args[0].op, a.args[0].args
         return self._make(op, self.floats(x), self.floats(y)) if "const" in (x.op, y.op) else a
@@ -367,7 +401,7 @@ class Builder:
 
     def neg(self, a: Any) -> Term:
         """-a."""
-        return self._make("neg", a)
+        return self._make("neg", self.lift(a))
 
     def minimum(self, a: Any, c: Any) -> Term:
         """The smaller; NaN if either is."""
@@ -402,7 +436,7 @@ class Builder:
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
-        return self._make("mod", a, c)
+        return self._make("mod", self.lift(a), self.lift(c))
 
     def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
@@ -421,7 +455,8 @@ class Builder:
 
     def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """(a * times + more) mod over of integers >= 0, exactly, whatever the width; more < over."""
-        return self.lift(0) if self.lift(over).equals(1) else self._make("mulmod", a, times, over, more)
+        a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
+        return self.lift(0) if over.equals(1) else self._make("mulmod", a, times, over, more)
 
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
@@ -446,7 +481,12 @@ class Builder:
         return self._make("eq", a, c)
 
     def _compare(self, op: str, a: Any, c: Any) -> Term:
-        a, c = self._moved(*self._halved(op, self.lift(a), self.lift(c)))
+        a = a if type(a) is Term else self.lift(a)
+        c = c if type(c) is Term else self.lift(c)
+        if a.op == "sub" or c.op == "sub":
+            a, c = self._halved(op, a, c)
+        if a.op == "add" or c.op == "add":
+            a, c = self._moved(a, c)
         if _sure(a) and _sure(c):
             if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
                 return self.lift(True)
@@ -481,17 +521,22 @@ class Builder:
 
     def where(self, condition: Any, yes: Any, no: Any) -> Term:
         """``yes`` where the condition holds, else ``no``."""
-        condition = self.lift(condition)
-        yes, no = self.lift(yes), self.lift(no)
+        condition = condition if type(condition) is Term else self.lift(condition)
+        yes = yes if type(yes) is Term else self.lift(yes)
+        no = no if type(no) is Term else self.lift(no)
         if condition.op == "const":
             return yes if condition.args[0] else no
         if yes is no:
             return yes
-        if not self.branching and yes.op == "checked":
+        return self._make("where", condition, yes, no) if self.branching else self._chosen(condition, yes, no)
+
+    def _chosen(self, condition: Term, yes: Term, no: Term) -> Term:
+        """A condition of which both sides are computed: checks outside, and what the sides share once."""
+        if yes.op == "checked":
             return self.checked(self.where(condition, yes.args[0], False), self.where(condition, yes.args[1], no))
-        if not self.branching and no.op == "checked":
+        if no.op == "checked":
             return self.checked(self.where(condition, False, no.args[0]), self.where(condition, yes, no.args[1]))
-        if not self.branching and yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
+        if yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
             return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
         return self._make("where", condition, yes, no)
 
@@ -528,27 +573,27 @@ class Builder:
 
     def sqrt(self, a: Any) -> Term:
         """The square root."""
-        return self._make("sqrt", a)
+        return self._make("sqrt", self.lift(a))
 
     def exp(self, a: Any) -> Term:
         """e**a."""
-        return self._make("exp", a)
+        return self._make("exp", self.lift(a))
 
     def expm1(self, a: Any) -> Term:
         """e**a - 1."""
-        return self._make("expm1", a)
+        return self._make("expm1", self.lift(a))
 
     def log(self, a: Any) -> Term:
         """The natural logarithm."""
-        return self._make("log", a)
+        return self._make("log", self.lift(a))
 
     def log1p(self, a: Any) -> Term:
         """log(1 + a)."""
-        return self._make("log1p", a)
+        return self._make("log1p", self.lift(a))
 
     def sin(self, a: Any) -> Term:
         """The sine."""
-        return self._make("sin", a)
+        return self._make("sin", self.lift(a))
 
     def cos(self, a: Term) -> Term:
         """The cosine, where one step at a time is computed."""
@@ -596,10 +641,10 @@ class Builder:
         t = self.lift(t)
         known = isinstance(thresholds, np.ndarray)
         if t.op == "const" and known:
-            return self.lift(int(np.searchsorted(thresholds, t.args[0], side="right")))
+            return self.lift(int(thresholds.searchsorted(t.args[0], side="right")))
         if known:
-            first = int(np.searchsorted(thresholds, t.lo, side="right"))
-            last = int(np.searchsorted(thresholds, min(t.hi, 2**62), side="right"))
+            first = int(thresholds.searchsorted(t.lo, side="right"))
+            last = int(thresholds.searchsorted(min(t.hi, 2**62), side="right"))
             if first == last:
                 return self.lift(first)
             thresholds = thresholds[:last]
@@ -614,9 +659,13 @@ class Builder:
         if index.op == "const":  # outside where no step leads
             place = index.args[0]
             return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
-        low, high = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
-        if low == high and isinstance(table, np.ndarray):
+        ends = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
+        return self._gathered(table, index, kind, *ends)
+
+    def _gathered(self, table: Any, index: Term, kind: str, low: Any, high: Any) -> Term:
+        if low == high:
             return self.lift(table[0])
+        self.gathered += 1
         return self._term("gather", (table, self.settled(index)), kind, low, high)
 
     def checked(self, wrong: Any, value: Any) -> Term:
@@ -628,11 +677,11 @@ class Builder:
 
     def valuation(self, t: Any) -> Term:
         """The exponent of 2 in the integer t > 0."""
-        return self._make("valuation", t)
+        return self._make("valuation", self.lift(t))
 
     def share(self, x: Any, n: Any) -> Term:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
-        return self._make("share", x, n)
+        return self._make("share", self.lift(x), self.lift(n))
 
     def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
         """A number in [-1, 1) for every seed and step, the same bits on every target.
@@ -643,7 +692,7 @@ class Builder:
         if high.equals(0):
             return self._make("noise", seed, t)
         if seed.op == t.op == high.op == "const":
-            return self._make("noise", seed, (high.args[0] << 32) + t.args[0] % 2**32)
+            return self._make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
         return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
@@ -690,14 +739,21 @@ def _sure(term: Term) -> bool:
 
 def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
     """A closed interval that holds every value of the operation."""
-    find = _RANGES.get(op)
-    if find is None:
-        return (0, 1) if OPERATIONS[op][1] == "b" else (-INF, INF)
-    lo, hi = find(*terms)
+    lo, hi = RANGES.get(op, _any)(*terms)
     return (-INF if lo != lo else lo), (INF if hi != hi else hi)
 
 
+def _any(*terms: Term) -> tuple[float, float]:
+    return -INF, INF
+
+
+def _truth(*terms: Term) -> tuple[float, float]:
+    return 0, 1
+
+
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
+    if a.lo > 0 and c.lo > 0:
+        return a.lo * c.lo, a.hi * c.hi
     ends = [x * y if x and y else 0 for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
     return min(ends), max(ends)
 
@@ -719,7 +775,7 @@ def _exp_range(a: Term) -> tuple[float, float]:
     return 0, (1 if a.hi <= 0 else INF)
 
 
-_RANGES: dict[str, Callable[..., tuple[float, float]]] = {
+RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "add": lambda a, c: (a.lo + c.lo, a.hi + c.hi),
     "sub": lambda a, c: (a.lo - c.hi, a.hi - c.lo),
     "mul": _mul_range,
@@ -736,6 +792,8 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "sqrt": lambda a: (0, INF if math.isinf(a.hi) or a.hi < 0 else math.sqrt(a.hi)),
     "exp": _exp_range,
     "expm1": lambda a: (-1, 0 if a.hi <= 0 else INF),
+    "log": lambda a: (-INF, 0 if a.hi <= 1 and a.b.scalar else INF),
+    "log1p": lambda a: (-INF, 0 if a.hi <= 0 and a.b.scalar else INF),
     "sin": lambda a: (0, 1) if a.lo >= 0 and a.hi <= 3.15 else (-1, 1),
     "pow": _pow_range,
     "ipow": lambda a, c: (0, 1 if a.hi <= 1 else INF) if a.lo >= 0 else (-INF, INF),
@@ -743,4 +801,7 @@ _RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
+    "lt": _truth,
+    "le": _truth,
+    "eq": _truth,
 }

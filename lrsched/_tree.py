@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from lrsched._node import LATER, MAX_DEPTH, Node, names_of, prepare, set_field
 if TYPE_CHECKING:
     from lrsched._fields import Field
 
-__all__ = ["Stack", "column_structure", "longer", "make", "map_leaves", "number_leaves", "stack_into"]
+__all__ = ["Stack", "column_structure", "longer", "make", "stack_into"]
+
+SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
 
 
 def make(kind: type[Node], values: dict[str, Any]) -> Any:
@@ -137,57 +140,52 @@ def column_structure(node: Node) -> Any:
 
 
 def _finds_structure(node: Node) -> Any:
-    numbers = ("real", "count")
-    fields = type(node)._declared.items()
-    parts = [None if spec.form in numbers else _part(spec, getattr(node, name)) for name, spec in fields]
-    return (node.kind_name, *parts, node.fixed_length())
+    kind = type(node)
+    shape = SHAPES.get(kind)
+    if shape is None:
+        shape = SHAPES[kind] = _shape(kind)
+    return (kind.kind_name, shape(node), node.fixed_length())
 
 
 LATER["_structure"] = _finds_structure
 
 
+def _shape(kind: type[Node]) -> Callable[[Node], Any]:
+    fields = [(name, spec) for name, spec in kind._declared.items() if spec.form not in ("real", "count")]
+    if any(spec.form in ("nodes", "numbers") for _, spec in fields):
+        return lambda node: tuple([_part(spec, getattr(node, name)) for name, spec in fields])
+    names = [f"{name}._structure" if spec.form == "node" else name for name, spec in fields]
+    return operator.attrgetter(*names) if names else lambda node: ()
+
+
 def _part(spec: Field, value: Any) -> Any:
     if spec.form == "node":
-        return column_structure(value)
+        return value._structure
     if spec.form == "nodes":
         return tuple(map(column_structure, value))
     return tuple(name for name, _ in value) if spec.form == "numbers" else value
 
 
-def number_leaves(node: Node) -> Iterator[Any]:
-    """The single numbers of an expression, in a fixed order."""
-    for name, spec in type(node)._declared.items():
-        if spec.form in ("real", "count"):
-            yield getattr(node, name)
-        elif spec.form == "numbers":
-            yield from (x for _, x in getattr(node, name))
-        elif spec.form in ("node", "nodes"):
-            value = getattr(node, name)
-            for child in (value,) if spec.form == "node" else value:
-                yield from number_leaves(child)
-
-
-def map_leaves(node: Node, function: Callable[[Any], Any]) -> Any:
-    """The same structure with ``function`` of every single number, in the order of :func:`number_leaves`."""
-    values: dict[str, Any] = {}
-    for name in names_of(type(node)):
-        spec, value = field_of(type(node), name), getattr(node, name)
-        if spec.form in ("real", "count"):
-            value = function(value)
-        elif spec.form == "numbers":
-            value = tuple((key, function(x)) for key, x in value)
-        elif spec.form == "node":
-            value = map_leaves(value, function)
-        elif spec.form == "nodes":
-            value = tuple(map_leaves(child, function) for child in value)
-        values[name] = value
-    return make(type(node), values)
-
-
 def stack_into(nodes: Sequence[Node | None], column: Callable[[list[Any]], Any]) -> Any:
     """One node whose numbers are columns over ``nodes``; a None takes the numbers of some other node."""
-    present = next(node for node in nodes if node is not None)
-    rows = [None if node is None else list(number_leaves(node)) for node in nodes]
-    filler = list(number_leaves(present))
-    columns = iter([column([(row or filler)[i] for row in rows]) for i in range(len(filler))])
-    return map_leaves(present, lambda _: next(columns))
+    some = next(node for node in nodes if node is not None)
+    return _stacked([some if node is None else node for node in nodes], column)
+
+
+def _stacked(nodes: list[Any], column: Callable[[list[Any]], Any]) -> Any:
+    kind = type(nodes[0])
+    values: dict[str, Any] = {}
+    for name, spec in kind._declared.items():
+        given = list(map(operator.attrgetter(name), nodes))
+        if spec.form in ("real", "count"):
+            values[name] = column(given)
+        elif spec.form == "numbers":
+            pairs = zip(*given, strict=True)
+            values[name] = tuple((row[0][0], column([number for _, number in row])) for row in pairs)
+        elif spec.form == "node":
+            values[name] = _stacked(given, column)
+        elif spec.form == "nodes":
+            values[name] = tuple(_stacked(list(row), column) for row in zip(*given, strict=True))
+        else:
+            values[name] = given[0]
+    return make(kind, values)

@@ -413,9 +413,9 @@ class Restarted(_Wrapper):
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
-        starts = list(np.cumsum([0, *lengths[:-1]], dtype=object))
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         index = count_passed(clock, starts[1:])
-        scale = b.column([Fraction(n, first) for n in lengths], index)
+        scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -433,7 +433,7 @@ class Restarted(_Wrapper):
             number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
             return [(i * first, first) for i in range(int(number))]
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
-        starts = np.cumsum([0, *lengths[:-1]], dtype=object).tolist()
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         return [(s, n) for s, n in zip(starts, lengths, strict=True) if s < stop]
 
     def cycles(self, stop: int) -> list[int]:
@@ -455,12 +455,14 @@ def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> li
     """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
     if (times or 0) > MOST_CYCLES or (times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES):
         fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
-    ratio, power, total = Fraction(t_mult), Fraction(first), 0
+    whole = isinstance(first, int) and float(t_mult).is_integer()
+    ratio: Any = int(t_mult) if whole else Fraction(t_mult)
+    power, total = first if whole else Fraction(first), 0
     lengths: list[int] = []
     while (times is None or len(lengths) < times) and total < stop:
         lengths.append(max(1, round(power)))
         total += lengths[-1]
-        power = _shortened(power * ratio)
+        power = power * ratio if whole else _shortened(power * ratio)
     return lengths
 
 

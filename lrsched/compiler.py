@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 import numbers
 import re
@@ -13,7 +12,7 @@ import numpy as np
 
 from lrsched import targets
 from lrsched._clock import Clock, unit_progress
-from lrsched._errors import ScheduleError, ScheduleTypeError, check_choice, fail
+from lrsched._errors import ScheduleError, check_choice, fail
 from lrsched._fields import float_type, is_jax
 from lrsched._node import Node, base_name, holds_arrays, names_of, walk
 from lrsched._term import Builder, Term
@@ -109,7 +108,7 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         converted.source = bare.source  # type: ignore[attr-defined]
         return converted
     source, objects = _python_source(node)
-    function: Any = _loaded(py.complete(source), objects, "schedule")
+    function: Any = py.loaded(source, objects)
     function.source = py.complete(source, py.tables(objects))
     return function
 
@@ -132,17 +131,6 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     between = between.replace(head, "def between(t):\n", 1)
     whole = whole.replace(head, f"def schedule(t):\n{guard}\n", 1)
     return between + "\n" + whole, {names[k]: v for k, v in more.items()} | objects
-
-
-def _loaded(text: str, objects: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    space: dict[str, Any] = {"numpy": np, "ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
-    space |= objects
-    text = text.replace("raise ValueError(", "raise ScheduleError(")
-    text = text.replace("raise TypeError(", "raise ScheduleTypeError(")
-    exec(builtins.compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
-    space |= py.FASTER
-    loaded: Callable[[Any], Any] = space[name]
-    return loaded
 
 
 # ---- NumPy
@@ -252,7 +240,7 @@ def calling(node: Node) -> Callable[[Any], Any]:
         return caller
     # faster than type(t), which compile() keeps: torch.compile traces through that without a break
     source, objects = _variant(node, py.TARGET, False, "    if t.__class__ is not int: return other(t)")
-    return _loaded(py.complete(source), {**objects, "other": caller}, "schedule")
+    return py.loaded(source, {**objects, "other": caller})
 
 
 def _twin(node: Node) -> Any:

@@ -65,13 +65,15 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
         return _from_both_ends(x, profile, start, end) if gap is None else _from_one_end(x, profile, gap, start, end)
     p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
-    weight = b.where(falling, p, q)
-    value = _between(near, far, weight)
+    weight, span = b.where(falling, p, q), _span(near, far)
+    value = _between(near, far, span, weight)
+    if b.exact_ends and not b.branching and profile.first == 1.0 and profile.last == 0.0:
+        return b.where(_at_far_end(x, falling), far, value)  # where the weight is 0, near is exact by itself
+    if not b.exact_ends and _reaches(near, far, span):
+        return value
     if profile.first == 1.0:
-        if b.exact_ends and not b.branching and profile.last == 0.0:  # where the weight is 0, near is exact by itself
-            return b.where(_at_far_end(x, falling), far, value)
         return _with_exact_ends(x, profile, value, start, end, near, far)
-    return value if _reaches(near, far) and not b.exact_ends else b.where(b.eq(weight, 1.0), far, value)
+    return b.where(b.eq(weight, 1.0), far, value)
 
 
 def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
@@ -129,13 +131,13 @@ def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term
     return b.add(b.mul(gap, b.where(falling, p, q)), b.where(falling, end, start))
 
 
-def _between(near: Term, far: Term, weight: Term) -> Term:
-    """``near + (far - near) * weight``; counted from ``far`` where the weight is 1 less something small."""
-    b, span = weight.b, _span(near, far)
+def _between(near: Term, far: Term, span: Term, weight: Term) -> Term:
+    """``near + span * weight``; counted from ``far`` where the weight is 1 less something small."""
+    b = weight.b
     if b.scalar and weight.op == "where":
         condition, yes, no = weight.args
-        return b.where(condition, _between(near, far, yes), _between(near, far, no))
-    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far):
+        return b.where(condition, _between(near, far, span, yes), _between(near, far, span, no))
+    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far, span):
         rest = weight.args[1]
         if rest.hi <= MOSTLY:
             return _crest(near, far, named(rest)) or b.sub(far, b.mul(span, rest))
@@ -151,7 +153,8 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
     middle = low / 2 + high / 2
     half = high - middle
-    if not np.all((low * high >= 0) & (middle + half == high)):
+    fits = (low * high >= 0) & (middle + half == high)
+    if not (fits if index is None else np.all(fits)):
         return None
     wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))
     if index is None:
@@ -159,9 +162,8 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     return b.add(b.mul(b.column(half, index), wave), b.column(middle, index))
 
 
-def _reaches(near: Term, far: Term) -> bool:
+def _reaches(near: Term, far: Term, span: Term) -> bool:
     """Whether near + span is far, exactly."""
-    span = _span(near, far)
     if near.op == far.op == "const":
         return bool(near.args[0] + span.args[0] == far.args[0])
     known = near.b.scalar and _index(near, far) is not None
@@ -170,10 +172,11 @@ def _reaches(near: Term, far: Term) -> bool:
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    b, index = near.b, _index(near, far)
+    b = near.b
     if near.op == far.op == "const":
         span = far - near
         return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+    index = _index(near, far)
     if index is None or not b.scalar:
         return far - near
     with np.errstate(all="ignore"):
@@ -183,7 +186,8 @@ def _span(near: Term, far: Term) -> Term:
 
 def _reaching(near: Any, far: Any, span: Any) -> Any:
     """The span, or the number next to it that leads from near to far."""
-    if np.ndim(span) == 0 and near + span == far:
+    met = near + span == far
+    if met if isinstance(span, float) else met.all():
         return span
     for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
         span = np.where((near + span != far) & (near + candidate == far), candidate, span)
@@ -214,8 +218,6 @@ def _with_exact_ends(
 ) -> Term:
     """The value, replaced at an end where rounding could move it off the number given."""
     b = x.b
-    if not b.exact_ends and _reaches(near, far):
-        return value
     if profile.last == 0.0 and not (near is end and b.exact_ends is False):
         value = b.where(b.eq(x.left, 0), end, value)
     if profile.first == 1.0 and not (near is start and b.exact_ends is False):
@@ -423,7 +425,7 @@ class MultiStep(_Endless):
 
 def powers(base: float, count: int) -> list[float]:
     """base**0, base**1, ...; infinity beyond the doubles."""
-    return [_host.fold("ipow", [base, k]) for k in range(count)]
+    return [_host.power(base, k) for k in range(count)]
 
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
@@ -449,10 +451,15 @@ def piece_index(clock: Clock, starts: Any) -> Term:
 
 def count_passed(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts``, plain integers, have come."""
-    b, edges = clock.b, [clock.edge(n) for n in starts]
-    if all(isinstance(e, int) for e in edges):
-        return b.search(np.array([min(e, 2**62) for e in edges], dtype=np.int64), clock.own)
-    return b.search(np.array([min(n, 2**62) for n in starts], dtype=np.int64), index_of(clock))
+    b, edges = clock.b, starts if clock.plain else [clock.edge(n) for n in starts]
+    if clock.plain or all(isinstance(e, int) for e in edges):
+        return b.search(_thresholds(edges), clock.own)
+    return b.search(_thresholds(starts), index_of(clock))
+
+
+def _thresholds(steps: Any) -> Any:
+    """Steps as 64-bit integers; what lies beyond them is beyond every clock too."""
+    return np.array([min(n, 2**62) for n in steps] if max(steps, default=0) > 2**62 else steps, dtype=np.int64)
 
 
 def _stacked(values: list[Any]) -> Any:

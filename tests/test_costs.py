@@ -163,6 +163,25 @@ def pieces(count: int) -> Any:
     return first.then(*rest)
 
 
+FIRST: list[tuple[Callable[[], Any], int]] = [
+    (lambda: 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1)), 2_800),
+    (lambda: 0.1 * warmup(100) * cosine().over(1_000).restarted(t_mult=2, gamma=0.9), 3_200),
+    (lambda: 3e-4 * lrs.plan(10_000, warmup(500), (0.3, cosine(), 0.5), (None, lrs.one_minus_power(), 0.01)), 5_000),
+    (lambda: 0.1 * rex().sampled(times=20).over(10_000), 1_500),
+    (lambda: pieces(100), 3_600),
+]
+
+
+@pytest.mark.parametrize(("make", "allowed"), FIRST)
+def test_a_first_call_is_few_calls_and_no_regular_expression(make: Callable[[], Any], allowed: int) -> None:
+    make()(600)
+    schedule = make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(re, "_compile", None)
+        count = calls(lambda: schedule(600))
+    assert count <= allowed, count
+
+
 def closure(t: int, peak: float = 3e-4, start: int = 500, total: int = 100_000, end: float = 3e-5) -> float:
     if t < start:
         return peak * t / start

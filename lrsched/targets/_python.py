@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lrsched._emit import Dialect, emit, plain_number
+from lrsched._errors import ScheduleError, ScheduleTypeError
 from lrsched._term import Builder, Term
 
 INF = float("inf")
@@ -105,9 +106,11 @@ def checked(wrong, value):
 """,
 }
 NEEDS = {"noise": ("mix",)}
-FASTER = {"passed": bisect.bisect_right}
 FEW, CROWD = 3, 4
 MATH = ("copysign", "cos", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
+SPACE: dict[str, Any] = {name: getattr(math, name) for name in MATH}  # and each helper from its first use on
+SPACE |= {"passed": bisect.bisect_right, "numpy": np}
+SPACE |= {"ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
 
 
 def _call(name: str, operand: str = "{0}") -> str:
@@ -167,8 +170,8 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
     shift = max(0, (last // size).bit_length() - 1)
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
-    places = np.searchsorted(thresholds, np.arange(end + 1) << shift, side="right")
-    if np.diff(places, append=size).max() > CROWD:
+    places = thresholds.searchsorted(np.arange(end + 1) << shift, side="right")
+    if (np.append(places[1:], size) - places).max() > CROWD:
         return None
     name, near = writer.name(), writer.object("table", places)
     ahead = writer.object("table", np.append(thresholds, int(step.hi) + 1) if bounded else thresholds)
@@ -267,10 +270,29 @@ def _spelled(values: tuple[Any, ...]) -> str:
 def _guarded(lines: list[str]) -> list[str]:
     """The check for negative steps, inside the innermost branch that every negative step goes to."""
     check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
+    head = "    if t < "
     depth = 0
-    while re.fullmatch(rf" {{{4 * depth + 4}}}if t < \d+:", lines[depth]):
-        depth += 1
+    while (line := lines[depth]).startswith(head) and line[len(head) : -1].isdecimal() and line.endswith(":"):
+        head, depth = "    " + head, depth + 1
     return [*lines[:depth], "    " * (depth + 1) + check, *lines[depth:]]
+
+
+def loaded(text: str, objects: dict[str, Any]) -> Any:
+    """The function called ``schedule`` that a text defines; its errors are those of this library."""
+    for name in HELPERS:
+        if name not in SPACE and f"{name}(" in text:
+            for inner in (*NEEDS.get(name, ()), name):
+                _run(HELPERS[inner], SPACE)
+    space = SPACE | objects
+    _run(text, space)
+    return space["schedule"]
+
+
+def _run(text: str, space: dict[str, Any]) -> None:
+    text = text.replace("raise ValueError(", "raise ScheduleError(").replace(
+        "raise TypeError(", "raise ScheduleTypeError("
+    )
+    exec(compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
 
 
 def complete(text: str, above: str = "") -> str:
