@@ -161,13 +161,16 @@ class Clock:
         ratio = b.div(times, scale)
         count, past = whole_steps(b, total, ratio, root * ratio), b.mul(past, times)
         if past.is_const and count.hi - past.lo > b.limit:
-            count = b.minimum(count, b.limit + past)
+            count = b.minimum(count, b.limit + b.minimum(past, 0))
         count = b.sub(count, past)
         return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
 
-    def split(self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term]) -> Term:
-        """``before`` on the local steps below ``step``, ``after`` on the others (not shifted)."""
-        b, edge = self.b, self.b.lift(self.edge(step))
+    def split(
+        self, step: Any, before: Callable[[Clock], Term], after: Callable[[Clock], Term], never: Any = False
+    ) -> Term:
+        """``before`` on the local steps below ``step``, ``after`` on the others (not shifted) but where ``never``."""
+        b = self.b
+        edge = b.lift(self.edge(step)) if never is False else b.where(never, b.limit, self.edge(step))
         condition = b.lt(self.own, edge)
         if condition.op == "const":
             return before(self.within(True)) if condition.args[0] else after(self)
@@ -181,13 +184,16 @@ class Clock:
         first = before(replaced(self, own=below, at=early, inside=True))
         return b.where(condition, first, after(replaced(self, own=above, at=late)))
 
-    def finite(self, steps: Any, formula: Callable[[Clock], Term]) -> Term:
-        """``formula`` on the local steps up to ``steps``, and what it gives there for ever after."""
+    def finite(self, steps: Any, formula: Callable[[Clock], Term], begun: Any = None) -> Term:
+        """``formula`` on the local steps up to ``steps``, and what it gives there for ever after.
+
+        Squeezed, the clock stops at local step ``begun`` where the end comes no later.
+        """
         if self.inside:
             return formula(self if self.plain else replaced(self, most=self._least(steps)))
         b = self.b
         if not self.plain:
-            return formula(self.clamped(steps))
+            return formula(self.clamped(steps, begun))
         if b.branching and b.lift(steps).op == "const" and not self.at.is_const and self.at.hi > steps:
             if steps == 0:
                 return formula(self.stopped(steps))
@@ -198,10 +204,11 @@ class Clock:
         """The clock for ever at the end of ``steps`` steps."""
         return replaced(self, own=self.b.lift(steps) - 1, at=self.b.lift(steps), inside=True)
 
-    def clamped(self, steps: Any) -> Clock:
-        """The clock that stops at the end of ``steps`` steps."""
+    def clamped(self, steps: Any, begun: Any = None) -> Clock:
+        """The clock that stops at the end of ``steps`` steps, or at local step ``begun`` if that comes later."""
         b, end = self.b, self.b.lift(self.edge(steps))
-        own = b.minimum(self.own, self._within_integers(end - 1))
+        last = end - 1 if begun is None else b.maximum(end - 1, self.edge(begun))
+        own = b.minimum(self.own, self._within_integers(last))
         own = own if end.lo > 0 or end.op == "const" else b.maximum(own, 0)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))

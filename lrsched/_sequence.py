@@ -136,7 +136,7 @@ class Pieces:
         count = len(self.parts)
         last = self.parts[-1]
         if is_jax(last.duration) and not goes_on(last):  # perhaps empty: then the part before it is the last
-            return clock.finite(self.starts[-1] + last.duration, lambda c: self._chain(c, 0, count))
+            return self._perhaps_shorter(clock, self.starts[-1] + last.duration)
         if count <= CHAIN or set(map(type, self.starts)) != {int}:
             return self._chain(clock, 0, count)
         if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
@@ -146,6 +146,15 @@ class Pieces:
             lambda c: self._body(c, 0, count - 1),
             lambda c: last.formula(c.since(self.starts[-1])),
         )
+
+    def _perhaps_shorter(self, clock: Clock, end: Any) -> Term:
+        """The value where only the run knows which part is the last that has steps."""
+        import jax.numpy as jnp
+
+        starts = jnp.stack([jnp.asarray(start) for start in self.starts])
+        empty = starts >= end
+        begun = jnp.where(empty, 0, starts).max()
+        return clock.finite(end, lambda c: self._chain(c, 0, len(self.parts), empty), begun)
 
     def _joins(self, last: Schedule) -> bool:
         """Whether the last part can be one of the columns: finite, of a known structure, without a policy."""
@@ -158,13 +167,15 @@ class Pieces:
     def _part(self, clock: Clock, i: int) -> Term:
         return self.parts[i].formula(clock.since(self.starts[i]).within(clock.inside or i + 1 < len(self.parts)))
 
-    def _chain(self, clock: Clock, first: int, stop: int) -> Term:
+    def _chain(self, clock: Clock, first: int, stop: int, empty: Any = None) -> Term:
+        """The value on a clock known to lie in these parts; ``empty`` says, in the run, at which no step is left."""
         if stop - first == 1:
             return self._part(clock, first)
         return clock.split(
             self.starts[first + 1],
             lambda c: self._part(c, first),
-            lambda c: self._chain(c.within(clock.inside), first + 1, stop),
+            lambda c: self._chain(c.within(clock.inside), first + 1, stop, empty),
+            never=False if empty is None else empty[first + 1],
         )
 
     def _body(self, clock: Clock, first: int, stop: int) -> Term:

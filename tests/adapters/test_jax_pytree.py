@@ -115,6 +115,11 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ">> warmup(5).stretched(3.0)).extended(5, 51)",
     "whole epochs at the end of a stretch": "geometric(3, 4.5, 1.3125).per_epoch(8).extended(5, 25)",
     "held before a boundary at 0": "piecewise((0, 1), (3.0, 4.0, 5.0)).lasting(0).lasting(4)",
+    "a table read by a delayed and advanced clock": "table((1.0, 3.5, 0.25)).delayed(2).advanced(1)",
+    "a last part squeezed between two steps": "(hold(9, 0.5) >> warmup(1, 3.0, 4.0)).lasting(11).stretched(0.5)",
+    "a squeezed part and one without steps": "(warmup(9) >> warmup(1, 3.0, 4.0) >> warmup(0, 6.0, 7.0)).lasting(11)"
+    ".stretched(0.5)",
+    "an empty last part behind the clock": "(cosine().over(1, 3.5, -1.0) >> warmup(0, -1.0, 0.125)).lasting(2).advanced(2)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
 }
