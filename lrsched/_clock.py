@@ -85,7 +85,8 @@ class Clock:
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
-        return -self.b.floor(-(exact - self.slack))
+        below = self.b.floor(-(exact - self.slack))
+        return -(self.b.maximum(below, -self.b.limit) if exact.kind == "f" else below)
 
     @property
     def slack(self) -> float:
@@ -266,13 +267,7 @@ class Clock:
             left = b.where(b.le(left, b.mul(b.floats(length), self.slack**2 * 4.0)), 0.0, left)
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
-        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=self.counted or self._in_wholes(), raw=raw)
-
-    def _in_wholes(self) -> bool:
-        """Whether a local step is always some whole steps, their number a real column."""
-        scale = self.b.lift(self.scale)
-        known = scale.op == "column" and not is_jax(scale.args[0])
-        return known and self.b.lift(self.root).equals(0) and all(float(x).is_integer() for x in scale.args[0])
+        return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=True, raw=raw)
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""

@@ -120,6 +120,7 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a squeezed part and one without steps": "(warmup(9) >> warmup(1, 3.0, 4.0) >> warmup(0, 6.0, 7.0)).lasting(11)"
     ".stretched(0.5)",
     "an empty last part behind the clock": "(cosine().over(1, 3.5, -1.0) >> warmup(0, -1.0, 0.125)).lasting(2).advanced(2)",
+    "a delay of whole steps under a stretch": "linear().delayed(0.3).over(8, start=0.5, end=3.5).stretched(1.3)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
 }
@@ -137,6 +138,7 @@ def test_an_argument_far_out():
     for text in (
         "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
         "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
+        "(hold(3, 2.0) >> hold(4, 5.0) >> table((1.0, 2.0))).restarted(t_mult=10.0)",
     ):
         schedule = lrs.parse(text)
         for t in (2**24 + 1, 2**31 - 1):
