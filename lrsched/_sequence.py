@@ -139,6 +139,8 @@ class Pieces:
             return self._perhaps_shorter(clock, self.starts[-1] + last.duration)
         if count <= CHAIN or set(map(type, self.starts)) != {int}:
             return self._chain(clock, 0, count)
+        if clock.b.weighed and not all(map(_has_structure, self.parts)):
+            return self._chain(clock, 0, count)
         if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
             return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
         return clock.split(
@@ -215,6 +217,15 @@ class Pieces:
             value = mine if value is None else b.where(b.eq(group, i), mine, value)
         assert value is not None
         return value
+
+
+def _has_structure(part: Schedule) -> bool:
+    """Whether what columns of like parts have in common is known: no table or the like of JAX values."""
+    try:
+        hash(column_structure(part))
+    except TypeError:
+        return False
+    return True
 
 
 def _families(b: Builder, parts: list[Schedule]) -> list[Any]:

@@ -33,11 +33,14 @@ class StackedPieces:
         self.parts = [stack.part(i) for i in range(self.size)] if any(map(_has_rows, stack)) else None
         if self.parts is not None:
             lengths = [part.duration for part in self.parts]
+            self.known = sum(lengths) if set(map(type, lengths)) == {int} else None
             self.endless = any(isinstance(n, float) for n in lengths)
             self.lengths = jnp.stack([jnp.asarray(0 if isinstance(n, float) else n, int) for n in lengths])
             return
         order = [place for _, places in stack.entries for place in places]
         lengths = [node.duration for node, _ in stack.entries]
+        sums = [n * len(places) for n, (_, places) in zip(lengths, stack.entries, strict=True)]
+        self.known = sum(sums) if set(map(type, sums)) == {int} else None
         self.endless = any(isinstance(n, float) for n in lengths)
         flat = [
             jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
@@ -48,7 +51,9 @@ class StackedPieces:
 
     @property
     def total(self) -> Any:
-        """The duration."""
+        """The duration: a plain number where every length is part of the structure."""
+        if self.known is not None:
+            return self.known
         return math.inf if self.endless else self.lengths.sum()
 
     def formula(self, clock: Clock) -> Term:

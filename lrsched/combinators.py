@@ -408,6 +408,8 @@ class Restarted(_Wrapper):
     def _growing(self, clock: Clock) -> tuple[Term, Clock]:
         b, first = clock.b, self._first
         if b.lift(first).op == "bound":
+            if not float(self.t_mult).is_integer():
+                fail(self.where(), "t_mult", "a whole number where only the run knows the first length", self.t_mult)
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
             return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))

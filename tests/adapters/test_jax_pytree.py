@@ -121,6 +121,9 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ".stretched(0.5)",
     "an empty last part behind the clock": "(cosine().over(1, 3.5, -1.0) >> warmup(0, -1.0, 0.125)).lasting(2).advanced(2)",
     "a delay of whole steps under a stretch": "linear().delayed(0.3).over(8, start=0.5, end=3.5).stretched(1.3)",
+    "joints in cycles of fixed lengths": "(hold(3, 1.0) >> hold(3, 2.0) >> hold(3, 3.0)).restarted(times=3, t_mult=1.5)",
+    "tables among many parts of fixed lengths": "(warmup(3) >> table((0.0, 0.5)) >> table((2.0, 3.5)) >> hold(2, 2.0) "
+    ">> hold(3, 3.0) >> hold(1, 4.0) >> hold(2, 5.0)).reversed().restarted(times=2, t_mult=1.5)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
 }
@@ -131,6 +134,11 @@ def test_what_went_wrong_for_an_argument(text):
     schedule, steps = lrs.parse(text), np.arange(60)
     found = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)))
     np.testing.assert_allclose(found, schedule(steps), rtol=3e-6, atol=1e-6)
+
+
+def test_fractional_growth_of_a_length_that_only_the_run_knows_is_refused():
+    with pytest.raises(lrs.ScheduleError, match="t_mult must be a whole number"):
+        jax.jit(lambda n: lrs.cosine().over(n).restarted(times=3, t_mult=1.5)(5))(4)
 
 
 def test_an_argument_far_out():
