@@ -154,7 +154,7 @@ class Pieces:
         import jax.numpy as jnp
 
         starts = jnp.stack([jnp.asarray(start) for start in self.starts])
-        empty = starts >= end
+        empty = (starts >= end) & (end > 0)
         begun = jnp.where(empty, 0, starts).max()
         return clock.finite(end, lambda c: self._chain(c, 0, len(self.parts), empty), begun)
 

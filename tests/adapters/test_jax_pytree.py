@@ -121,6 +121,7 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ".stretched(0.5)",
     "an empty last part behind the clock": "(cosine().over(1, 3.5, -1.0) >> warmup(0, -1.0, 0.125)).lasting(2).advanced(2)",
     "a delay of whole steps under a stretch": "linear().delayed(0.3).over(8, start=0.5, end=3.5).stretched(1.3)",
+    "parts that are all without steps": "warmup(0, 6.0, 7.0) >> piecewise((3,), (1.0, 2.0)).lasting(0)",
     "joints in cycles of fixed lengths": "(hold(3, 1.0) >> hold(3, 2.0) >> hold(3, 3.0)).restarted(times=3, t_mult=1.5)",
     "tables among many parts of fixed lengths": "(warmup(3) >> table((0.0, 0.5)) >> table((2.0, 3.5)) >> hold(2, 2.0) "
     ">> hold(3, 3.0) >> hold(1, 4.0) >> hold(2, 5.0)).reversed().restarted(times=2, t_mult=1.5)",
