@@ -59,15 +59,16 @@ class Code:
 def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
-    if dialect.branching:
-        root = _by_steps(_pushed(root, {}))
+    stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
-        writer.rows = _rows(root)
-    writer.block(root, {}, level, returns=True)
+        writer.rows = _rows([value for _, value in stages])
+    last, value = stages[-1]
+    writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
     return Code(writer.lines, writer.objects)
 
 
 Given = dict[int, bool]
+Stage = tuple[int, Term]
 
 
 def _pushed(root: Term, given: Given) -> Term:
@@ -75,15 +76,21 @@ def _pushed(root: Term, given: Given) -> Term:
 
     Conditions that are ``given`` hold or fail where the term is computed.
     """
+    inner, chain = _condition_below(root)
+    return _on_sides(inner, chain, given) if inner.op == "where" else root
+
+
+def _condition_below(root: Term) -> tuple[Term, list[Term]]:
+    """The condition that a term is an operation on, and the operations between; else the term itself."""
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
         varying = [a for a in inner.args if type(a) is Term and not a.is_const]
         if len(varying) != 1 or inner.op in ("search", "gather", "narrow"):
-            return root
+            return root, []
         chain.append(inner)
         inner = varying[0]
-    return _on_sides(inner, chain, given) if inner.op == "where" else root
+    return (inner, chain) if inner.op == "where" else (root, [])
 
 
 def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
@@ -95,16 +102,21 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
             return _on_sides(yes if known else no, chain, given)
         early, late = ({**given, condition.num: holds} for holds in (True, False))
         return term.b.where(condition, _on_sides(yes, chain, early), _on_sides(no, chain, late))
+    return _pushed(_applied(term, chain), given)
+
+
+def _applied(term: Term, chain: list[Term]) -> Term:
+    """The operations of a chain on another term."""
     for step in reversed(chain):
         term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
-    return _pushed(term, given)
+    return term
 
 
-def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
+def _rows(roots: list[Term]) -> dict[int, tuple[Term, ...]]:
     """For each reading of a table, all readings at the same place of tables of that length, where there are several."""
     groups: dict[tuple[int, int], dict[int, Term]] = {}
     seen: set[int] = set()
-    waiting = [named(root)]
+    waiting = [named(root) for root in roots]
     while waiting:
         term = waiting.pop()
         if term.num in seen:
@@ -117,28 +129,24 @@ def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
     return {term.num: group for group in together for term in group}
 
 
-Stage = tuple[int, Term]
+def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) -> list[Stage]:
+    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change.
 
-
-def _by_steps(root: Term) -> Term:
-    """Conditions on the step as a tree of comparisons: few in the stretches that hold most steps."""
-    stages = _stages(root, 0, root.b.limit)
-    last, value = stages[-1]
-    rest = last // 10 if value.is_const else 10 * last
-    return _tree(stages, last + rest) if len(stages) > 1 else root
-
-
-def _stages(root: Term, low: int, high: int) -> list[Stage]:
-    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
-    root = named(root)
+    The value is that of a chain of operations on ``root``.
+    """
+    if root.op != "where":
+        root, chain = _condition_below(_applied(root, chain))
+        root = root if chain else named(root)
     place = _place(root.args[0], low, high) if root.op == "where" else None
     if place is None:
-        return [(low, root)]
+        return [(low, _on_sides(root, chain, given) if root.op == "where" else root)]
     step, early = place
-    before, after = root.args[1:] if early else reversed(root.args[1:])
+    condition, before, after = root.args if early else (root.args[0], *root.args[:0:-1])
     if not low < step <= high:
-        return _stages(after if step <= low else before, low, high)
-    return [*_stages(before, low, step - 1), *_stages(after, step, high)]
+        return _stages(after if step <= low else before, chain, low, high, given)
+    earlier = _stages(before, chain, low, step - 1, {**given, condition.num: early})
+    later = _stages(after, chain, step, high, {**given, condition.num: not early})
+    return earlier + (later[1:] if later[0][1] is earlier[-1][1] else later)
 
 
 def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
@@ -164,16 +172,6 @@ def _shifted(term: Term) -> tuple[Term, int]:
     if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
         return named(term.args[0]), term.args[1].args[0]
     return term, 0
-
-
-def _tree(stages: list[Stage], end: int) -> Term:
-    """The value in the stage that a step is in, by comparisons that halve what is left."""
-    if len(stages) == 1:
-        return stages[0][1]
-    b, middle = stages[0][1].b, (stages[0][0] + end) // 2
-    cut = min(range(1, len(stages)), key=lambda i: abs(stages[i][0] - middle))
-    step = stages[cut][0]
-    return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
 
 
 def _may_be_whole(root: Term) -> bool:
@@ -203,6 +201,11 @@ def _compares_step(condition: Term) -> bool:
     return condition.op in ("lt", "le") and all(named(a).op in ends for a in condition.args)
 
 
+def _is_plain(term: Term) -> bool:
+    """Whether nothing is computed for a term."""
+    return term.is_const or term.op == "step"
+
+
 class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -212,6 +215,28 @@ class _Writer:
         self.inputs: dict[int, list[Term]] = {}
         self.rows: dict[int, tuple[Term, ...]] = {}
         self.joined: dict[int, Any] = {}
+
+    def tree(self, stages: list[Stage], end: int, level: int) -> None:
+        """Return the value in the stage that a step is in, found by comparisons that halve the steps up to ``end``."""
+        first, value = stages[0]
+        if len(stages) == 1:
+            self.block(value, {}, level, returns=True)
+            return
+        middle = (first + end) // 2
+        cut = 1
+        while cut + 1 < len(stages) and stages[cut][0] + stages[cut + 1][0] < 2 * middle:
+            cut += 1  # the step nearest to the middle
+        step = stages[cut][0]
+        if len(stages) == 2 and _is_plain(value) and _is_plain(stages[1][1]):
+            b = value.b
+            self.block(b.where(b.lt(b.step(), step), value, stages[1][1]), {}, level, returns=True)
+            return
+        head, _, tail = self.dialect.conditional
+        self.line(level, head.format(f"t < {self.dialect.number(step, 'i')}"))
+        self.tree(stages[:cut], step, level + 1)
+        if tail:
+            self.line(level, tail)
+        self.tree(stages[cut:], end, level)
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -234,7 +259,7 @@ class _Writer:
         """Whether a term becomes two blocks."""
         if term.op != "where" or not self.dialect.branching:
             return False
-        return not all(arm.is_const or arm.op == "step" for arm in term.args[1:])
+        return not (_is_plain(term.args[1]) and _is_plain(term.args[2]))
 
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
@@ -252,8 +277,8 @@ class _Writer:
         return self.block(root.args[2], known, level, returns=True)
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
-        """Terms of the condition that an arm needs too: computed once, before the condition."""
-        condition = self._reach(root.args[0], known)
+        """Terms that the condition needs on all its sides and an arm too: computed once, before the condition."""
+        condition, _ = self._direct(named(root.args[0]), known)
         arms = self._reach(root.args[1], known) | self._reach(root.args[2], known)
         shared = [t for n, t in condition.items() if n in arms and t.args and not t.is_const]
         return sorted(shared, key=lambda t: t.num)
