@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lrsched._term import Term, named
+from lrsched._term import NUMBER, Term, named
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
@@ -61,7 +61,7 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     writer = _Writer(dialect)
     stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
-        writer.rows = _rows([value for _, value in stages])
+        writer.rows = _rows(writer.below([value for _, value in stages], {}).values())
     last, value = stages[-1]
     writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
     return Code(writer.lines, writer.objects)
@@ -112,20 +112,13 @@ def _applied(term: Term, chain: list[Term]) -> Term:
     return term
 
 
-def _rows(roots: list[Term]) -> dict[int, tuple[Term, ...]]:
+def _rows(terms: Iterable[Term]) -> dict[int, tuple[Term, ...]]:
     """For each reading of a table, all readings at the same place of tables of that length, where there are several."""
-    groups: dict[tuple[int, int], dict[int, Term]] = {}
-    seen: set[int] = set()
-    waiting = [named(root) for root in roots]
-    while waiting:
-        term = waiting.pop()
-        if term.num in seen:
-            continue
-        seen.add(term.num)
-        waiting += [named(a) for a in term.args if type(a) is Term]
+    groups: dict[tuple[int, int], list[Term]] = {}
+    for term in terms:
         if term.op == "gather" and isinstance(term.args[0], np.ndarray):
-            groups.setdefault((named(term.args[1]).num, len(term.args[0])), {})[term.num] = term
-    together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) >= ROWS]
+            groups.setdefault((named(term.args[1]).num, len(term.args[0])), []).append(term)
+    together = [tuple(sorted(group, key=NUMBER)) for group in groups.values() if len(group) >= ROWS]
     return {term.num: group for group in together for term in group}
 
 
@@ -180,18 +173,18 @@ def _may_be_whole(root: Term) -> bool:
     todo = [root]
     while todo:
         term = todo[-1]
-        parts = [named(part) for part in term.args if type(part) is Term] if term.op in CARRIERS else []
-        either = term.op in ("where", "checked", "minimum", "maximum")
-        parts = parts[1:] if term.op in ("where", "checked") else parts
-        if not either and any(part.is_const for part in parts):
-            found[todo.pop().num] = False
+        op, parts = term.op, term.args[1:] if term.op in ("where", "checked") else term.args
+        either = op in ("where", "checked", "minimum", "maximum")
+        if op not in CARRIERS or (not either and True in [part.is_const for part in parts]):
+            found[todo.pop().num] = op == "real"
             continue
-        missing = [part for part in parts if part.num not in found]
+        inner = [named(part) for part in parts]
+        missing = [part for part in inner if part.num not in found]
         if missing:
             todo += missing
             continue
-        results = [found[part.num] for part in parts]
-        found[todo.pop().num] = (any(results) if either else all(results)) if parts else term.op == "real"
+        results = [found[part.num] for part in inner]
+        found[todo.pop().num] = any(results) if either else all(results)
     return found[root.num]
 
 
@@ -279,9 +272,9 @@ class _Writer:
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms that the condition needs on all its sides and an arm too: computed once, before the condition."""
         condition, _ = self._direct(named(root.args[0]), known)
-        arms = self._reach(root.args[1], known) | self._reach(root.args[2], known)
-        shared = [t for n, t in condition.items() if n in arms and t.args and not t.is_const]
-        return sorted(shared, key=lambda t: t.num)
+        arms = self.below(root.args[1:], known)
+        shared = [term for term in condition if term.num in arms and term.args and not term.is_const]
+        return sorted(shared, key=NUMBER)
 
     def _needed(self, root: Term, known: dict[int, str], level: int, shared: bool = False) -> str:
         """Write the statements below ``root`` in order; its own expression."""
@@ -290,23 +283,22 @@ class _Writer:
             direct, uses = self._direct(root, known)
             uses[root.num] += 2 * shared
             sizes: dict[int, int] = {}
-            for number in sorted(direct):
-                if number not in known:
-                    self._write(direct[number], known, sizes, uses[number], level)
+            for term in sorted(direct, key=NUMBER):
+                if term.num not in known:
+                    self._write(term, known, sizes, uses[term.num], level)
         return self.text(root, known)
 
     def text(self, term: Term, known: dict[int, str]) -> str:
         """The step, a number, or a term that has been written."""
-        term = named(term) if term.op == "narrow" else term
-        return self._leaf(term) if term.op in LEAVES else known[term.num]
-
-    def _leaf(self, term: Term) -> str:
-        if term.op == "step":
-            return "t"
-        value = term.args[0]
-        if term.op == "const":
+        while term.op == "narrow":
+            term = term.args[0]
+        op = term.op
+        if op == "const":
+            value = term.args[0]
             return self.dialect.number(float(value) if type(value) is Fraction else value, term.kind)
-        return self.object("v", value)
+        if op in LEAVES:
+            return "t" if op == "step" else self.object("v", term.args[0])
+        return known[term.num]
 
     def _write(self, term: Term, known: dict[int, str], sizes: dict[int, int], uses: int, level: int) -> None:
         if term.op == "where" and self._branches(term):
@@ -376,39 +368,43 @@ class _Writer:
                 needed = term.args[:1]
             elif term.op == "call":
                 needed = (term.args[1], *[value for _, value in term.args[2]])
-            needed = [named(a) if a.op == "narrow" else a for a in needed if type(a) is Term]
-            found = self.inputs[term.num] = [a for a in needed if a.op not in LEAVES]
+            found = self.inputs[term.num] = []
+            for part in needed:
+                if type(part) is Term:
+                    while part.op == "narrow":
+                        part = part.args[0]
+                    if part.op not in LEAVES:
+                        found.append(part)
         return found
 
-    def _direct(self, root: Term, known: dict[int, str]) -> tuple[dict[int, Term], dict[int, int]]:
+    def _direct(self, root: Term, known: dict[int, str]) -> tuple[list[Term], dict[int, int]]:
         """Terms computed in this block whatever the conditions say, and how often each of them is used."""
-        found: dict[int, Term] = {}
         uses = {root.num: 0}
-        waiting, choices = [root], []
-        while waiting:
-            term = waiting.pop()
-            if term.num in found:
-                continue
-            found[term.num] = term
+        found, choices = [root], []
+        for term in found:  # which grows on the way
             often = 2 if term.op in self.dialect.twice else 1
-            for arg in self._inputs(term):
-                if arg.num not in known:
-                    uses[arg.num] = uses.get(arg.num, 0) + often
-                    waiting.append(arg)
+            for part in self._inputs(term):
+                number = part.num
+                if number in uses:
+                    uses[number] += often
+                elif number not in known:
+                    uses[number] = often
+                    found.append(part)
             if term.op == "where" and self._branches(term):
                 choices.append(term)
-        for arm in [arm for term in choices for arm in term.args[1:]]:
-            for number in self._reach(arm, known):
-                if number in uses:
-                    uses[number] += 2
+        for number in self.below([arm for term in choices for arm in term.args[1:]], known):
+            if number in uses:
+                uses[number] += 2
         return found, uses
 
-    def _reach(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
-        """Every term below, on both sides of every condition."""
+    def below(self, roots: Sequence[Term], known: dict[int, str]) -> dict[int, Term]:
+        """Every term that is not known yet of those below, on both sides of every condition."""
         found: dict[int, Term] = {}
-        waiting = [root]
+        waiting = [*roots]
         while waiting:
-            term = named(waiting.pop())
+            term = waiting.pop()
+            while term.op == "narrow":
+                term = term.args[0]
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
@@ -423,8 +419,7 @@ class _Writer:
         if term.op == "add" and term.kind == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             template = self.dialect.templates["sub"]
             arguments[1] = self.dialect.number(-term.args[1].args[0], "i")
-        text = template if isinstance(template, str) else template(term)
-        return text.format(*arguments)
+        return (template if isinstance(template, str) else template(term)).format(*arguments)
 
     def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
         if term.op == "call":
