@@ -179,12 +179,11 @@ def _may_be_whole(root: Term) -> bool:
             found[todo.pop().num] = op == "real"
             continue
         inner = [named(part) for part in parts]
-        missing = [part for part in inner if part.num not in found]
-        if missing:
-            todo += missing
+        known = [found.get(part.num) for part in inner]
+        if None in known and either not in known:  # one part decides: one that may, or else one that may not
+            todo.append(inner[known.index(None)])
             continue
-        results = [found[part.num] for part in inner]
-        found[todo.pop().num] = any(results) if either else all(results)
+        found[todo.pop().num] = either in known if either else False not in known
     return found[root.num]
 
 

@@ -38,9 +38,10 @@ def to_float(value: Any) -> float:
 
 def to_floats(values: np.ndarray) -> np.ndarray:
     """A column as doubles."""
-    if values.dtype.kind == "O":
+    try:
+        return values.astype(np.float64)
+    except OverflowError:
         return np.array([to_float(v) for v in values], dtype=np.float64)
-    return values.astype(np.float64)
 
 
 def narrowed(values: Any) -> np.ndarray:

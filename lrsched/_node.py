@@ -358,7 +358,7 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
             fail("kind", "name", "a name that no other kind has", name)
         frozen.kind_name, frozen.method = name, method
         if frozen.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in frozen._declared.values()):
-            frozen._structure = (name, (), None)  # that of every node
+            frozen._structure = (name, (), None)  # type: ignore[misc]  # that of every node
         KINDS[name] = frozen
         for hook in ON_NEW_KIND:
             hook(frozen)

@@ -368,13 +368,14 @@ class Builder:
         """a * c."""
         a = a if type(a) is Term else self.lift(a)
         c = c if type(c) is Term else self.lift(c)
-        for x, y in ((a, c), (c, a)):
-            if not x.is_const:
-                continue
-            if x.equals(1) and not y.is_const:
-                return y
-            if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
-                return x
+        if a.is_const or c.is_const:
+            known, other = (a, c) if a.is_const else (c, a)
+            if known.equals(1) and not other.is_const:
+                return other
+            if a.kind == c.kind == "i":
+                for x in (known, other):
+                    if x.op == "const" and x.args[0] == 0:
+                        return x
         if self.scalar and (a.op == "real" or c.op == "real"):
             a, c = self._eased(a, c), self._eased(c, a)
         return self._make("mul", a, c)
@@ -750,8 +751,8 @@ def _truth(*terms: Term) -> tuple[float, float]:
 
 
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
-    if a.lo > 0 and c.lo > 0:
-        return a.lo * c.lo, a.hi * c.hi
+    if a.lo >= 0 and c.lo >= 0 and a.hi and c.hi:
+        return (a.lo * c.lo if a.lo and c.lo else 0), a.hi * c.hi
     ends = [x * y if x and y else 0 for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
     return min(ends), max(ends)
 

@@ -432,7 +432,10 @@ class MultiStep(_Endless):
 
 def powers(base: float, count: int) -> list[float]:
     """base**0, base**1, ...; infinity beyond the doubles."""
-    return [_host.power(base, k) for k in range(count)]
+    try:
+        return [math.pow(base, k) for k in range(count)]
+    except (OverflowError, ValueError):
+        return [_host.power(base, k) for k in range(count)]
 
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
