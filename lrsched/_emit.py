@@ -324,11 +324,7 @@ class _Writer:
         """Read what several tables hold at one place."""
         first = group[0]
         if first.num not in self.joined:
-            columns = [term.args[0] for term in group]
-            kinds = [(f"f{i}", column.dtype) for i, column in enumerate(columns)]
-            table = self.joined[first.num] = np.empty(len(columns[0]), dtype=kinds)
-            for i, column in enumerate(columns):
-                table[f"f{i}"] = column
+            self.joined[first.num] = tuple(zip(*[term.args[0].tolist() for term in group], strict=True))
         names = [self.name() for _ in group]
         known.update({term.num: name for term, name in zip(group, names, strict=True)})
         place = _bare(self.text(first.args[1], known))

@@ -56,9 +56,9 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
-    same = b.eq(start, end)
-    if same.op == "const" and same.args[0]:
-        return b.settled(start)
+    same = start.op == end.op == "const" and start.args[0] == end.args[0]
+    if same or (x.left.equals(0) and profile.last == 0.0):
+        return b.settled(end)
     falling = _falls(b, start, end)
     if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
         gap = _gap(falling, start, end) if b.weighed and profile.steady else None

@@ -164,11 +164,11 @@ def pieces(count: int) -> Any:
 
 
 FIRST: list[tuple[Callable[[], Any], int]] = [
-    (lambda: 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1)), 2_800),
-    (lambda: 0.1 * warmup(100) * cosine().over(1_000).restarted(t_mult=2, gamma=0.9), 3_200),
-    (lambda: 3e-4 * lrs.plan(10_000, warmup(500), (0.3, cosine(), 0.5), (None, lrs.one_minus_power(), 0.01)), 5_000),
-    (lambda: 0.1 * rex().sampled(times=20).over(10_000), 1_500),
-    (lambda: pieces(100), 3_600),
+    (lambda: 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1)), 1_900),
+    (lambda: 0.1 * warmup(100) * cosine().over(1_000).restarted(t_mult=2, gamma=0.9), 2_300),
+    (lambda: 3e-4 * lrs.plan(10_000, warmup(500), (0.3, cosine(), 0.5), (None, lrs.one_minus_power(), 0.01)), 3_350),
+    (lambda: 0.1 * rex().sampled(times=20).over(10_000), 1_300),
+    (lambda: pieces(100), 1_950),
 ]
 
 
