@@ -717,16 +717,9 @@ class Product(Profile):
 
 
 def _rest_of_product(b: Builder, one: Pair, other: Pair) -> Term:
-    """1 - p * p2, exactly 1 where either is 0: ``(1 - p) + p`` is 1 as long as p lies in [0, 2]."""
+    """1 - p * p2, exactly 1 where either is 0: both of a pair are rounded, so that they need not add up to 1."""
     (p, q), (p2, q2) = one, other
-    if _gentle(b.lift(p)):
-        return b.add(q, b.mul(p, q2))
-    rest = b.add(q2, b.mul(p2, q))
-    return rest if _gentle(b.lift(p2)) else b.where(b.eq(b.mul(p, p2), 0.0), 1.0, rest)
-
-
-def _gentle(p: Term) -> bool:
-    return bool(p.lo >= 0 and p.hi <= 2)
+    return b.where(b.eq(b.mul(p, p2), 0.0), 1.0, b.add(q, b.mul(p, q2)))
 
 
 @kind("profile.power")

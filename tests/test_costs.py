@@ -238,7 +238,8 @@ def test_compiling_is_linear_in_the_number_of_pieces() -> None:
 
 def test_memory_is_linear_in_the_number_of_pieces() -> None:
     def held(n: int) -> int:
-        return peak(lambda: (schedule := pieces(n), schedule(3)))
+        """The least of three: when garbage is collected changes it by a tenth."""
+        return min(peak(lambda: (schedule := pieces(n), schedule(3))) for _ in range(3))
 
     few, many = held(300), held(3_000)
     assert many <= 11 * few and many < 3_000 * 10_000, (few, many)
