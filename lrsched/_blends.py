@@ -55,6 +55,10 @@ class Choice:
         shapes, rests = zip(*(profile.formula(x) for profile in self.profiles), strict=True)
         return self.choose(shapes), self.choose(rests)
 
+    def side(self, x: Progress, rest: bool) -> Term:
+        """See :meth:`Profile.side`."""
+        return self.choose([profile.side(x, rest) for profile in self.profiles])
+
 
 @dataclasses.dataclass(frozen=True)
 class Blend:

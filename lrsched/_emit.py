@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lrsched._term import Term, named
+from lrsched._term import NUMBER, Term, named
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
@@ -59,15 +59,16 @@ class Code:
 def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     """The body of a function that returns ``root``; its parameter is called ``t``."""
     writer = _Writer(dialect)
-    if dialect.branching:
-        root = _by_steps(_pushed(root, {}))
+    stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
-        writer.rows = _rows(root)
-    writer.block(root, {}, level, returns=True)
+        writer.rows = _rows(writer.below([value for _, value in stages], {}).values())
+    last, value = stages[-1]
+    writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
     return Code(writer.lines, writer.objects)
 
 
 Given = dict[int, bool]
+Stage = tuple[int, Term]
 
 
 def _pushed(root: Term, given: Given) -> Term:
@@ -75,15 +76,21 @@ def _pushed(root: Term, given: Given) -> Term:
 
     Conditions that are ``given`` hold or fail where the term is computed.
     """
+    inner, chain = _condition_below(root)
+    return _on_sides(inner, chain, given) if inner.op == "where" else root
+
+
+def _condition_below(root: Term) -> tuple[Term, list[Term]]:
+    """The condition that a term is an operation on, and the operations between; else the term itself."""
     chain: list[Term] = []
     inner = root
     while inner.op not in ("where", "checked", "call"):
         varying = [a for a in inner.args if type(a) is Term and not a.is_const]
         if len(varying) != 1 or inner.op in ("search", "gather", "narrow"):
-            return root
+            return root, []
         chain.append(inner)
         inner = varying[0]
-    return _on_sides(inner, chain, given) if inner.op == "where" else root
+    return (inner, chain) if inner.op == "where" else (root, [])
 
 
 def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
@@ -95,50 +102,44 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
             return _on_sides(yes if known else no, chain, given)
         early, late = ({**given, condition.num: holds} for holds in (True, False))
         return term.b.where(condition, _on_sides(yes, chain, early), _on_sides(no, chain, late))
+    return _pushed(_applied(term, chain), given)
+
+
+def _applied(term: Term, chain: list[Term]) -> Term:
+    """The operations of a chain on another term."""
     for step in reversed(chain):
         term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
-    return _pushed(term, given)
+    return term
 
 
-def _rows(root: Term) -> dict[int, tuple[Term, ...]]:
+def _rows(terms: Iterable[Term]) -> dict[int, tuple[Term, ...]]:
     """For each reading of a table, all readings at the same place of tables of that length, where there are several."""
-    groups: dict[tuple[int, int], dict[int, Term]] = {}
-    seen: set[int] = set()
-    waiting = [named(root)]
-    while waiting:
-        term = waiting.pop()
-        if term.num in seen:
-            continue
-        seen.add(term.num)
-        waiting += [named(a) for a in term.args if type(a) is Term]
+    groups: dict[tuple[int, int], list[Term]] = {}
+    for term in terms:
         if term.op == "gather" and isinstance(term.args[0], np.ndarray):
-            groups.setdefault((named(term.args[1]).num, len(term.args[0])), {})[term.num] = term
-    together = [tuple(group[n] for n in sorted(group)) for group in groups.values() if len(group) >= ROWS]
+            groups.setdefault((named(term.args[1]).num, len(term.args[0])), []).append(term)
+    together = [tuple(sorted(group, key=NUMBER)) for group in groups.values() if len(group) >= ROWS]
     return {term.num: group for group in together for term in group}
 
 
-Stage = tuple[int, Term]
+def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) -> list[Stage]:
+    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change.
 
-
-def _by_steps(root: Term) -> Term:
-    """Conditions on the step as a tree of comparisons: few in the stretches that hold most steps."""
-    stages = _stages(root, 0, root.b.limit)
-    last, value = stages[-1]
-    rest = last // 10 if value.is_const else 10 * last
-    return _tree(stages, last + rest) if len(stages) > 1 else root
-
-
-def _stages(root: Term, low: int, high: int) -> list[Stage]:
-    """The first step and the value of each stretch of [low, high] on which conditions on the step do not change."""
-    root = named(root)
+    The value is that of a chain of operations on ``root``.
+    """
+    if root.op != "where":
+        root, chain = _condition_below(_applied(root, chain))
+        root = root if chain else named(root)
     place = _place(root.args[0], low, high) if root.op == "where" else None
     if place is None:
-        return [(low, root)]
+        return [(low, _on_sides(root, chain, given) if root.op == "where" else root)]
     step, early = place
-    before, after = root.args[1:] if early else reversed(root.args[1:])
+    condition, before, after = root.args if early else (root.args[0], *root.args[:0:-1])
     if not low < step <= high:
-        return _stages(after if step <= low else before, low, high)
-    return [*_stages(before, low, step - 1), *_stages(after, step, high)]
+        return _stages(after if step <= low else before, chain, low, high, given)
+    earlier = _stages(before, chain, low, step - 1, {**given, condition.num: early})
+    later = _stages(after, chain, step, high, {**given, condition.num: not early})
+    return earlier + (later[1:] if later[0][1] is earlier[-1][1] else later)
 
 
 def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
@@ -166,34 +167,23 @@ def _shifted(term: Term) -> tuple[Term, int]:
     return term, 0
 
 
-def _tree(stages: list[Stage], end: int) -> Term:
-    """The value in the stage that a step is in, by comparisons that halve what is left."""
-    if len(stages) == 1:
-        return stages[0][1]
-    b, middle = stages[0][1].b, (stages[0][0] + end) // 2
-    cut = min(range(1, len(stages)), key=lambda i: abs(stages[i][0] - middle))
-    step = stages[cut][0]
-    return b.where(b.lt(b.step(), step), _tree(stages[:cut], step), _tree(stages[cut:], end))
-
-
 def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
     found: dict[int, bool] = {}
     todo = [root]
     while todo:
         term = todo[-1]
-        parts = [named(part) for part in term.args if type(part) is Term] if term.op in CARRIERS else []
-        either = term.op in ("where", "checked", "minimum", "maximum")
-        parts = parts[1:] if term.op in ("where", "checked") else parts
-        if not either and any(part.is_const for part in parts):
-            found[todo.pop().num] = False
+        op, parts = term.op, term.args[1:] if term.op in ("where", "checked") else term.args
+        either = op in ("where", "checked", "minimum", "maximum")
+        if op not in CARRIERS or (not either and True in [part.is_const for part in parts]):
+            found[todo.pop().num] = op == "real"
             continue
-        missing = [part for part in parts if part.num not in found]
-        if missing:
-            todo += missing
+        inner = [named(part) for part in parts]
+        known = [found.get(part.num) for part in inner]
+        if None in known and either not in known:  # one part decides: one that may, or else one that may not
+            todo.append(inner[known.index(None)])
             continue
-        results = [found[part.num] for part in parts]
-        found[todo.pop().num] = (any(results) if either else all(results)) if parts else term.op == "real"
+        found[todo.pop().num] = either in known if either else False not in known
     return found[root.num]
 
 
@@ -201,6 +191,11 @@ def _compares_step(condition: Term) -> bool:
     """Whether a condition compares the step with a constant, so that nothing has to be written before it."""
     ends = ("step", "const")
     return condition.op in ("lt", "le") and all(named(a).op in ends for a in condition.args)
+
+
+def _is_plain(term: Term) -> bool:
+    """Whether nothing is computed for a term."""
+    return term.is_const or term.op == "step"
 
 
 class _Writer:
@@ -212,6 +207,28 @@ class _Writer:
         self.inputs: dict[int, list[Term]] = {}
         self.rows: dict[int, tuple[Term, ...]] = {}
         self.joined: dict[int, Any] = {}
+
+    def tree(self, stages: list[Stage], end: int, level: int) -> None:
+        """Return the value in the stage that a step is in, found by comparisons that halve the steps up to ``end``."""
+        first, value = stages[0]
+        if len(stages) == 1:
+            self.block(value, {}, level, returns=True)
+            return
+        middle = (first + end) // 2
+        cut = 1
+        while cut + 1 < len(stages) and stages[cut][0] + stages[cut + 1][0] < 2 * middle:
+            cut += 1  # the step nearest to the middle
+        step = stages[cut][0]
+        if len(stages) == 2 and _is_plain(value) and _is_plain(stages[1][1]):
+            b = value.b
+            self.block(b.where(b.lt(b.step(), step), value, stages[1][1]), {}, level, returns=True)
+            return
+        head, _, tail = self.dialect.conditional
+        self.line(level, head.format(f"t < {self.dialect.number(step, 'i')}"))
+        self.tree(stages[:cut], step, level + 1)
+        if tail:
+            self.line(level, tail)
+        self.tree(stages[cut:], end, level)
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
@@ -234,7 +251,7 @@ class _Writer:
         """Whether a term becomes two blocks."""
         if term.op != "where" or not self.dialect.branching:
             return False
-        return not all(arm.is_const or arm.op == "step" for arm in term.args[1:])
+        return not (_is_plain(term.args[1]) and _is_plain(term.args[2]))
 
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
@@ -252,11 +269,11 @@ class _Writer:
         return self.block(root.args[2], known, level, returns=True)
 
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
-        """Terms of the condition that an arm needs too: computed once, before the condition."""
-        condition = self._reach(root.args[0], known)
-        arms = self._reach(root.args[1], known) | self._reach(root.args[2], known)
-        shared = [t for n, t in condition.items() if n in arms and t.args and not t.is_const]
-        return sorted(shared, key=lambda t: t.num)
+        """Terms that the condition needs on all its sides and an arm too: computed once, before the condition."""
+        condition, _ = self._direct(named(root.args[0]), known)
+        arms = self.below(root.args[1:], known)
+        shared = [term for term in condition if term.num in arms and term.args and not term.is_const]
+        return sorted(shared, key=NUMBER)
 
     def _needed(self, root: Term, known: dict[int, str], level: int, shared: bool = False) -> str:
         """Write the statements below ``root`` in order; its own expression."""
@@ -265,23 +282,22 @@ class _Writer:
             direct, uses = self._direct(root, known)
             uses[root.num] += 2 * shared
             sizes: dict[int, int] = {}
-            for number in sorted(direct):
-                if number not in known:
-                    self._write(direct[number], known, sizes, uses[number], level)
+            for term in sorted(direct, key=NUMBER):
+                if term.num not in known:
+                    self._write(term, known, sizes, uses[term.num], level)
         return self.text(root, known)
 
     def text(self, term: Term, known: dict[int, str]) -> str:
         """The step, a number, or a term that has been written."""
-        term = named(term) if term.op == "narrow" else term
-        return self._leaf(term) if term.op in LEAVES else known[term.num]
-
-    def _leaf(self, term: Term) -> str:
-        if term.op == "step":
-            return "t"
-        value = term.args[0]
-        if term.op == "const":
+        while term.op == "narrow":
+            term = term.args[0]
+        op = term.op
+        if op == "const":
+            value = term.args[0]
             return self.dialect.number(float(value) if type(value) is Fraction else value, term.kind)
-        return self.object("v", value)
+        if op in LEAVES:
+            return "t" if op == "step" else self.object("v", term.args[0])
+        return known[term.num]
 
     def _write(self, term: Term, known: dict[int, str], sizes: dict[int, int], uses: int, level: int) -> None:
         if term.op == "where" and self._branches(term):
@@ -308,11 +324,7 @@ class _Writer:
         """Read what several tables hold at one place."""
         first = group[0]
         if first.num not in self.joined:
-            columns = [term.args[0] for term in group]
-            kinds = [(f"f{i}", column.dtype) for i, column in enumerate(columns)]
-            table = self.joined[first.num] = np.empty(len(columns[0]), dtype=kinds)
-            for i, column in enumerate(columns):
-                table[f"f{i}"] = column
+            self.joined[first.num] = tuple(zip(*[term.args[0].tolist() for term in group], strict=True))
         names = [self.name() for _ in group]
         known.update({term.num: name for term, name in zip(group, names, strict=True)})
         place = _bare(self.text(first.args[1], known))
@@ -351,39 +363,43 @@ class _Writer:
                 needed = term.args[:1]
             elif term.op == "call":
                 needed = (term.args[1], *[value for _, value in term.args[2]])
-            needed = [named(a) if a.op == "narrow" else a for a in needed if type(a) is Term]
-            found = self.inputs[term.num] = [a for a in needed if a.op not in LEAVES]
+            found = self.inputs[term.num] = []
+            for part in needed:
+                if type(part) is Term:
+                    while part.op == "narrow":
+                        part = part.args[0]
+                    if part.op not in LEAVES:
+                        found.append(part)
         return found
 
-    def _direct(self, root: Term, known: dict[int, str]) -> tuple[dict[int, Term], dict[int, int]]:
+    def _direct(self, root: Term, known: dict[int, str]) -> tuple[list[Term], dict[int, int]]:
         """Terms computed in this block whatever the conditions say, and how often each of them is used."""
-        found: dict[int, Term] = {}
         uses = {root.num: 0}
-        waiting, choices = [root], []
-        while waiting:
-            term = waiting.pop()
-            if term.num in found:
-                continue
-            found[term.num] = term
+        found, choices = [root], []
+        for term in found:  # which grows on the way
             often = 2 if term.op in self.dialect.twice else 1
-            for arg in self._inputs(term):
-                if arg.num not in known:
-                    uses[arg.num] = uses.get(arg.num, 0) + often
-                    waiting.append(arg)
+            for part in self._inputs(term):
+                number = part.num
+                if number in uses:
+                    uses[number] += often
+                elif number not in known:
+                    uses[number] = often
+                    found.append(part)
             if term.op == "where" and self._branches(term):
                 choices.append(term)
-        for arm in [arm for term in choices for arm in term.args[1:]]:
-            for number in self._reach(arm, known):
-                if number in uses:
-                    uses[number] += 2
+        for number in self.below([arm for term in choices for arm in term.args[1:]], known):
+            if number in uses:
+                uses[number] += 2
         return found, uses
 
-    def _reach(self, root: Term, known: dict[int, str]) -> dict[int, Term]:
-        """Every term below, on both sides of every condition."""
+    def below(self, roots: Sequence[Term], known: dict[int, str]) -> dict[int, Term]:
+        """Every term that is not known yet of those below, on both sides of every condition."""
         found: dict[int, Term] = {}
-        waiting = [root]
+        waiting = [*roots]
         while waiting:
-            term = named(waiting.pop())
+            term = waiting.pop()
+            while term.op == "narrow":
+                term = term.args[0]
             if term.num in found or term.num in known:
                 continue
             found[term.num] = term
@@ -398,8 +414,7 @@ class _Writer:
         if term.op == "add" and term.kind == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             template = self.dialect.templates["sub"]
             arguments[1] = self.dialect.number(-term.args[1].args[0], "i")
-        text = template if isinstance(template, str) else template(term)
-        return text.format(*arguments)
+        return (template if isinstance(template, str) else template(term)).format(*arguments)
 
     def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
         if term.op == "call":

@@ -38,18 +38,20 @@ def to_float(value: Any) -> float:
 
 def to_floats(values: np.ndarray) -> np.ndarray:
     """A column as doubles."""
-    if values.dtype.kind == "O":
+    try:
+        return values.astype(np.float64)
+    except OverflowError:
         return np.array([to_float(v) for v in values], dtype=np.float64)
-    return values.astype(np.float64)
 
 
 def narrowed(values: Any) -> np.ndarray:
     """A column in its simplest exact form: int64, else objects (fractions), else float64."""
     values = np.asarray(values)
     if values.dtype.kind == "O":
-        kinds = set(map(type, values.tolist()))
-        if kinds == {int} and values.min() > -(2**62) and values.max() < 2**62:
-            return values.astype(np.int64)
+        numbers = values.tolist()
+        kinds = set(map(type, numbers))
+        if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
+            return np.array(numbers, dtype=np.int64)
         if kinds == {float} or all(isinstance(v, float) for v in values):
             return values.astype(np.float64)
         values = np.array(

@@ -285,6 +285,7 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
     cls.__init__(self, *args, **values)
 
 
+NUMBERS = ("real", "count")  # forms of single numbers
 PLAIN = {  # what tells a constructor without a closer look that a field holds no array
     "real": "type({}) is float",
     "count": "type({}) is int",
@@ -356,6 +357,8 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
         if name in KINDS:
             fail("kind", "name", "a name that no other kind has", name)
         frozen.kind_name, frozen.method = name, method
+        if frozen.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in frozen._declared.values()):
+            frozen._structure = (name, (), None)  # type: ignore[misc]  # that of every node
         KINDS[name] = frozen
         for hook in ON_NEW_KIND:
             hook(frozen)

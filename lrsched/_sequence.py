@@ -16,7 +16,7 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind, set_field
 from lrsched._schedule import Schedule
-from lrsched._tree import Stack, column_structure, longer, stack_into
+from lrsched._tree import Stack, column_structure, longer, stacked
 from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ class Sequence(Schedule):
         if isinstance(self.parts, Stack):
             return _stacked_pieces(self.parts).formula(clock)
         lengths = [part.duration for part in self.parts]
-        some = [(type(n) is int and n > 0) or is_jax(n) or n != 0 for n in lengths]
+        plain = {int, float}.issuperset(map(type, lengths))
+        some = lengths if plain else [is_jax(n) or n != 0 for n in lengths]
         parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
-        return Pieces(parts).formula(clock)
+        return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)
 
     def edges(self, stop: Any) -> Iterable[int]:
         start = 0
@@ -125,9 +126,9 @@ def _total(parts: tuple[Schedule, ...]) -> Any:
 class Pieces:
     """Parts laid end to end, lowered as a chain, a tree of halves, or one formula over columns."""
 
-    def __init__(self, parts: list[Schedule]) -> None:
+    def __init__(self, parts: list[Schedule], lengths: list[Any]) -> None:
         self.parts = parts
-        self.starts: list[Any] = [*itertools.accumulate([part.duration for part in parts[:-1]], initial=0)]
+        self.starts: list[Any] = [*itertools.accumulate(lengths[:-1], initial=0)]
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
@@ -204,13 +205,14 @@ class Pieces:
         parts = self.parts[first:stop]
         families = _families(b, parts)
         kinds = list(dict.fromkeys(families))
-        which = [kinds.index(family) for family in families]
+        which = [*map(kinds.index, families)]
         group = b.gather(np.array(which, dtype=np.int64), index, "i")
         value: Term | None = None
         for i, family in enumerate(kinds):
             if group.op == "const" and group.args[0] != i:
                 continue
-            rows = [p if w == i else None for p, w in zip(parts, which, strict=True)]
+            some = parts[which.index(i)]
+            rows = [p if w == i else some for p, w in zip(parts, which, strict=True)] if len(kinds) > 1 else parts
             node = _of_family(family, rows, b, index)
             single = b.branching or len(kinds) == 1
             mine = b.floats(b.settled(node.formula(local.within(single))))
@@ -245,7 +247,7 @@ def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
         from lrsched._blends import of_columns
 
         return of_columns(b, rows, index, _array)
-    return stack_into(rows, lambda column: b.column(_array(column), index))
+    return stacked(rows, lambda column: b.column(_array(column), index))
 
 
 def _array(values: list[Any]) -> Any:

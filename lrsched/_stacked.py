@@ -59,7 +59,8 @@ class StackedPieces:
     def formula(self, clock: Clock) -> Term:
         """The value on a clock."""
         if self.size <= CHAIN or self.parts is not None or not clock.plain:
-            return Pieces(self.parts or [self.stack.part(i) for i in range(self.size)]).formula(clock)
+            parts = self.parts or [self.stack.part(i) for i in range(self.size)]
+            return Pieces(parts, [part.duration for part in parts]).formula(clock)
         return self._groups(clock)
 
     def _groups(self, clock: Clock) -> Term:

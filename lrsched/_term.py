@@ -241,10 +241,10 @@ class Builder:
         name = (op, *map(NUMBER, terms))
         found = self._computed.get(name)
         if found is None:
-            found = self._computed[name] = self._new(op, terms, name)
+            found = self._computed[name] = self._new(op, terms)
         return found
 
-    def _new(self, op: str, terms: tuple[Term, ...], name: Any) -> Term:
+    def _new(self, op: str, terms: tuple[Term, ...]) -> Term:
         """Fold constants, unify kinds, find the range, share the term."""
         ops = [*map(NAME, terms)]
         if CONSTANTS.issuperset(ops) and op not in SCALAR:
@@ -252,21 +252,18 @@ class Builder:
             if folded is not None:
                 return folded
         if "column" in ops:
-            terms = tuple([self.settled(t) for t in terms])
-            name = (op, *map(NUMBER, terms))
+            return self._make(op, *map(self.settled, terms))
         if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
             return self._checked_late(op, terms)
         kind = READY.get((op, "".join(map(KIND, terms))))
         if kind is None or self.beyond:
-            terms, kind = self._unified(op, terms)
-            name = (op, *map(NUMBER, terms))
-        same = self._known.get(name)
-        if same is None:
-            lo, hi = range_of(op, terms)
-            if kind == "i":
-                lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-            same = self._known[name] = Term(self, op, terms, kind, lo, hi)
-        return same
+            same, kind = self._unified(op, terms)
+            if same != terms:
+                return self._make(op, *same)
+        lo, hi = range_of(op, terms)
+        if kind == "i":
+            lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
+        return Term(self, op, terms, kind, lo, hi)
 
     def _unified(self, op: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
         """Numbers of all kinds as one kind, and real what has to be; the kind of the result."""
@@ -371,13 +368,14 @@ class Builder:
         """a * c."""
         a = a if type(a) is Term else self.lift(a)
         c = c if type(c) is Term else self.lift(c)
-        for x, y in ((a, c), (c, a)):
-            if not x.is_const:
-                continue
-            if x.equals(1) and not y.is_const:
-                return y
-            if x.op == "const" and x.kind == y.kind == "i" and x.equals(0):
-                return x
+        if a.is_const or c.is_const:
+            known, other = (a, c) if a.is_const else (c, a)
+            if known.equals(1) and not other.is_const:
+                return other
+            if a.kind == c.kind == "i":
+                for x in (known, other):
+                    if x.op == "const" and x.args[0] == 0:
+                        return x
         if self.scalar and (a.op == "real" or c.op == "real"):
             a, c = self._eased(a, c), self._eased(c, a)
         return self._make("mul", a, c)
@@ -739,8 +737,9 @@ def _sure(term: Term) -> bool:
 
 def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
     """A closed interval that holds every value of the operation."""
-    lo, hi = RANGES.get(op, _any)(*terms)
-    return (-INF if lo != lo else lo), (INF if hi != hi else hi)
+    ends: tuple[float, float] = RANGES.get(op, _any)(*terms)
+    lo, hi = ends
+    return ends if lo == lo and hi == hi else ((-INF if lo != lo else lo), (INF if hi != hi else hi))
 
 
 def _any(*terms: Term) -> tuple[float, float]:
@@ -752,8 +751,8 @@ def _truth(*terms: Term) -> tuple[float, float]:
 
 
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
-    if a.lo > 0 and c.lo > 0:
-        return a.lo * c.lo, a.hi * c.hi
+    if a.lo >= 0 and c.lo >= 0 and a.hi and c.hi:
+        return (a.lo * c.lo if a.lo and c.lo else 0), a.hi * c.hi
     ends = [x * y if x and y else 0 for x in (a.lo, a.hi) for y in (c.lo, c.hi)]
     return min(ends), max(ends)
 

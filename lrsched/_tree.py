@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
-from lrsched._node import LATER, MAX_DEPTH, Node, names_of, prepare, set_field
+from lrsched._node import LATER, MAX_DEPTH, NUMBERS, Node, names_of, prepare, set_field
 
 if TYPE_CHECKING:
     from lrsched._fields import Field
 
-__all__ = ["Stack", "column_structure", "longer", "make", "stack_into"]
+__all__ = ["Stack", "column_structure", "longer", "make", "stack_into", "stacked"]
 
 SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
 
@@ -134,9 +134,7 @@ def map_every_leaf(node: Node, function: Callable[[Any], Any], settle: bool = Fa
     return make(type(node), values)
 
 
-def column_structure(node: Node) -> Any:
-    """What must be equal for two nodes to share columns: everything but single numbers."""
-    return node._structure
+column_structure = operator.attrgetter("_structure")  # what nodes that share columns have in common
 
 
 def _finds_structure(node: Node) -> Any:
@@ -151,7 +149,7 @@ LATER["_structure"] = _finds_structure
 
 
 def _shape(kind: type[Node]) -> Callable[[Node], Any]:
-    fields = [(name, spec) for name, spec in kind._declared.items() if spec.form not in ("real", "count")]
+    fields = [(name, spec) for name, spec in kind._declared.items() if spec.form not in NUMBERS]
     if any(spec.form in ("nodes", "numbers") for _, spec in fields):
         return lambda node: tuple([_part(spec, getattr(node, name)) for name, spec in fields])
     names = [f"{name}._structure" if spec.form == "node" else name for name, spec in fields]
@@ -169,23 +167,24 @@ def _part(spec: Field, value: Any) -> Any:
 def stack_into(nodes: Sequence[Node | None], column: Callable[[list[Any]], Any]) -> Any:
     """One node whose numbers are columns over ``nodes``; a None takes the numbers of some other node."""
     some = next(node for node in nodes if node is not None)
-    return _stacked([some if node is None else node for node in nodes], column)
+    return stacked([some if node is None else node for node in nodes], column)
 
 
-def _stacked(nodes: list[Any], column: Callable[[list[Any]], Any]) -> Any:
+def stacked(nodes: list[Any], column: Callable[[list[Any]], Any]) -> Any:
+    """One node whose numbers are columns over nodes of one structure."""
     kind = type(nodes[0])
     values: dict[str, Any] = {}
     for name, spec in kind._declared.items():
         given = list(map(operator.attrgetter(name), nodes))
-        if spec.form in ("real", "count"):
+        if spec.form in NUMBERS:
             values[name] = column(given)
         elif spec.form == "numbers":
             pairs = zip(*given, strict=True)
             values[name] = tuple((row[0][0], column([number for _, number in row])) for row in pairs)
         elif spec.form == "node":
-            values[name] = _stacked(given, column)
+            values[name] = stacked(given, column)
         elif spec.form == "nodes":
-            values[name] = tuple(_stacked(list(row), column) for row in zip(*given, strict=True))
+            values[name] = tuple(stacked(list(row), column) for row in zip(*given, strict=True))
         else:
             values[name] = given[0]
     return make(kind, values)

@@ -459,11 +459,13 @@ def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> li
         fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
     whole = isinstance(first, int) and float(t_mult).is_integer()
     ratio: Any = int(t_mult) if whole else Fraction(t_mult)
-    power, total = first if whole else Fraction(first), 0
+    power: Any = first if whole else Fraction(first)
+    total, most = 0, math.inf if times is None else times
     lengths: list[int] = []
-    while (times is None or len(lengths) < times) and total < stop:
-        lengths.append(max(1, round(power)))
-        total += lengths[-1]
+    while total < stop and len(lengths) < most:
+        length = power if whole else max(1, round(power))
+        lengths.append(length)
+        total += length
         power = power * ratio if whole else _shortened(power * ratio)
     return lengths
 

@@ -70,7 +70,11 @@ class Profile(Node):
 
     def formula(self, x: Progress) -> Pair:
         """(p, 1 - p) at progress x."""
-        raise NotImplementedError
+        return self.side(x, False), self.side(x, True)
+
+    def side(self, x: Progress, rest: bool) -> Any:
+        """1 - p at progress x if it is the ``rest`` that is asked for, else p; kinds define this or the formula."""
+        return self.formula(x)[rest]
 
     def nearer(self, x: Progress) -> Pair:
         """Whether p <= 1 - p at progress x, and the smaller of the two."""
@@ -203,12 +207,20 @@ def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
 def power_rest(x: Progress, power: Any) -> Term:
     """``1 - z**power`` without cancellation, where z is what is left."""
     b = x.b
-    late = b.le(x.left, x.done)
-    u, z = x.u, b.maximum(x.z, TINY)
-    logarithm = b.where(late, b.log(z), b.log1p(-b.where(late, 0.0, u)))
     if b.lift(power).equals(1):
-        return u
-    return b.where(b.eq(x.left, 0), 1.0, -b.expm1(logarithm * b.floats(power)))
+        return x.u
+    late, power = b.le(x.left, x.done), b.floats(power)
+    u, z = x.u, b.maximum(x.z, TINY)
+    if b.scalar:
+        rest = b.where(late, -b.expm1(b.log(z) * power), -b.expm1(b.log1p(-_half(u)) * power))
+    else:
+        rest = -b.expm1(b.where(late, b.log(z), b.log1p(-b.where(late, 0.0, u))) * power)
+    return b.where(b.eq(x.left, 0), 1.0, rest)
+
+
+def _half(share: Term) -> Term:
+    """A term known to be at most a half (and a rounding) where it is used."""
+    return share.b.narrow(share, hi=share.b.lift(0.51))
 
 
 def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
@@ -252,8 +264,8 @@ class Linear(Profile):
         0.75
     """
 
-    def formula(self, x: Progress) -> Pair:
-        return x.z, x.u
+    def side(self, x: Progress, rest: bool) -> Term:
+        return x.u if rest else x.z
 
     def nearer(self, x: Progress) -> Pair:
         return x.b.le(x.left, x.done), x.b.div(x.b.minimum(x.done, x.left), x.total)
@@ -274,27 +286,22 @@ class Cosine(Profile):
     def nearer(self, x: Progress) -> Pair:
         return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
 
-    def formula(self, x: Progress) -> Pair:
-        b, late = x.b, x.b.le(x.left, x.done)
-        if b.scalar:
-            done, left = self._square(x, x.done), self._square(x, x.left)
-            return b.where(late, left, 1.0 - _half(done)), b.where(late, 1.0 - _half(left), done)
+    def side(self, x: Progress, rest: bool) -> Term:
+        b = x.b
         if b.weighed:  # the sine of nearly a quarter turn is 1, and its slope 0: nothing is lost on that side either
-            return self._square(x, x.left), self._square(x, x.done)
+            return self._square(x, x.done if rest else x.left)
+        late = b.le(x.left, x.done)
         if b.branching:
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
             done = left = self._square(x, b.minimum(x.done, x.left))
-        return b.where(late, left, 1.0 - done), b.where(late, 1.0 - left, done)
+        near, far = (done, left) if rest else (left, done)
+        other = 1.0 - (_half(far) if b.scalar else far)
+        return b.where(late, other, near) if rest else b.where(late, near, other)
 
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
         return sine * sine
-
-
-def _half(square: Term) -> Term:
-    """The square of a sine up to a quarter turn, known to be at most a half (and a rounding)."""
-    return square.b.narrow(square, hi=square.b.lift(0.51))
 
 
 @kind("polynomial")
@@ -309,8 +316,8 @@ class Polynomial(Profile):
 
     power: float = _fields.positive(default=2.0)
 
-    def formula(self, x: Progress) -> Pair:
-        return power_of(x, x.z, x.left, self.power), power_rest(x, self.power)
+    def side(self, x: Progress, rest: bool) -> Term:
+        return power_rest(x, self.power) if rest else power_of(x, x.z, x.left, self.power)
 
     def as_power(self) -> tuple[Any, bool] | None:
         return self.power, False
@@ -328,8 +335,8 @@ class OneMinusPower(Profile):
 
     power: float = _fields.positive(default=0.5)
 
-    def formula(self, x: Progress) -> Pair:
-        return power_rest(x.reversed(), self.power), power_of(x, x.u, x.done, self.power)
+    def side(self, x: Progress, rest: bool) -> Term:
+        return power_of(x, x.u, x.done, self.power) if rest else power_rest(x.reversed(), self.power)
 
     def as_power(self) -> tuple[Any, bool] | None:
         return self.power, True
@@ -710,16 +717,9 @@ class Product(Profile):
 
 
 def _rest_of_product(b: Builder, one: Pair, other: Pair) -> Term:
-    """1 - p * p2, exactly 1 where either is 0: ``(1 - p) + p`` is 1 as long as p lies in [0, 2]."""
+    """1 - p * p2, exactly 1 where either is 0: both of a pair are rounded, so that they need not add up to 1."""
     (p, q), (p2, q2) = one, other
-    if _gentle(b.lift(p)):
-        return b.add(q, b.mul(p, q2))
-    rest = b.add(q2, b.mul(p2, q))
-    return rest if _gentle(b.lift(p2)) else b.where(b.eq(b.mul(p, p2), 0.0), 1.0, rest)
-
-
-def _gentle(p: Term) -> bool:
-    return bool(p.lo >= 0 and p.hi <= 2)
+    return b.where(b.eq(b.mul(p, p2), 0.0), 1.0, b.add(q, b.mul(p, q2)))
 
 
 @kind("profile.power")

@@ -56,16 +56,15 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b = x.b
     start, end = b.floats(start), b.floats(end)
-    same = b.eq(start, end)
-    if same.op == "const" and same.args[0]:
-        return b.settled(start)
+    same = start.op == end.op == "const" and start.args[0] == end.args[0]
+    if same or (x.left.equals(0) and profile.last == 0.0):
+        return b.settled(end)
     falling = _falls(b, start, end)
     if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
         gap = _gap(falling, start, end) if b.weighed and profile.steady else None
         return _from_both_ends(x, profile, start, end) if gap is None else _from_one_end(x, profile, gap, start, end)
-    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
     near, far = _levels(falling, start, end)
-    weight, span = b.where(falling, p, q), _span(near, far)
+    weight, span = _weight(x, profile, falling), _span(near, far)
     value = _between(near, far, span, weight)
     if b.exact_ends and not b.branching and profile.first == 1.0 and profile.last == 0.0:
         return b.where(_at_far_end(x, falling), far, value)  # where the weight is 0, near is exact by itself
@@ -74,6 +73,15 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     if profile.first == 1.0:
         return _with_exact_ends(x, profile, value, start, end, near, far)
     return b.where(b.eq(weight, 1.0), far, value)
+
+
+def _weight(x: Progress, profile: Profile | Choice, falling: Term) -> Term:
+    """p where the size falls, 1 - p where it rises."""
+    b = x.b
+    if falling.op == "const":
+        return b.floats(b.settled(profile.side(x, not falling.args[0])))
+    p, q = (b.floats(b.settled(v)) for v in profile.formula(x))
+    return b.where(falling, p, q)
 
 
 def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
@@ -127,8 +135,7 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
 def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term, end: Term) -> Term:
     """``near + gap * p`` where p is exactly 0 and 1 at its ends, and as exact as it can be near them."""
     b, falling = x.b, _falls(x.b, start, end)
-    p, q = profile.formula(x)
-    return b.add(b.mul(gap, b.where(falling, p, q)), b.where(falling, end, start))
+    return b.add(b.mul(gap, _weight(x, profile, falling)), b.where(falling, end, start))
 
 
 def _between(near: Term, far: Term, span: Term, weight: Term) -> Term:
@@ -425,7 +432,10 @@ class MultiStep(_Endless):
 
 def powers(base: float, count: int) -> list[float]:
     """base**0, base**1, ...; infinity beyond the doubles."""
-    return [_host.power(base, k) for k in range(count)]
+    try:
+        return [math.pow(base, k) for k in range(count)]
+    except (OverflowError, ValueError):
+        return [_host.power(base, k) for k in range(count)]
 
 
 def check_sorted(where: str, argument: str, values: Any) -> None:

@@ -164,11 +164,11 @@ def pieces(count: int) -> Any:
 
 
 FIRST: list[tuple[Callable[[], Any], int]] = [
-    (lambda: 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1)), 2_800),
-    (lambda: 0.1 * warmup(100) * cosine().over(1_000).restarted(t_mult=2, gamma=0.9), 3_200),
-    (lambda: 3e-4 * lrs.plan(10_000, warmup(500), (0.3, cosine(), 0.5), (None, lrs.one_minus_power(), 0.01)), 5_000),
-    (lambda: 0.1 * rex().sampled(times=20).over(10_000), 1_500),
-    (lambda: pieces(100), 3_600),
+    (lambda: 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1)), 1_900),
+    (lambda: 0.1 * warmup(100) * cosine().over(1_000).restarted(t_mult=2, gamma=0.9), 2_300),
+    (lambda: 3e-4 * lrs.plan(10_000, warmup(500), (0.3, cosine(), 0.5), (None, lrs.one_minus_power(), 0.01)), 3_350),
+    (lambda: 0.1 * rex().sampled(times=20).over(10_000), 1_300),
+    (lambda: pieces(100), 1_950),
 ]
 
 
@@ -238,7 +238,8 @@ def test_compiling_is_linear_in_the_number_of_pieces() -> None:
 
 def test_memory_is_linear_in_the_number_of_pieces() -> None:
     def held(n: int) -> int:
-        return peak(lambda: (schedule := pieces(n), schedule(3)))
+        """The least of three: when garbage is collected changes it by a tenth."""
+        return min(peak(lambda: (schedule := pieces(n), schedule(3))) for _ in range(3))
 
     few, many = held(300), held(3_000)
     assert many <= 11 * few and many < 3_000 * 10_000, (few, many)

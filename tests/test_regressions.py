@@ -24,6 +24,10 @@ TOP = 2**31 - 1
 EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "a product of profiles whose pairs do not add up to 1": (
+        "(tanh(lower=3.0, upper=3.907) * one_minus_power(power=1e-05)).over(3, start=1e-05, end=0.25)",
+        EARLY,
+    ),
     "a delay that rounds to whole cycles of growing length": (
         "linear().delayed(0.9).over(5, start=2.0, end=0.4).restarted(t_mult=2)",
         EARLY,

@@ -112,3 +112,16 @@ def test_parts_are_added_to_a_long_expression_without_looking_at_all_of_it() -> 
     with pytest.raises(lrs.ScheduleError, match="nest at most"):
         for _ in range(200):
             deep = hold(1, 2.0) * 3.0 * (deep + 1.0)
+
+
+def test_nothing_is_computed_before_the_condition_that_makes_it_safe() -> None:
+    """The logarithm of what is left, which the next condition needs on one side alone, would fail on the other."""
+    shape = -cosine().warped(1.5)
+    assert [shape(u) for u in (0.0, 1.0)] == [-1.0, 0.0]
+    assert "logarithm_rest(" not in lrs.compile(shape, "python").source.split("def schedule")[1]
+
+
+def test_neighbouring_stretches_of_one_value_are_one() -> None:
+    levels = hold(10, 0.2) >> hold(10, 0.5) >> hold(10, 0.7) >> hold(5, 0.1)
+    source = lrs.compile(lrs.minimum(levels, 0.5), "python").source.split("def schedule")[1]
+    assert re.findall(r"t < (\d\d)", source) == ["10", "30"]
