@@ -17,7 +17,7 @@ from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
 from lrsched._term import named
-from lrsched.profiles import Linear, Profile, check_increasing
+from lrsched.profiles import Linear, Profile, check_increasing, ends_of
 
 if TYPE_CHECKING:
     from lrsched._blends import Choice
@@ -54,6 +54,21 @@ def _plain(term: Term) -> Any:
 
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
+    value = _blend(x, profile, start, end)
+    if not x.b.weighed or profile.first is not None or x.done.is_const:
+        return value
+    return _held_at_ends(x, value, *(_blend(y, profile, start, end) for y in ends_of(x)))
+
+
+def _held_at_ends(x: Progress, value: Term, first: Term, last: Term) -> Term:
+    """The value, but at the ends what it is there, where that is known: XLA rounds 1 / n, so n / n may miss 1."""
+    b = x.b
+    if first.op not in ("const", "column") or last.op not in ("const", "column"):
+        return value
+    return b.where(b.eq(x.left, 0), last, b.where(b.eq(x.done, 0), first, value))
+
+
+def _blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     b = x.b
     start, end = b.floats(start), b.floats(end)
     same = start.op == end.op == "const" and start.args[0] == end.args[0]

@@ -115,6 +115,25 @@ def test_there_and_back_again() -> None:
     assert [float(schedule(t)) for t in (3, 4, 5, 7, 8, 9, 12, 13)] == [0.25, 0, 0.25, 0.75, 1, 0.75, 0, 0.25]
 
 
+ENDED = (
+    *("linear()", "linear().delayed(0.25)", "linear().reversed()", "linear().mirrored()", "linear().warped(2.0)"),
+    *("phases((0.3, linear()), (0.7, cosine()))", "linear() * cosine()", "knots((0, 0.3, 1), (1, 0.2, 0))"),
+    *("pchip((0, 0.3, 1), (1, 0.2, 0))", "pchip((0, 0.3, 1), (1, 0.2, 0)).reversed()", "rex()", "polynomial(0.9)"),
+)
+
+
+@pytest.mark.parametrize("shape", ENDED)
+def test_both_ends_are_exact(shape: str) -> None:
+    """At lengths n for which n times the rounded 1 / n is not 1, in float32 or in float64."""
+    lengths = (13, 26, 41, 47, 49, 55, 61, 82, 83, 97, 98, 103, 135, 136, 171, 172)
+    schedules = [lrs.parse(shape).over(n, start=3.5, end=0.1) for n in lengths]
+    schedules += [lrs.parse(shape).over(n, start=0.0, end=0.7) for n in lengths]
+    steps = [np.array([0, s.duration, s.duration + 9], dtype=STEP) for s in schedules]
+    for schedule, at, found in zip(schedules, steps, jitted(schedules, steps), strict=True):
+        expected = schedule(at) if X64 else schedule(at).astype(np.float32).astype(float)
+        assert found.tolist() == expected.tolist(), schedule
+
+
 def test_past_the_end_of_an_error_policy_is_nan() -> None:
     """There alone: not in the steps before, and not on a side of a condition that is not taken."""
     plain = lrs.linear().over(4).after("error")
