@@ -12,7 +12,7 @@ from lrsched._clock import Clock
 from lrsched._fields import field_of
 from lrsched._node import names_of, walk
 from lrsched._sequence import CHAIN, Pieces, Sequence
-from lrsched._tree import map_every_leaf
+from lrsched._tree import FIXED, map_every_leaf
 
 if TYPE_CHECKING:
     from lrsched._term import Term
@@ -92,7 +92,7 @@ class StackedPieces:
         if len(places) == 1:
             return node
         row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
-        return map_every_leaf(node, lambda leaf: b.column(leaf, row))
+        return map_every_leaf(node, lambda leaf: leaf if isinstance(leaf, FIXED) else b.column(leaf, row))
 
 
 def _has_rows(node: Any) -> bool:

@@ -125,6 +125,8 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "joints in cycles of fixed lengths": "(hold(3, 1.0) >> hold(3, 2.0) >> hold(3, 3.0)).restarted(times=3, t_mult=1.5)",
     "tables among many parts of fixed lengths": "(warmup(3) >> table((0.0, 0.5)) >> table((2.0, 3.5)) >> hold(2, 2.0) "
     ">> hold(3, 3.0) >> hold(1, 4.0) >> hold(2, 5.0)).reversed().restarted(times=2, t_mult=1.5)",
+    "fixed lengths among many parts": "cosine().over(3).restarted(t_mult=1.5).lasting(9) >> hold(2) "
+    ">> cosine().over(3, start=2.0).restarted(t_mult=1.5).lasting(9) >> hold(1) >> hold(4) >> hold(3)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
 }
