@@ -27,7 +27,6 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
-HOST = 2**53  # the integers of a host; those of JAX are wider or have 32 bits
 
 Record = TypeVar("Record", "Clock", "Progress")
 
@@ -93,7 +92,7 @@ class Clock:
         """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
         if all(self.b.lift(x).kind != "f" for x in (self.scale, self.offset)):
             return 0
-        return NEAR if self.b.limit < HOST else NEAR**2
+        return NEAR if self.b.single else NEAR**2
 
     def _before(self, step: Any) -> bool:
         """Whether the clock is past a local step from its beginning on."""
@@ -472,7 +471,7 @@ def words(clock: Clock, step: Term) -> tuple[Term, Term]:
     b, at, zero = clock.b, clock.at, clock.b.lift(0)
     bends = [x for x in (clock.most, clock.least) if x is not None]
     known = all(clock._known(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
-    if b.limit >= HOST or at.kind != "i" or not known:
+    if not b.single or at.kind != "i" or not known:
         return step, zero
     scale, root, past, gone, *_ = (
         Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)

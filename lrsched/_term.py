@@ -139,6 +139,7 @@ class Builder:
     ) -> None:
         self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
         self.scalar = branching and not exact_ends  # one step at a time is computed
+        self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
         self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps = real_steps
@@ -615,7 +616,7 @@ class Builder:
     def _rounds(self, base: Term) -> bool:
         """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
         plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
-        return plain and self.limit < 2**53 and bool(0 < base.lo <= base.hi < INF)
+        return plain and self.single and bool(0 < base.lo <= base.hi < INF)
 
     def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
         """The terms that read each result of a function of a column's numbers."""

@@ -29,7 +29,6 @@ __all__ = ["Sequence", "joined", "maximum", "minimum", "negated", "rescaled", "r
 
 
 MOST_CYCLES = 100_000
-WIDE = 2**53  # integers that no step added to another leaves
 
 # ---- arithmetic
 
@@ -787,7 +786,7 @@ class Advanced(_Wrapper):
     def _later(self, clock: Clock) -> Term:
         b = clock.b
         self._refuse_beyond(b.limit)
-        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit < WIDE:
+        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit and b.single:
             back = _number(b.neg(self.k))
             return self.schedule.formula(dataclasses.replace(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
@@ -949,9 +948,7 @@ class SampledEvery(_Wrapper):
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
         own, at = index_of(clock, every), index_at(clock, every)
-        if (
-            at.hi > most and b.limit < WIDE and isinstance(every.args[0], int)
-        ):  # times beyond the integers, counted in samples
+        if b.single and every.op == "const" and at.hi > most:  # times beyond the integers, counted in samples
             return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
         own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))

@@ -136,9 +136,8 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
     near, far = np.broadcast_arrays(*(_array(t) for t in _levels(falling, start, end)))
     if np.any(np.sign(near) * np.sign(far) < 0):
         return None
-    single = b.limit < 2**53
     with np.errstate(all="ignore"):
-        first, last = (x.astype(np.float32) if single else x for x in (near, far))
+        first, last = (x.astype(np.float32) if b.single else x for x in (near, far))
         gap = np.asarray(_reaching(first, last, last - first))
         exact = bool(np.all(np.isfinite(gap) & (first + gap == last)))
     index, values = _index(start, end), gap.astype(np.float64)
