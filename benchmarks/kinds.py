@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-__all__ = ["Calls", "Counts", "Kind", "NewProcess", "Once", "Ranges", "Steps", "Values"]
+__all__ = ["Calls", "Counts", "Instances", "Kind", "NewProcess", "Once", "Ranges", "Steps", "Values"]
 
 INSTANCES = 5
 Unit = Literal["s", "bytes", "instructions", "calls", ""]
@@ -46,6 +46,16 @@ def _repeated(call: Callable[[], Any]) -> Callable[[int], float]:
         for _ in repeat(None, n):
             call()
         return perf_counter() - start
+
+    return loop
+
+
+def _in_turn(fresh: Callable[[], Callable[[], Any]]) -> Callable[[int], float]:
+    """Slices of calls on several instances in turn: where a single one lies in memory is luck."""
+    loops = cycle([_repeated(fresh()) for _ in range(INSTANCES)])
+
+    def loop(n: int) -> float:
+        return next(loops)(n)
 
     return loop
 
@@ -114,13 +124,8 @@ class Steps:
     once: bool = False
 
     def loop(self, made: Any) -> Callable[[int], float]:
-        """One update after another, on several instances in turn: where a single one lies in memory is luck."""
-        loops = cycle([_repeated(made().advance) for _ in range(INSTANCES)])
-
-        def loop(n: int) -> float:
-            return next(loops)(n)
-
-        return loop
+        """One update after another, on several instances in turn."""
+        return _in_turn(lambda: made().advance)
 
     def checked(self, made: Any, most: int | None = None) -> tuple[Sequence[int], Any]:
         """The rates that a fresh instance writes; every group must get the same."""
@@ -145,6 +150,21 @@ class Calls:
     def loop(self, made: Any) -> Callable[[int], float]:
         """Calls."""
         return _repeated(made)
+
+    def checked(self, made: Any, most: int | None = None) -> None:
+        """Nothing to check."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Instances:
+    """``made()`` is a fresh function, ready to be called: several of them take turns, as schedulers do."""
+
+    unit: Unit = "s"
+    once: bool = False
+
+    def loop(self, made: Any) -> Callable[[int], float]:
+        """Calls, each slice on another instance."""
+        return _in_turn(made)
 
     def checked(self, made: Any, most: int | None = None) -> None:
         """Nothing to check."""

@@ -87,10 +87,10 @@ def interruptions() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def undivided(loop: Loop, count: int) -> float:
+def undivided(loop: Loop, count: int, tries: int = TRIES) -> float:
     """Seconds of one slice; taken again, a few times at most, if the system interrupted it."""
     least, best, spent = math.inf, math.inf, 0.0
-    for _ in range(TRIES):
+    for _ in range(tries):
         before = interruptions()
         took = loop(count)
         times = interruptions() - before
@@ -108,13 +108,17 @@ def interleave(
     slow: frozenset[str] = frozenset(),
     once: bool = False,
     seed: int = 0,
+    tries: int = TRIES,
 ) -> dict[str, list[float | None]]:
     """Seconds of one repetition, per contender and round; None where a contender sat a round out.
 
-    Every round runs all contenders in a new random order. ``slow`` ones take part in a few rounds only. ``once``
-    means that a repetition cannot be shortened or repeated within a slice (a new process, a compilation).
+    Every round runs all contenders in a new random order. Of the ``slow`` ones those take part in a few rounds only
+    that take longer than a slice. ``once`` means that a repetition cannot be shortened or repeated within a slice (a
+    new process, a compilation). An interrupted slice is taken again, up to so many ``tries``.
     """
-    counts = {name: 1 if once else calibrate(loop, effort.slice_s)[0] for name, loop in loops.items()}
+    known = {name: (1, math.inf) if once else calibrate(loop, effort.slice_s) for name, loop in loops.items()}
+    counts = {name: count for name, (count, _) in known.items()}
+    slow = frozenset(name for name in slow & known.keys() if known[name][1] > effort.slice_s)
     start = perf_counter()
     for name, loop in loops.items():
         if name not in slow:
@@ -132,7 +136,7 @@ def interleave(
                     found[name].append(None)
                 else:
                     count = counts[name]
-                    found[name].append(undivided(loops[name], count) / count)
+                    found[name].append(undivided(loops[name], count, tries) / count)
     return found
 
 

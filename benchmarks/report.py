@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.measure import Spread
 from benchmarks.profiles import Section
-from benchmarks.run import CORRECT, Figure, Result
+from benchmarks.run import CORRECT, Figure, Lead, Result
 
 __all__ = ["HEAD", "amount", "cells", "markdown", "plain", "ratio", "summary", "target", "write"]
 
@@ -22,7 +22,11 @@ NOTES = f"""Ratios are taken round by round against the first contender of each 
 contenders of a round run one after another in random order, in one process (imports and first calls: each in a new
 one). Figures are medians, quartiles in brackets. Errors are against exact values of 50 digits: the largest as a share
 of the peak, and in units in the last place of the result's own type; a result further off than {CORRECT:g} of the peak
-counts as wrong, and its speed for nothing. Only ratios mean anything on another machine."""
+counts as wrong, and its speed for nothing. Only ratios mean anything on another machine.
+
+A correct peer is set beside the best of ours on the same work, by the ratios of ours to the peer's over the rounds
+that both took part in: it is ahead if their lower quartile is above 1, so that it was the cheaper in three rounds of
+four or more. A peer that was the cheaper in more than half of them, but in fewer than that, is within noise."""
 
 
 def amount(value: float, unit: str) -> str:
@@ -81,16 +85,16 @@ def summary(results: Iterable[Result]) -> list[tuple[str, ...]]:
     """One line for each target."""
     lines: list[tuple[str, ...]] = []
     for result in results:
-        peer = result.best("peer")
-        theirs = (
-            ""
-            if peer is None or peer.ratio is None
-            else f"{ratio(Spread.of([peer.ratio.median]))} {peer.contender.name}"
-        )
         for figure in result.figures:
             wanted = figure.contender.target
             if wanted is None:
                 continue
+            peer = result.best("peer", figure.contender.work)
+            theirs = (
+                ""
+                if peer is None or peer.ratio is None
+                else f"{ratio(Spread.of([peer.ratio.median]))} {peer.contender.name}"
+            )
             unit = result.row.kind.unit
             found = figure.missing
             if figure.value is not None and figure.ratio is not None:
@@ -107,6 +111,23 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], numbers: frozense
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def lead(found: Lead) -> str:
+    """A peer, and how it compares."""
+    rounds = f"{found.rounds} rounds" if found.rounds > 1 else "one round"
+    return f"{found.peer.contender.name}; {found.ours.contender.name} to it {ratio(found.ratio)}, {rounds}"
+
+
+def verdicts(results: Sequence[Result]) -> list[str]:
+    """Which peers are ahead, and which seem so."""
+    heads = (
+        "Rows in which a peer with a correct result is ahead on the same work: ",
+        "Rows in which a peer seems ahead, within noise: ",
+    )
+    kinds = ([(r, r.ahead) for r in results], [(r, r.close) for r in results])
+    lines = [[f"- `{r.row.name}`: {lead(found)}" for r, leads in kind for found in leads] for kind in kinds]
+    return [head + ("none." if not some else "\n\n" + "\n".join(some)) for head, some in zip(heads, lines, strict=True)]
+
+
 def markdown(results: Sequence[Result], sections: Sequence[Section], machine: dict[str, Any], quick: bool) -> str:
     """The whole report."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -118,12 +139,7 @@ def markdown(results: Sequence[Result], sections: Sequence[Section], machine: di
     parts = ["# Benchmark", "Written by `python -m benchmarks`; see the end for what the columns mean.", about]
     if quick:
         parts.append("**A quick run: few rounds, nothing to quote.**")
-    ahead = [(r, r.ahead) for r in results]
-    parts += ["## Targets", table(SUMMARY, summary(results))]
-    lines = [f"- `{r.row.name}`: {f.contender.name}" for r, f in ahead if f is not None]
-    parts.append(
-        "Rows in which a peer with a correct result is ahead: " + ("none." if not lines else "\n\n" + "\n".join(lines))
-    )
+    parts += ["## Targets", table(SUMMARY, summary(results)), *verdicts(results)]
     for result in results:
         row = result.row
         parts += [f"## {row.name}: {row.title}", *([row.note] if row.note else [])]
@@ -144,6 +160,8 @@ def plain(
 
     def of(figure: Figure) -> dict[str, Any]:
         found: dict[str, Any] = {"name": figure.contender.name, "role": figure.contender.role}
+        if figure.contender.work:
+            found["work"] = figure.contender.work
         if figure.missing:
             return {**found, "missing": figure.missing}
         for name, part in (("value", figure.value), ("ratio", figure.ratio), ("error", figure.errors)):
@@ -151,6 +169,10 @@ def plain(
         wanted = figure.contender.target
         found["target"] = None if wanted is None else dataclasses.asdict(wanted)
         return {**found, "reached": figure.reached, "correct": figure.correct, "rounds": figure.rounds}
+
+    def beside(found: Lead) -> dict[str, Any]:
+        names = {"peer": found.peer.contender.name, "ours": found.ours.contender.name}
+        return {**names, "ratio": dataclasses.asdict(found.ratio), "rounds": found.rounds}
 
     return {
         "format": 1,
@@ -164,6 +186,8 @@ def plain(
                 "unit": r.row.kind.unit,
                 "reference": r.row.reference,
                 "figures": [of(f) for f in r.figures],
+                "ahead": [beside(found) for found in r.ahead],
+                "within noise": [beside(found) for found in r.close],
             }
             for r in results
         ],

@@ -35,7 +35,9 @@ class Contender:
         make: builds what is measured; raises :class:`Missing` or ImportError where something is not installed.
         exact: the exact values, where this contender's schedule is not the row's.
         single: its floats are float32 values.
-        slow: measured in few rounds and checked at few steps, and not at all by ``--quick``.
+        slow: checked at few steps, measured in few rounds if it takes longer than a slice, and not at all by
+            ``--quick``.
+        work: which of the row's kinds of work it does, where there are several: like is compared with like.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Contender:
     exact: Exact | None = None
     single: bool = False
     slow: bool = False
+    work: str = ""
 
 
 def hand(name: str, make: Callable[[], Any], **more: Any) -> Contender:
@@ -67,7 +70,14 @@ def peer(name: str, make: Callable[[], Any], **more: Any) -> Contender:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One comparison. Ratios are to the contender named ``reference``; ``exact`` gives the true value of a step."""
+    """One comparison.
+
+    Attributes:
+        reference: the contender that ratios are to.
+        exact: the true value of a step.
+        patience: how many times as long as another row, and in as many times the rounds, this one is measured.
+        threads: the work is spread over threads, so that being interrupted is a part of it.
+    """
 
     name: str
     title: str
@@ -76,6 +86,8 @@ class Row:
     reference: str
     exact: Exact | None = None
     note: str = ""
+    patience: float = 1.0
+    threads: bool = False
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.contenders]

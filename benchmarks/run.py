@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.exact import Errors, errors
 from benchmarks.kinds import Counts
-from benchmarks.measure import Effort, Spread, interleave, ratios
+from benchmarks.measure import TRIES, Effort, Spread, interleave, ratios
 from benchmarks.row import Contender, Missing, Row
 
-__all__ = ["CORRECT", "Figure", "Result", "run"]
+__all__ = ["CORRECT", "Figure", "Lead", "Result", "run"]
 
 CORRECT = 1e-6  # of the peak: float32 and nothing worse
 FEW = 40
@@ -30,7 +30,12 @@ class Figure:
     ratio: Spread | None = None
     errors: Errors | None = None
     missing: str = ""
-    rounds: int = 0
+    times: tuple[float | None, ...] = ()
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it took part in."""
+        return sum(x is not None for x in self.times)
 
     @property
     def correct(self) -> bool:
@@ -47,15 +52,41 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Lead:
+    """A correct peer beside the best of ours on the same work; ``ratio`` is ours to the peer's, round by round."""
+
+    peer: Figure
+    ours: Figure
+    ratio: Spread
+    rounds: int
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the peer is cheaper in three rounds of four, or more."""
+        return self.ratio.low > 1.0
+
+    @classmethod
+    def of(cls, peer: Figure, ours: Figure) -> Lead | None:
+        """Over the rounds that both took part in; None without any."""
+        found = ratios(ours.times, peer.times)
+        return cls(peer, ours, Spread.of(found), len(found)) if found else None
+
+
+@dataclasses.dataclass(frozen=True)
 class Result:
     """A row with its figures."""
 
     row: Row
     figures: tuple[Figure, ...]
 
-    def best(self, role: str) -> Figure | None:
-        """The cheapest correct contender of a role."""
-        found = [f for f in self.figures if f.contender.role == role and f.ratio is not None and f.correct]
+    def correct(self, role: str, work: str) -> list[Figure]:
+        """The correct contenders of a role that do a kind of work."""
+        meant = [f for f in self.figures if (f.contender.role, f.contender.work) == (role, work)]
+        return [f for f in meant if f.ratio is not None and f.correct]
+
+    def best(self, role: str, work: str = "") -> Figure | None:
+        """The cheapest of them."""
+        found = self.correct(role, work)
         return min(found, key=lambda f: f.ratio.median if f.ratio else math.inf, default=None)
 
     @property
@@ -64,12 +95,28 @@ class Result:
         return tuple(f for f in self.figures if f.reached is False)
 
     @property
-    def ahead(self) -> Figure | None:
-        """A correct peer that is cheaper than the best of ours."""
-        mine, theirs = self.best("ours"), self.best("peer")
-        if mine is None or theirs is None or mine.ratio is None or theirs.ratio is None:
-            return None
-        return theirs if theirs.ratio.median < mine.ratio.median else None
+    def leads(self) -> tuple[Lead, ...]:
+        """Each correct peer that the best of ours on the same work is more expensive than, at the median."""
+        found = []
+        for theirs in self.figures:
+            work = theirs.contender.work
+            if theirs not in self.correct("peer", work):
+                continue
+            pairs = [Lead.of(theirs, mine) for mine in self.correct("ours", work)]
+            best = min((p for p in pairs if p is not None), key=lambda p: p.ratio.median, default=None)
+            if best is not None and best.ratio.median > 1.0:
+                found.append(best)
+        return tuple(found)
+
+    @property
+    def ahead(self) -> tuple[Lead, ...]:
+        """The peers that are ahead."""
+        return tuple(lead for lead in self.leads if lead.beyond_noise)
+
+    @property
+    def close(self) -> tuple[Lead, ...]:
+        """The peers that seem ahead, but within noise."""
+        return tuple(lead for lead in self.leads if not lead.beyond_noise)
 
 
 def run(row: Row, effort: Effort, seed: int = 0) -> Result:
@@ -96,7 +143,7 @@ def run(row: Row, effort: Effort, seed: int = 0) -> Result:
             continue
         found = [x for x in times[c.name] if x is not None]
         relative = Spread.of(ratios(times[c.name], reference)) if reference else None
-        figures.append(Figure(c, Spread.of(found), relative, wrong[c.name], rounds=len(found)))
+        figures.append(Figure(c, Spread.of(found), relative, wrong[c.name], times=tuple(times[c.name])))
     return Result(row, tuple(figures))
 
 
@@ -113,7 +160,8 @@ def _times(row: Row, made: dict[str, Any], effort: Effort, seed: int) -> dict[st
     if isinstance(row.kind, Counts):
         return {name: [loop(1)] for name, loop in loops.items()}
     slow = frozenset(c.name for c in row.contenders if c.slow)
-    return interleave(loops, effort, slow, row.kind.once, seed)
+    longer = dataclasses.replace(effort, row_s=effort.row_s * row.patience, most=round(effort.most * row.patience))
+    return interleave(loops, longer, slow, row.kind.once, seed, 1 if row.threads else TRIES)
 
 
 def installed(name: str) -> bool:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks.measure import Effort
 from benchmarks.profiles import Section
-from benchmarks.report import HEAD, SUMMARY, cells, summary
+from benchmarks.report import HEAD, SUMMARY, cells, lead, summary
 from benchmarks.row import Row
 from benchmarks.run import Result, run
 
@@ -71,5 +71,6 @@ def shown(results: Sequence[Result], sections: Sequence[Section], console: Conso
     if found.row_count:
         console.print(found)
     for result in results:
-        if result.ahead is not None:
-            console.print(f"[red]{result.row.name}: {escape(result.ahead.contender.name)} is ahead[/red]")
+        for found in result.leads:
+            style, which = ("red", "ahead") if found.beyond_noise else ("yellow", "within noise")
+            console.print(f"[{style}]{result.row.name}, {which}: {escape(lead(found))}[/{style}]")

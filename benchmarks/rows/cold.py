@@ -19,8 +19,9 @@ from lrsched import cosine, linear, rex, warmup
 FIRST_CALL = 2e-3
 CLOCK = "from time import perf_counter as now\n"
 
+COSINE = "warm-up and cosine"
 EXPRESSIONS = {
-    "warm-up and cosine": "3e-4 * (s.warmup(500) >> s.cosine().over(9_500, end=0.1))",
+    COSINE: "3e-4 * (s.warmup(500) >> s.cosine().over(9_500, end=0.1))",
     "warm-up times restarts": "0.1 * s.warmup(100) * s.cosine().over(1_000).restarted(t_mult=2, gamma=0.9)",
     "plan of five parts": (
         "3e-4 * s.plan(10_000, s.warmup(500), s.hold(1_000), (0.3, s.cosine(), 0.5), "
@@ -111,10 +112,10 @@ FIRST = Row(
     NewProcess(),
     (
         hand("closure", lambda: BY_HAND),
-        *(ours(name, _first(text, "lr(600)"), value=FIRST_CALL) for name, text in EXPRESSIONS.items()),
-        ours("warm-up and cosine, lr.sample(1_000)", _first(EXPRESSIONS["warm-up and cosine"], "lr.sample(1_000)")),
-        ours("warm-up and cosine, lr(array)", _first(EXPRESSIONS["warm-up and cosine"], "lr(steps)")),
-        peer("optax, to float", _optax_first, slow=True),
+        *(ours(name, _first(text, "lr(600)"), value=FIRST_CALL, work=name) for name, text in EXPRESSIONS.items()),
+        ours(f"{COSINE}, lr.sample(1_000)", _first(EXPRESSIONS[COSINE], "lr.sample(1_000)"), work="range"),
+        ours(f"{COSINE}, lr(array)", _first(EXPRESSIONS[COSINE], "lr(steps)"), work="array"),
+        peer("optax, to float", _optax_first, work=COSINE, slow=True),
     ),
     "closure",
     note="Lowering, generating and compiling the code of that schedule.",
@@ -187,13 +188,13 @@ BUILDING = Row(
     Calls(),
     (
         hand("closure", lambda: lambda: written.closure(SHORT.peak, SHORT.warmup, SHORT.total, SHORT.end)),
-        ours("warm-up and cosine", lambda: lambda: schedule(SHORT)),
-        ours("plan of five parts", lambda: lambda: _five(1.0)),
-        ours("100 pieces", lambda: lambda: _hundred(1.0)),
-        peer("fvcore, warm-up and cosine", lambda: _building(peers.fvcore_value)),
-        peer("optax, warm-up and cosine", lambda: _building(peers.optax_schedule)),
-        peer("keras CosineDecay", lambda: _building(peers.keras_schedule)),
-        peer("torch SequentialLR, with its optimizer", lambda: _building(_sequential)),
+        ours(COSINE, lambda: lambda: schedule(SHORT), work=COSINE),
+        ours("plan of five parts", lambda: lambda: _five(1.0), work="plan"),
+        ours("100 pieces", lambda: lambda: _hundred(1.0), work="100 pieces"),
+        peer("fvcore, warm-up and cosine", lambda: _building(peers.fvcore_value), work=COSINE),
+        peer("optax, warm-up and cosine", lambda: _building(peers.optax_schedule), work=COSINE),
+        peer("keras CosineDecay", lambda: _building(peers.keras_schedule), work=COSINE),
+        peer("torch SequentialLR, with its optimizer", lambda: _building(_sequential), work=COSINE),
     ),
     "closure",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.kinds import Calls, Counts, Once
+from benchmarks.kinds import Counts, Instances, Once
 from benchmarks.row import Row, hand, ours, peer
 from benchmarks.rows._shared import SHORT, joined, schedule
 from benchmarks.rows.programs import LENGTH, compiled, instructions, masked, optax_pieces
@@ -77,11 +77,11 @@ def _timed(program: Program, rate: Callable[[], Any]) -> Callable[[], Callable[[
     return made
 
 
-def _run(rate: Callable[[], Any]) -> Callable[[], Callable[[], Any]]:
-    """One training step after another."""
+def _trained(rate: Callable[[], Any]) -> Callable[[], Callable[[], Any]]:
+    """Networks to be trained, one step after another; each is compiled for itself."""
+    jax = peers.load("jax")
 
-    def made() -> Callable[[], Any]:
-        jax = peers.load("jax")
+    def fresh() -> Callable[[], Any]:
         step, state = network(rate())
         jitted = jax.jit(step)
 
@@ -89,9 +89,14 @@ def _run(rate: Callable[[], Any]) -> Callable[[], Callable[[], Any]]:
             nonlocal state
             state = jax.block_until_ready(jitted(*state))
 
+        train()
         return train
 
-    return made
+    return fresh
+
+
+def _run(rate: Callable[[], Any]) -> Callable[[], Callable[[], Callable[[], Any]]]:
+    return lambda: _trained(rate)
 
 
 def _constant() -> Any:
@@ -113,11 +118,15 @@ INSTRUCTIONS = Row(
     (
         hand("constant rate", _counted(update, _constant)),
         hand("masked sum, 100 pieces", _counted(update, lambda: masked(100))),
-        ours("warm-up and cosine", _counted(update, _short), ratio=1.05),
-        ours("100 pieces", _counted(update, _many(100)), ratio=1.05),
-        ours("1000 pieces", _counted(update, _many(1_000)), ratio=1.05),
-        peer("optax, warm-up and cosine", _counted(update, lambda: peers.optax_schedule(SHORT))),
-        peer("optax, 100 pieces", _counted(update, lambda: optax_pieces(100)), slow=True),
+        ours("warm-up and cosine", _counted(update, _short), ratio=1.05, work="warm-up and cosine"),
+        ours("100 pieces", _counted(update, _many(100)), ratio=1.05, work="100 pieces"),
+        ours("1000 pieces", _counted(update, _many(1_000)), ratio=1.05, work="1000 pieces"),
+        peer(
+            "optax, warm-up and cosine",
+            _counted(update, lambda: peers.optax_schedule(SHORT)),
+            work="warm-up and cosine",
+        ),
+        peer("optax, 100 pieces", _counted(update, lambda: optax_pieces(100)), work="100 pieces", slow=True),
     ),
     "constant rate",
     note="optax.adamw with another rate each. XLA copies a schedule's arithmetic into the update of every array, "
@@ -130,30 +139,38 @@ COMPILING = Row(
     Once(),
     (
         hand("constant rate", _timed(update, _constant)),
-        hand("masked sum, 100 pieces", _timed(update, lambda: masked(100))),
-        ours("warm-up and cosine", _timed(update, _short), ratio=1.1),
-        ours("100 pieces", _timed(update, _many(100)), ratio=1.1),
-        ours("1000 pieces", _timed(update, _many(1_000)), ratio=1.1),
-        peer("optax, warm-up and cosine", _timed(update, lambda: peers.optax_schedule(SHORT))),
-        peer("optax, 100 pieces", _timed(update, lambda: optax_pieces(100)), slow=True),
+        hand("masked sum, 100 pieces", _timed(update, lambda: masked(100)), slow=True),
+        ours("warm-up and cosine", _timed(update, _short), ratio=1.1, work="warm-up and cosine"),
+        ours("100 pieces", _timed(update, _many(100)), ratio=1.1, work="100 pieces"),
+        ours("1000 pieces", _timed(update, _many(1_000)), ratio=1.1, work="1000 pieces"),
+        peer(
+            "optax, warm-up and cosine", _timed(update, lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"
+        ),
+        peer("optax, 100 pieces", _timed(update, lambda: optax_pieces(100)), work="100 pieces", slow=True),
     ),
     "constant rate",
+    patience=15,
+    threads=True,
 )
 
 SMALL = Row(
     "train-small",
     "A small training step, jitted",
-    Calls(),
+    Instances(),
     (
         hand("constant rate", _run(_constant)),
-        ours("warm-up and cosine", _run(_short), ratio=1.05),
-        ours("100 pieces", _run(_many(100)), ratio=1.05),
-        ours("1000 pieces", _run(_many(1_000)), ratio=1.05),
-        peer("optax, warm-up and cosine", _run(lambda: peers.optax_schedule(SHORT))),
-        peer("optax, 100 pieces", _run(lambda: optax_pieces(100)), slow=True),
+        ours("warm-up and cosine", _run(_short), ratio=1.05, work="warm-up and cosine"),
+        ours("100 pieces", _run(_many(100)), ratio=1.05, work="100 pieces"),
+        ours("1000 pieces", _run(_many(1_000)), ratio=1.05, work="1000 pieces"),
+        peer("optax, warm-up and cosine", _run(lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"),
+        peer("optax, 100 pieces", _run(lambda: optax_pieces(100)), work="100 pieces", slow=True),
     ),
     "constant rate",
-    note="64 to 128 to 10 units, 32 examples, Adam. There is nothing to win here for short schedules.",
+    note="64 to 128 to 10 units, 32 examples, Adam. There is nothing to win here for short schedules. XLA hands parts "
+    "of a step to a second thread or does not, which takes it anything from 60 to 100 microseconds: only many rounds "
+    "on several compiled instances tell a few percent.",
+    patience=5,
+    threads=True,
 )
 
 SMALL_COMPILING = Row(
@@ -162,13 +179,17 @@ SMALL_COMPILING = Row(
     Once(),
     (
         hand("constant rate", _timed(network, _constant)),
-        ours("warm-up and cosine", _timed(network, _short), ratio=1.1),
-        ours("100 pieces", _timed(network, _many(100)), ratio=1.1),
-        ours("1000 pieces", _timed(network, _many(1_000)), ratio=1.1),
-        peer("optax, warm-up and cosine", _timed(network, lambda: peers.optax_schedule(SHORT))),
-        peer("optax, 100 pieces", _timed(network, lambda: optax_pieces(100)), slow=True),
+        ours("warm-up and cosine", _timed(network, _short), ratio=1.1, work="warm-up and cosine"),
+        ours("100 pieces", _timed(network, _many(100)), ratio=1.1, work="100 pieces"),
+        ours("1000 pieces", _timed(network, _many(1_000)), ratio=1.1, work="1000 pieces"),
+        peer(
+            "optax, warm-up and cosine", _timed(network, lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"
+        ),
+        peer("optax, 100 pieces", _timed(network, lambda: optax_pieces(100)), work="100 pieces", slow=True),
     ),
     "constant rate",
+    patience=10,
+    threads=True,
 )
 
 ROWS = (INSTRUCTIONS, COMPILING, SMALL, SMALL_COMPILING)
