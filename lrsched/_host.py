@@ -46,21 +46,22 @@ def to_floats(values: np.ndarray) -> np.ndarray:
 
 def narrowed(values: Any) -> np.ndarray:
     """A column in its simplest exact form: int64, else objects (fractions), else float64."""
-    values = np.asarray(values)
-    if values.dtype.kind == "O":
-        numbers = values.tolist()
+    if type(values) is not list:
+        values = np.asarray(values)
+    if type(values) is list or values.dtype.kind == "O":
+        numbers = values if type(values) is list else values.tolist()
         kinds = set(map(type, numbers))
         if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
             return np.array(numbers, dtype=np.int64)
-        if kinds == {float} or all(isinstance(v, float) for v in values):
-            return values.astype(np.float64)
+        if kinds == {float}:
+            return np.array(numbers, dtype=np.float64)
         values = np.array(
             [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values], dtype=object
         )
         if all(isinstance(v, int) and abs(v) < 2**62 for v in values):
             return values.astype(np.int64)
         return to_floats(values) if any(isinstance(v, float) for v in values) else values
-    return values.astype(np.int64) if values.dtype.kind in "iub" else values.astype(np.float64)
+    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float64, copy=False)
 
 
 def mix(x: int) -> int:
@@ -186,11 +187,10 @@ def on_columns(op: str, values: list[Any]) -> np.ndarray:
         with np.errstate(all="ignore"):
             return IEEE[op](*(to_floats(v[:size]) if isinstance(v, np.ndarray) else to_float(v) for v in values))
     columns = [v[:size].tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
+    if op not in WARNING:
+        return narrowed(list(map(EXACT.get(op) or FOLD[op], *columns)))
     with np.errstate(all="ignore"):
-        results = list(map(EXACT.get(op) or FOLD[op], *columns))
-    held = np.empty(size, dtype=object)
-    held[:] = results
-    return narrowed(held)
+        return narrowed(list(map(FOLD[op], *columns)))
 
 
 def on_jax(op: str, values: list[Any], limit: int) -> Any:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Sequence", "sequence"]
 
 CHAIN = 4
+WHOLE = 2**62
 FEW = 6
 
 
@@ -201,7 +202,7 @@ class Pieces:
         index = count_passed(clock, self.starts[first + 1 : stop])
         if index.op == "const":
             return self._part(clock, first + index.args[0])
-        local = clock.since(b.column(np.array(self.starts[first:stop], dtype=object), index))
+        local = clock.since(b.column(_array(self.starts[first:stop]), index))
         parts = self.parts[first:stop]
         families = _families(b, parts)
         kinds = list(dict.fromkeys(families))
@@ -247,11 +248,19 @@ def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
         from lrsched._blends import of_columns
 
         return of_columns(b, rows, index, _array)
-    return stacked(rows, lambda column: b.column(_array(column), index))
+    return stacked(rows, lambda values: values[0] if _alike(values) else b.column(_array(values), index))
+
+
+def _alike(values: list[Any]) -> bool:
+    """Whether a number is the same in all parts."""
+    first = type(values[0])
+    return (first is float or first is int) and {first} == set(map(type, values)) and values.count(values[0]) == len(values)
 
 
 def _array(values: list[Any]) -> Any:
     kinds = set(map(type, values))
+    if kinds == {int} and -WHOLE < min(values) and max(values) < WHOLE:
+        return np.array(values, dtype=np.int64)
     if not kinds <= {int, float} and any(map(is_jax, values)):
         import jax.numpy as jnp
 

@@ -23,6 +23,7 @@ __all__ = ["OPERATIONS", "Builder", "Term", "named", "range_of"]
 
 INF = math.inf
 MOST_ROWS = 4096
+FEW = 256
 CONSTANTS = frozenset({"const", "column", "bound"})
 NUMBER, KIND, NAME = map(operator.attrgetter, ("num", "kind", "op"))
 
@@ -709,6 +710,10 @@ def named(term: Term) -> Term:
 
 def _ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""
+    if values.size <= FEW:
+        numbers = values.tolist()
+        if values.dtype.kind != "f" or not math.isnan(sum(numbers)):
+            return min(numbers), max(numbers)
     low, high = values.min(), values.max()
     return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
 

@@ -104,7 +104,7 @@ def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
     b, index = falling.b, _index(start, end)
     if not b.scalar or index is None or falling.is_const:
         return b.where(falling, end, start), b.where(falling, start, end)
-    first, second = np.broadcast_arrays(_array(start), _array(end))
+    first, second = _array(start), _array(end)
     down = np.abs(first) >= np.abs(second)
     return b.column(np.where(down, second, first), index), b.column(np.where(down, first, second), index)
 
@@ -188,7 +188,7 @@ def _reaches(near: Term, far: Term, span: Term) -> bool:
     if near.op == far.op == "const":
         return bool(near.args[0] + span.args[0] == far.args[0])
     known = near.b.scalar and _index(near, far) is not None
-    return known and bool(np.all(_array(near) + _array(span) == _array(far)))
+    return known and bool((_array(near) + _array(span) == _array(far)).all())
 
 
 def _span(near: Term, far: Term) -> Term:
@@ -201,7 +201,7 @@ def _span(near: Term, far: Term) -> Term:
     if index is None or not b.scalar:
         return far - near
     with np.errstate(all="ignore"):
-        first, second = np.broadcast_arrays(_array(near), _array(far))
+        first, second = _array(near), _array(far)
         return b.column(_reaching(first, second, second - first), index)
 
 
@@ -220,10 +220,10 @@ def _falls(b: Builder, start: Term, end: Term) -> Term:
     if start.op == end.op == "const":
         return b.lift(abs(start.value) >= abs(end.value))
     if start.is_const and end.is_const and "bound" not in (start.op, end.op):
-        first, second = np.broadcast_arrays(*(np.abs(_array(v)) for v in (start, end)))
-        if np.all(first >= second):
+        first, second = (np.abs(_array(v)) for v in (start, end))
+        if (first >= second).all():
             return b.lift(True)
-        if np.all(first <= second):
+        if (first <= second).all():
             return b.lift(False)
         index = next(t.args[1] for t in (start, end) if t.op == "column")
         return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)

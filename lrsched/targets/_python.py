@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import operator
 import re
 from typing import Any
 
@@ -168,13 +169,15 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)
+    if size > CROWD + 1 and thresholds[CROWD + 1] >> shift == thresholds[0] >> shift:
+        return None
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
-    places = thresholds.searchsorted(np.arange(end + 1) << shift, side="right")
-    if (np.append(places[1:], size) - places).max() > CROWD:
+    places = (*thresholds.searchsorted(np.arange(0, (end + 1) << shift, 1 << shift), side="right").tolist(), size)
+    if max(map(operator.sub, places[1:], places)) > CROWD:
         return None
-    name, near = writer.name(), writer.object("table", places)
-    ahead = writer.object("table", np.append(thresholds, int(step.hi) + 1) if bounded else thresholds)
+    name, near = writer.name(), writer.object("table", places[:-1])
+    ahead = writer.object("table", (*thresholds.tolist(), int(step.hi) + 1) if bounded else thresholds)
     if not bounded:
         writer.line(level, f"{name} = {size}")
         writer.line(level, f"if {t} < {last}:")
