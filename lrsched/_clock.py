@@ -141,7 +141,8 @@ class Clock:
     def stretched(self, scale: Any) -> Clock:
         """The clock that runs ``scale`` times slower."""
         most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
-        scale = _number(self.b.lift(self.scale) * scale)
+        same = self.plain and getattr(scale, "op", "") == "column"
+        scale = scale if same else _number(self.b.lift(self.scale) * scale)
         moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
         return replaced(moved, most=most, least=least)
 

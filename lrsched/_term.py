@@ -729,10 +729,10 @@ def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
 
 
 def _identity(arg: Any) -> Any:
+    if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
+        return (arg.dtype.char, arg.shape, arg.tobytes())
     if isinstance(arg, int | float | Fraction):
         return (type(arg).__name__, arg, math.copysign(1.0, arg) if isinstance(arg, float) else 0)
-    if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
-        return (arg.dtype.str, arg.shape, arg.tobytes())
     return ("object", id(arg))
 
 

@@ -142,7 +142,7 @@ def _finds_structure(node: Node) -> Any:
     shape = SHAPES.get(kind)
     if shape is None:
         shape = SHAPES[kind] = _shape(kind)
-    return (kind.kind_name, shape(node), node.fixed_length())
+    return shape(node)
 
 
 LATER["_structure"] = _finds_structure
@@ -150,10 +150,11 @@ LATER["_structure"] = _finds_structure
 
 def _shape(kind: type[Node]) -> Callable[[Node], Any]:
     fields = [(name, spec) for name, spec in kind._declared.items() if spec.form not in NUMBERS]
-    if any(spec.form in ("nodes", "numbers") for _, spec in fields):
-        return lambda node: tuple([_part(spec, getattr(node, name)) for name, spec in fields])
+    if kind.fixed_length is not Node.fixed_length or any(spec.form in ("nodes", "numbers") for _, spec in fields):
+        own = kind.kind_name
+        return lambda node: (own, *[_part(spec, getattr(node, name)) for name, spec in fields], node.fixed_length())
     names = [f"{name}._structure" if spec.form == "node" else name for name, spec in fields]
-    return operator.attrgetter(*names) if names else lambda node: ()
+    return operator.attrgetter("kind_name", *names)
 
 
 def _part(spec: Field, value: Any) -> Any:

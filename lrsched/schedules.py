@@ -188,7 +188,7 @@ def _reaches(near: Term, far: Term, span: Term) -> bool:
     if near.op == far.op == "const":
         return bool(near.args[0] + span.args[0] == far.args[0])
     known = near.b.scalar and _index(near, far) is not None
-    return known and bool((_array(near) + _array(span) == _array(far)).all())
+    return known and _host.every(_array(near) + _array(span) == _array(far))
 
 
 def _span(near: Term, far: Term) -> Term:
@@ -208,11 +208,17 @@ def _span(near: Term, far: Term) -> Term:
 def _reaching(near: Any, far: Any, span: Any) -> Any:
     """The span, or the number next to it that leads from near to far."""
     met = near + span == far
-    if met if isinstance(span, float) else met.all():
+    if met if isinstance(span, float) else _host.every(met):
         return span
     for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
         span = np.where((near + span != far) & (near + candidate == far), candidate, span)
     return span if np.ndim(span) else float(span)
+
+
+def _sizes(level: Term) -> tuple[Any, Any]:
+    """The least and the largest size that a level may have."""
+    low, high = sorted((abs(level.lo), abs(level.hi)))
+    return 0 if level.lo < 0 < level.hi else low, high
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
@@ -220,10 +226,13 @@ def _falls(b: Builder, start: Term, end: Term) -> Term:
     if start.op == end.op == "const":
         return b.lift(abs(start.value) >= abs(end.value))
     if start.is_const and end.is_const and "bound" not in (start.op, end.op):
+        (low, most), (least, high) = map(_sizes, (start, end))
+        if low >= high or most <= least:
+            return b.lift(low >= high)
         first, second = (np.abs(_array(v)) for v in (start, end))
-        if (first >= second).all():
+        if _host.every(first >= second):
             return b.lift(True)
-        if (first <= second).all():
+        if _host.every(first <= second):
             return b.lift(False)
         index = next(t.args[1] for t in (start, end) if t.op == "column")
         return b.eq(b.settled(b.column((first >= second).astype(np.int64), index)), 1)
