@@ -114,29 +114,28 @@ def interleave(
 
     Every round runs all contenders in a new random order. Of the ``slow`` ones those take part in a few rounds only
     that take longer than a slice. ``once`` means that a repetition cannot be shortened or repeated within a slice (a
-    new process, a compilation). An interrupted slice is taken again, up to so many ``tries``.
+    new process, a compilation). An interrupted slice is taken again, up to so many ``tries``. The row takes its
+    seconds, not counting what the slow ones take, unless it reaches a bound on the number of rounds.
     """
     known = {name: (1, math.inf) if once else calibrate(loop, effort.slice_s) for name, loop in loops.items()}
     counts = {name: count for name, (count, _) in known.items()}
     slow = frozenset(name for name in slow & known.keys() if known[name][1] > effort.slice_s)
-    start = perf_counter()
-    for name, loop in loops.items():
-        if name not in slow:
-            loop(counts[name])
-    per_round = max(perf_counter() - start, 1e-9)
-    rounds = max(effort.least, min(effort.most, int(effort.row_s / per_round)))
     order, chance = list(loops), random.Random(seed)
     found: dict[str, list[float | None]] = {name: [] for name in loops}
+    for name in loops:
+        if name not in slow:
+            loops[name](counts[name])
     with undisturbed():
-        for number in range(rounds):
+        end, number = perf_counter() + effort.row_s, 0
+        while number < effort.least or (number < effort.most and perf_counter() < end):
             chance.shuffle(order)
             gc.collect()
             for name in order:
-                if name in slow and number >= effort.slow_rounds:
-                    found[name].append(None)
-                else:
-                    count = counts[name]
-                    found[name].append(undivided(loops[name], count, tries) / count)
+                start = perf_counter()
+                part = number < effort.slow_rounds or name not in slow
+                found[name].append(undivided(loops[name], counts[name], tries) / counts[name] if part else None)
+                end += perf_counter() - start if name in slow else 0.0
+            number += 1
     return found
 
 

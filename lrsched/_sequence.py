@@ -254,12 +254,16 @@ def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
 def _alike(values: list[Any]) -> bool:
     """Whether a number is the same in all parts."""
     first = type(values[0])
-    return (first is float or first is int) and {first} == set(map(type, values)) and values.count(values[0]) == len(values)
+    return (
+        (first is float or first is int)
+        and {first} == set(map(type, values))
+        and values.count(values[0]) == len(values)
+    )
 
 
 def _array(values: list[Any]) -> Any:
     kinds = set(map(type, values))
-    if kinds == {int} and -WHOLE < min(values) and max(values) < WHOLE:
+    if kinds == {int} and min(values) > -WHOLE and max(values) < WHOLE:
         return np.array(values, dtype=np.int64)
     if not kinds <= {int, float} and any(map(is_jax, values)):
         import jax.numpy as jnp

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import exact, hand, machine, report  # noqa: E402
 from benchmarks import run as running  # noqa: E402
-from benchmarks.kinds import Calls, Counts, Ranges, Values  # noqa: E402
+from benchmarks.kinds import Calls, Counts, Instances, Once, Ranges, Values  # noqa: E402
 from benchmarks.measure import QUICK, Effort, Spread, calibrate, interleave, ratios  # noqa: E402
 from benchmarks.profiles import imported, spent  # noqa: E402
 from benchmarks.row import Missing, Row, Target, ours, peer  # noqa: E402
@@ -117,6 +117,8 @@ def test_contenders_take_turns():
     assert "ab" in measured and "ba" in measured, "in an order that changes"
     assert measured.count("a") in range(TINY.most - 2, TINY.most + 3)
     assert ratios(found["b"], found["a"]) == pytest.approx([2.0] * TINY.most)
+    quick = interleave({"a": logged("a", 1e-3), "d": logged("d", 1e-6)}, TINY, frozenset("d"))
+    assert None not in quick["d"], "only what takes longer than a slice sits out"
 
 
 def test_a_row_takes_its_time_and_no_more():
@@ -127,6 +129,51 @@ def test_a_row_takes_its_time_and_no_more():
         return 1e-6
 
     assert len(interleave({"a": loop}, TINY, once=True)["a"]) == TINY.least
+
+
+def test_a_patient_row_is_measured_for_longer():
+    def made():
+        return lambda: time.sleep(1e-4)
+
+    rounds = []
+    for patience in (1, 8):
+        row = Row("x", "x", Calls(), (by_hand("a", made),), "a", patience=patience)
+        rounds.append(running.run(row, TINY).figures[0].rounds)
+    assert rounds[0] <= TINY.most < rounds[1] <= 8 * TINY.most
+
+
+def test_interruptions_of_work_on_threads_are_part_of_it(monkeypatch):
+    """Elsewhere a slice that the system interrupted is taken again."""
+    import benchmarks.measure
+
+    switches, counts = iter(range(10**6)), []
+    monkeypatch.setattr(benchmarks.measure, "interruptions", lambda: next(switches))
+    for threads in (False, True):
+        runs = []
+        row = Row(
+            "x", "x", Once(), (by_hand("a", lambda runs=runs: lambda: runs.append(1) or 1e-3),), "a", threads=threads
+        )
+        found = running.run(row, TINY).figures[0].rounds
+        counts.append(len(runs) - 1)
+        assert counts[-1] == found * (1 if threads else benchmarks.measure.TRIES)
+
+
+def test_instances_take_turns():
+    made = []
+
+    def fresh():
+        made.append(0)
+        place = len(made) - 1
+
+        def call():
+            made[place] += 1
+
+        return call
+
+    loop = Instances().loop(fresh)
+    for _ in range(2 * len(made)):
+        loop(3)
+    assert len(made) > 1 and set(made) == {6}
 
 
 def test_what_takes_longer_is_seen_to_take_longer():
@@ -196,7 +243,7 @@ def test_nobody_wins_by_being_wrong():
     result = running.run(row, TINY)
     wrong = result.figures[2]
     assert wrong.ratio.median < result.figures[1].ratio.median and not wrong.correct
-    assert result.ahead is None and result.best("peer") is None
+    assert result.leads == () and result.best("peer") is None
     assert report.cells(wrong, "s")[-1] == "wrong"
     assert exact.errors(TRUE, CHECKS, [late(t) for t in CHECKS]).share > running.CORRECT
 
@@ -206,8 +253,70 @@ def test_a_correct_peer_that_is_faster_is_named():
         "x", "x", Counts(), (ours("ours", lambda: lambda: 30.0, value=40), peer("peer", lambda: lambda: 20.0)), "ours"
     )
     result = running.run(row, TINY)
-    assert result.ahead is result.figures[1] and result.figures[0].reached
-    assert "- `x`: peer" in report.markdown([result], [], machine.described(), quick=True)
+    (lead,) = result.ahead
+    assert lead.peer is result.figures[1] and lead.ratio.median == 1.5 and result.figures[0].reached
+    text = report.markdown([result], [], machine.described(), quick=True)
+    assert "ahead on the same work: \n\n- `x`: peer; ours to it 1.50, one round\n" in text
+    assert "within noise: none." in text
+
+
+def judged(*contenders):
+    """A result of contenders and what each of them took in every round."""
+    made = []
+    for contender, times in contenders:
+        reference = ratios(times, contenders[0][1])
+        made.append(running.Figure(contender, Spread.of([t for t in times if t]), Spread.of(reference), times=times))
+    row = Row("x", "x", Calls(), tuple(c for c, _ in contenders), contenders[0][0].name)
+    return running.Result(row, tuple(made))
+
+
+NOISE = (0.9, 1.1, 1.0, 0.95, 1.05, 0.85, 1.15, 1.0)
+
+
+def test_a_peer_is_ahead_where_it_is_cheaper_in_three_rounds_of_four():
+    """Rounds rise and fall together, so that medians apart would show the first peer within noise too."""
+    own = tuple(5.0 * x for x in NOISE)
+    ahead = tuple(0.98 * t for t in own)
+    close = tuple(t / (1.02 + 0.6 * (x - 1)) for t, x in zip(own, NOISE, strict=True))
+    result = judged(
+        (ours("ours", None), own), (peer("ahead", None), ahead), (peer("close", None), close), (peer("no", None), own)
+    )
+    assert [lead.peer.contender.name for lead in result.ahead] == ["ahead"]
+    (lead,) = result.close
+    assert lead.peer.contender.name == "close" and lead.ratio.low < 1 < lead.ratio.median < 1.05
+    first, second = report.verdicts([result])
+    assert "- `x`: ahead; ours to it 1.02" in first and "close" not in first
+    assert "- `x`: close; ours to it 1.02 (0.98–1.06), 8 rounds" in second and "ahead;" not in second
+    data = report.plain([result], [], machine.described(), quick=True)["rows"][0]
+    assert [x["peer"] for x in data["ahead"]] == ["ahead"] and data["within noise"][0]["rounds"] == 8
+
+
+def test_like_is_compared_with_like():
+    """A peer is set beside the best of ours on its own work, and beside nothing where there is none."""
+    fast, slow = (1.0,) * 5, (3.0,) * 5
+    result = judged(
+        (ours("fast", None, work="short"), fast),
+        (ours("slow", None, ratio=5.0, work="long"), slow),
+        (ours("slower", None, work="long"), (4.0,) * 5),
+        (peer("theirs", None, work="long"), (2.0,) * 5),
+        (peer("other", None, work="alone"), (0.5,) * 5),
+    )
+    (lead,) = result.leads
+    assert (lead.peer.contender.name, lead.ours.contender.name, lead.ratio.median) == ("theirs", "slow", 1.5)
+    assert result.best("peer", "short") is None
+    assert report.summary([result])[0][-1] == "2.00 theirs"
+
+
+def test_rounds_that_one_sat_out_do_not_count():
+    result = judged((ours("ours", None), (1.0, 4.0, 9.0)), (peer("rare", None), (None, 2.0, None)))
+    (lead,) = result.ahead
+    assert lead.ratio == Spread(2.0, 2.0, 2.0) and lead.rounds == result.figures[1].rounds == 1
+
+
+def test_every_peer_has_a_counterpart():
+    for row in ROWS:
+        own = {c.work for c in row.contenders if c.role == "ours"}
+        assert {c.work for c in row.contenders if c.role == "peer"} <= own, row.name
 
 
 def test_what_is_absent_is_said():
@@ -216,7 +325,7 @@ def test_what_is_absent_is_said():
 
     row = Row("x", "x", Ranges(10, (0,)), (by_hand("a", lambda: np.arange), peer("b", absent)), "a")
     result = running.run(row, TINY)
-    assert "thing is not installed" in report.cells(result.figures[1], "s") and result.ahead is None
+    assert "thing is not installed" in report.cells(result.figures[1], "s") and result.leads == ()
 
 
 # ---- writing
