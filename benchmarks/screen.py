@@ -71,6 +71,6 @@ def shown(results: Sequence[Result], sections: Sequence[Section], console: Conso
     if found.row_count:
         console.print(found)
     for result in results:
-        for found in result.leads:
-            style, which = ("red", "ahead") if found.beyond_noise else ("yellow", "within noise")
-            console.print(f"[{style}]{result.row.name}, {which}: {escape(lead(found))}[/{style}]")
+        for peer in result.leads:
+            style, which = ("red", "ahead") if peer.beyond_noise else ("yellow", "within noise")
+            console.print(f"[{style}]{result.row.name}, {which}: {escape(lead(peer))}[/{style}]")
