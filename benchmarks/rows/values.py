@@ -67,15 +67,15 @@ PIECES = Row(
 )
 
 
-_LONG, _CYCLES = schedule(LONG), 0.1 * cosine().over(10).restarted(t_mult=2)
+_CYCLES = 0.1 * cosine().over(10).restarted(t_mult=2)
 FAR_ROW = Row(
     "value-far",
     "The value of step 10**9, to that of step 10",
     Values(tuple(range(1000)), ()),
     (
-        ours("warm-up and cosine at 10, 11, ...", lambda: _at(AT_10, _LONG)),
-        ours("warm-up and cosine at 10**9, ...", lambda: _at(AT_FAR, _LONG), ratio=1.1),
-        ours("warm-up and cosine at 3 * 10**9, ...", lambda: _at(AT_3_FAR, _LONG)),
+        ours("warm-up and cosine at 10, 11, ...", lambda: _at(AT_10, schedule(LONG))),
+        ours("warm-up and cosine at 10**9, ...", lambda: _at(AT_FAR, schedule(LONG)), ratio=1.1),
+        ours("warm-up and cosine at 3 * 10**9, ...", lambda: _at(AT_3_FAR, schedule(LONG))),
     ),
     "warm-up and cosine at 10, 11, ...",
     note="A run of 4 * 10**9 steps. The first two lie in the first half of the wave, the third in the second, which "
