@@ -353,6 +353,8 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
     """
 
     def register(cls: T) -> T:
+        if cls.__module__.partition(".")[0] != "lrsched":
+            from lrsched import _core  # noqa: F401 (whose names are taken)
         frozen = _frozen(cls)
         if name in KINDS:
             fail("kind", "name", "a name that no other kind has", name)
