@@ -1,8 +1,8 @@
 """An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX.
 
 ``import lrsched`` loads no other module. The first use of a name, as in ``lrsched.warmup`` or
-``from lrsched import warmup``, loads NumPy and the core with all of its names; the names in ``LATER``, which few
-programs need, load what they take when they are first used.
+``from lrsched import warmup``, loads NumPy and the core with all of its names; those in ``LATER`` load what they take
+when they are first used.
 """
 
 TYPE_CHECKING = False  # what type checkers take for true; the module typing takes longer to load than this one
@@ -59,8 +59,13 @@ if TYPE_CHECKING:
     from lrsched.targets import register_target
     from lrsched.text import ParseError, parse
 
-# where the names are that few programs need
+# modules, and where the names are that few programs need: each is loaded by itself
 LATER = {
+    "combinators": "combinators",
+    "compiler": "compiler",
+    "profiles": "profiles",
+    "schedules": "schedules",
+    "targets": "targets",
     "grouping": "grouping",
     "presets": "presets",
     "recipes": "recipes",
@@ -146,8 +151,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# the names that are loaded together, and the modules among them that are attributes of the package
-CORE = {*__all__, "compile", "sum", "combinators", "compiler", "profiles", "schedules", "targets"} - LATER.keys()
+CORE = {*__all__, "compile", "sum"} - LATER.keys()  # what is loaded together
 
 if not TYPE_CHECKING:
 

@@ -6,7 +6,6 @@ is complete.
 """
 
 # ruff: noqa: F401, PLC0414
-from lrsched import combinators, compiler, profiles, schedules, targets
 from lrsched._errors import ScheduleError
 from lrsched._node import KINDS as KINDS
 from lrsched._plan import plan
