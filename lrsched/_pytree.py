@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
+from _thread import allocate_lock, get_ident
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -211,7 +211,7 @@ def _plain(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
 
 
 REGISTERED: set[type[Node]] = set()
-REGISTERING = threading.Lock()  # one thread may load kinds while another imports JAX
+REGISTERING = allocate_lock()  # one thread may load kinds while another imports JAX
 
 
 def register_all() -> None:
@@ -242,7 +242,7 @@ class _AfterImport:
         self.asking: set[int] = set()  # the threads that ask the other finders
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        thread = threading.get_ident()
+        thread = get_ident()
         if fullname != "jax" or thread in self.asking:
             return None
         from importlib.util import find_spec
