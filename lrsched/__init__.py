@@ -7,7 +7,12 @@ when they are first used.
 
 TYPE_CHECKING = False  # what type checkers take for true; the module typing takes longer to load than this one
 if TYPE_CHECKING:
+    from lrsched import combinators as combinators
+    from lrsched import compiler as compiler
     from lrsched import grouping, presets, recipes, units
+    from lrsched import profiles as profiles
+    from lrsched import schedules as schedules
+    from lrsched import targets as targets
     from lrsched._errors import ScheduleError
     from lrsched._plan import plan
     from lrsched._schedule import Schedule
