@@ -198,8 +198,9 @@ class Clock(Record):
         b, end = self.b, self.b.lift(self.edge(steps))
         last = end - 1 if begun is None else b.maximum(end - 1, self.edge(begun))
         own = b.minimum(self.own, self._within_integers(last))
-        own = own if end.lo > 0 or end.op == "const" else b.maximum(own, 0)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
+        if end.lo <= 0 and end.op != "const":  # over before it begins, in some pieces: its first step is past the end
+            own, at = b.maximum(own, 0), at if self.plain else b.maximum(at, 0)
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:

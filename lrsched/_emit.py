@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -108,7 +109,8 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
 def _applied(term: Term, chain: list[Term]) -> Term:
     """The operations of a chain on another term."""
     for step in reversed(chain):
-        term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
+        build = term.b.mul if step.op == "mul" else functools.partial(term.b._make, step.op)
+        term = build(*[a if a.is_const else term for a in step.args])
     return term
 
 

@@ -21,11 +21,22 @@ __all__ = [
     "on_columns",
     "on_jax",
     "power",
+    "reaching",
     "to_float",
     "to_floats",
 ]
 
 MASK = 0xFFFFFFFF
+
+
+def reaching(near: Any, far: Any, span: Any) -> Any:
+    """The span, or the number next to it that leads from near to far."""
+    met = near + span == far
+    if met if isinstance(span, float) else met.all():
+        return span
+    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
+        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
+    return span if np.ndim(span) else float(span)
 
 
 def to_float(value: Any) -> float:

@@ -919,7 +919,7 @@ class After(_Wrapper):
         before = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n) - 1, inside=True))
 
         def beyond(late: Clock) -> Term:
-            return b.floats(b.sub(time_of(late), n)) * (b.floats(end) - before) + end
+            return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
 
@@ -958,7 +958,7 @@ class SampledEvery(_Wrapper):
 
 
 def _read_at(b: Any, own: Term, at: Term) -> Clock:
-    """The clock of a sample; one taken at the end of the whole belongs to the step before it."""
+    """The clock of a sample (or an epoch); one taken at the end of the whole belongs to the step before it."""
     return Clock(b, own if own is at else b.maximum(own, b.sub(at, 1)), at)
 
 
@@ -1007,7 +1007,7 @@ class PerEpoch(_Wrapper):
     def formula(self, clock: Clock) -> Term:
         b = clock.b
         own, at = index_of(clock, self.steps_per_epoch), index_at(clock, self.steps_per_epoch)
-        return self.schedule.formula(Clock(b, own, at))
+        return self.schedule.formula(Clock(b, own, at) if clock.plain else _read_at(b, own, at))
 
     def edges(self, stop: Any) -> Iterable[int]:
         return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]

@@ -295,9 +295,9 @@ class Cosine(Profile):
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
             done = left = self._square(x, b.minimum(x.done, x.left))
-        near, far = (done, left) if rest else (left, done)
-        other = 1.0 - (_half(far) if b.scalar else far)
-        return b.where(late, other, near) if rest else b.where(late, near, other)
+        if b.scalar:
+            done, left = _half(done), _half(left)
+        return b.where(late, 1.0 - left, done) if rest else b.where(late, left, 1.0 - done)
 
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))

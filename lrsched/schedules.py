@@ -138,7 +138,7 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
         return None
     with np.errstate(all="ignore"):
         first, last = (x.astype(np.float32) if b.single else x for x in (near, far))
-        gap = np.asarray(_reaching(first, last, last - first))
+        gap = np.asarray(_host.reaching(first, last, last - first))
         exact = bool(np.all(np.isfinite(gap) & (first + gap == last)))
     index, values = _index(start, end), gap.astype(np.float64)
     if not exact:
@@ -196,23 +196,13 @@ def _span(near: Term, far: Term) -> Term:
     b = near.b
     if near.op == far.op == "const":
         span = far - near
-        return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+        return b.lift(_host.reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
     index = _index(near, far)
     if index is None or not b.scalar:
         return far - near
     with np.errstate(all="ignore"):
         first, second = np.broadcast_arrays(_array(near), _array(far))
-        return b.column(_reaching(first, second, second - first), index)
-
-
-def _reaching(near: Any, far: Any, span: Any) -> Any:
-    """The span, or the number next to it that leads from near to far."""
-    met = near + span == far
-    if met if isinstance(span, float) else met.all():
-        return span
-    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
-        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
-    return span if np.ndim(span) else float(span)
+        return b.column(_host.reaching(first, second, second - first), index)
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
