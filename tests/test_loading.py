@@ -12,6 +12,9 @@ import pytest
 
 import alone
 import lrsched as lrs
+from lrsched._digital import Line
+from lrsched._fields import REQUIRED, Field
+from lrsched._record import replaced
 
 SEE = "import sys; before = set(sys.modules)\ndef new(): return sorted(set(sys.modules) - before)\n"
 
@@ -123,6 +126,14 @@ import lrsched
 print(lrsched.power_decay(0.5, 10)(0))"""
     told, value = run(code)
     assert told.startswith("kind: name must be a name that no other kind has") and value == "1.0"
+
+
+def test_records_have_the_fields_that_they_declare_and_never_change():
+    line = Line(3, more=1, over=2)
+    assert (line.at(5), replaced(line, more=5).at(5), repr(line)) == (8, 10, "Line(times=3, more=1, over=2)")
+    assert Field("real", low=0.0).default is REQUIRED and Field("real", 0.5).default == 0.5
+    with pytest.raises(AttributeError, match="a Line never changes: cannot set 'more'"):
+        line.more = 2
 
 
 THREADS = """
