@@ -8,17 +8,17 @@ step by which a piece starts after a whole one.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
+from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
@@ -28,19 +28,8 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 WIDEST = 2**62 - 1  # of the integers of a column
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
 
-Record = TypeVar("Record", "Clock", "Progress")
 
-
-def replaced(record: Record, **changes: Any) -> Record:
-    """The record with other values of some fields: ``dataclasses.replace`` without a call of the constructor."""
-    made = object.__new__(type(record))
-    made.__dict__.update(record.__dict__)
-    made.__dict__.update(changes)
-    return made
-
-
-@dataclasses.dataclass(frozen=True)
-class Clock:
+class Clock(Record):
     """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
 
     ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
@@ -331,8 +320,7 @@ def minus(b: Builder, t: Term, amount: Any) -> Term:
     return b.sub(b.floats(b.sub(t, kept)), b.floats(amount - kept))
 
 
-@dataclasses.dataclass(frozen=True)
-class Progress:
+class Progress(Record):
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched._record import Record
 from lrsched._term import NUMBER, Term, named
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
@@ -21,10 +21,10 @@ LONGEST = 12
 ROWS = 3
 LEAVES = frozenset({"step", "const", "bound", "column"})
 CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
+NO_TYPES: Mapping[str, str] = {}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Dialect:
+class Dialect(Record):
     """How a target writes operations.
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
@@ -46,7 +46,7 @@ class Dialect:
     result: str = "return {0}"
     search: Search | None = None
     rows: bool = False
-    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, str] = NO_TYPES
     real: str | None = None
 
 

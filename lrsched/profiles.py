@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lrsched import _fields
+from lrsched import _fields, _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
