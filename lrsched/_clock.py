@@ -334,7 +334,8 @@ class Progress:
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
-    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly.
+    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
+    says that all of it is exactly 1, although XLA multiplies by a rounded 1 / total.
     """
 
     b: Builder
@@ -344,16 +345,26 @@ class Progress:
     stepped: bool
     unit: Any = 1
     raw: Clock | None = None
+    whole: bool = True
 
     @property
     def u(self) -> Term:
         """Progress from 0 to 1."""
-        return self.b.div(self.done, self.total)
+        return self._share(self.done, self.left)
 
     @property
     def z(self) -> Term:
         """1 - u, without cancellation."""
-        return self.b.div(self.left, self.total)
+        return self._share(self.left, self.done)
+
+    def _share(self, part: Term, rest: Term) -> Term:
+        b, share = self.b, self.b.div(part, self.total)
+        rounded = self.whole and b.weighed and share.op == "div" and share.args[1].is_const
+        return b.where(b.le(rest, 0), 1.0, share) if rounded else share
+
+    def simple(self) -> Progress:
+        """The progress of a shape that is held at its ends by itself."""
+        return replaced(self, whole=False)
 
     def reversed(self) -> Progress:
         """Run from the end."""

@@ -846,6 +846,7 @@ class Normalised(Profile):
     """See :meth:`Profile.normalised`."""
 
     profile: Profile = _fields.node("Profile")
+    first, last = None, None
 
     def validate(self) -> None:
         from lrsched._node import holds_arrays

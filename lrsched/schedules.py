@@ -54,9 +54,9 @@ def _plain(term: Term) -> Any:
 
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
-    value = _blend(x, profile, start, end)
     if not x.b.weighed or profile.first is not None or x.done.is_const:
-        return value
+        return _blend(x.simple(), profile, start, end)
+    value = _blend(x, profile, start, end)
     return _held_at_ends(x, value, *(_blend(y, profile, start, end) for y in ends_of(x)))
 
 
@@ -654,7 +654,7 @@ class Geometric(Schedule):
         return clock.finite(self.steps, self._ramp)
 
     def _ramp(self, clock: Clock) -> Term:
-        b, x = clock.b, clock.progress(self.steps)
+        b, x = clock.b, clock.progress(self.steps).simple()
         start, end = b.floats(self.start), b.floats(self.end)
         range_ = b.log(end) - b.log(start)
         late = b.le(x.left, x.done)
