@@ -13,6 +13,8 @@ import numpy as np
 __all__ = [
     "ON_COLUMNS",
     "fold",
+    "leading",
+    "leads",
     "log2_parts",
     "log2_words",
     "mix",
@@ -92,6 +94,32 @@ def log2_parts(base: float) -> tuple[float, float]:
     mantissa, power = np.frexp(np.float64(logarithm))
     first = float(np.ldexp(np.round(mantissa * 2.0**12), int(power) - 12))
     return first, float(logarithm - np.longdouble(first))
+
+
+def leading(near: Any, far: Any, single: bool = False) -> Any:
+    """far - near, one unit in its last place aside where near + that would else miss far; in float32 if ``single``."""
+    if type(near) is type(far) is float and not single and near + (far - near) == far:
+        return far - near
+    near, far = _widths(single, near, far)
+    with np.errstate(all="ignore"):
+        gap = span = far - near
+        for up in (np.inf, -np.inf):
+            candidate = np.nextafter(span, span.dtype.type(up))
+            gap = np.where((near + gap != far) & (near + candidate == far), candidate, gap)
+    return gap.astype(np.float64) if np.ndim(gap) else float(gap)
+
+
+def leads(near: Any, far: Any, gap: Any, single: bool = False) -> bool:
+    """Whether near + gap is far everywhere, and no gap infinite."""
+    near, far, gap = _widths(single, near, far, gap)
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.isfinite(gap) & (near + gap == far)))
+
+
+def _widths(single: bool, *values: Any) -> list[Any]:
+    """The numbers as a target's own."""
+    with np.errstate(all="ignore"):
+        return [np.float32(x) if single else np.float64(x) for x in values]
 
 
 def _divide(a: Any, c: Any) -> Any:

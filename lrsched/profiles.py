@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lrsched import _fields
+from lrsched import _fields, _host
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
@@ -535,12 +535,15 @@ class Knots(_Shaped):
 
 
 def line(b: Builder, start: Any, end: Any, p: Any, q: Any) -> Any:
-    """The value that is ``start`` where p is 1 and ``end`` where q = 1 - p is 1."""
+    """The value that is ``start`` where p is 1 and ``end`` where q = 1 - p is 1, exactly."""
     start, end = b.floats(start), b.floats(end)
-    if start.op == "const" and end.op == "const":
+    if start.op == end.op == "const":
         if start.args[0] == end.args[0]:
             return start
-        return end + (start - end) * p if abs(start.args[0]) > abs(end.args[0]) else start + (end - start) * q
+        (near, far), part = ((end, start), p) if abs(start.args[0]) > abs(end.args[0]) else ((start, end), q)
+        gap = _host.leading(near.args[0], far.args[0], b.single)
+        if _host.leads(near.args[0], far.args[0], gap, b.single):
+            return near + gap * part
     return start * p + end * q
 
 

@@ -17,7 +17,7 @@ from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
 from lrsched._term import named
-from lrsched.profiles import Linear, Profile, check_increasing, ends_of
+from lrsched.profiles import Linear, Profile, check_increasing
 
 if TYPE_CHECKING:
     from lrsched._blends import Choice
@@ -54,22 +54,7 @@ def _plain(term: Term) -> Any:
 
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
-    if not x.b.weighed or profile.first is not None or x.done.is_const:
-        return _blend(x.simple(), profile, start, end)
-    value = _blend(x, profile, start, end)
-    return _held_at_ends(x, value, *(_blend(y, profile, start, end) for y in ends_of(x)))
-
-
-def _held_at_ends(x: Progress, value: Term, first: Term, last: Term) -> Term:
-    """The value, but at the ends what it is there, where that is known: XLA rounds 1 / n, so n / n may miss 1."""
-    b = x.b
-    if first.op not in ("const", "column") or last.op not in ("const", "column"):
-        return value
-    return b.where(b.eq(x.left, 0), last, b.where(b.eq(x.done, 0), first, value))
-
-
-def _blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
-    b = x.b
+    b, x = x.b, x if profile.first is None else x.simple()
     start, end = b.floats(start), b.floats(end)
     same = start.op == end.op == "const" and start.args[0] == end.args[0]
     if same or (x.left.equals(0) and profile.last == 0.0):
@@ -136,14 +121,10 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
     near, far = np.broadcast_arrays(*(_array(t) for t in _levels(falling, start, end)))
     if np.any(np.sign(near) * np.sign(far) < 0):
         return None
-    with np.errstate(all="ignore"):
-        first, last = (x.astype(np.float32) if b.single else x for x in (near, far))
-        gap = np.asarray(_reaching(first, last, last - first))
-        exact = bool(np.all(np.isfinite(gap) & (first + gap == last)))
-    index, values = _index(start, end), gap.astype(np.float64)
-    if not exact:
+    gap, index = _host.leading(near, far, b.single), _index(start, end)
+    if not _host.leads(near, far, gap, b.single):
         return None
-    return b.lift(float(values)) if index is None else b.column(values, index)
+    return b.lift(float(gap)) if index is None else b.column(gap, index)
 
 
 def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term, end: Term) -> Term:
@@ -193,26 +174,13 @@ def _reaches(near: Term, far: Term, span: Term) -> bool:
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    b = near.b
+    b, index = near.b, _index(near, far)
     if near.op == far.op == "const":
-        span = far - near
-        return b.lift(_reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
-    index = _index(near, far)
+        return b.lift(_host.leading(near.args[0], far.args[0]))
     if index is None or not b.scalar:
         return far - near
-    with np.errstate(all="ignore"):
-        first, second = np.broadcast_arrays(_array(near), _array(far))
-        return b.column(_reaching(first, second, second - first), index)
-
-
-def _reaching(near: Any, far: Any, span: Any) -> Any:
-    """The span, or the number next to it that leads from near to far."""
-    met = near + span == far
-    if met if isinstance(span, float) else met.all():
-        return span
-    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
-        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
-    return span if np.ndim(span) else float(span)
+    first, second = np.broadcast_arrays(_array(near), _array(far))
+    return b.column(_host.leading(first, second), index)
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:
