@@ -19,6 +19,7 @@ import numpy as np
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
+from lrsched._pace import Pace, pace_of
 
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
@@ -46,7 +47,7 @@ class Clock:
     ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
     for one that runs back. Whole local steps are counted from where the stretch began, so that they stay exact: local
     time is also
-    ``(at + gone - root) / scale - past``.
+    ``(at + gone - root) / scale - past``; ``pace`` is the scale as integers where only the run knows it.
     """
 
     b: Builder
@@ -60,6 +61,7 @@ class Clock:
     gone: Any = 0
     past: Any = 0
     root: Any = 0
+    pace: Pace | None = None
 
     @property
     def plain(self) -> bool:
@@ -84,6 +86,8 @@ class Clock:
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
+        if self.pace is not None and self.b.lift(step).kind == "i":
+            return self._since_root(self.pace.edge(self.b.add(step, self.past)))
         below = self.b.floor(-(exact - self.slack))
         return -(self.b.maximum(below, -self.b.limit) if exact.kind == "f" else below)
 
@@ -105,6 +109,26 @@ class Clock:
         grain = Fraction(1, math.lcm(scale.denominator, Fraction(start).denominator))
         return b.sub(whole_steps(b, b.lift(self.past), scale, grain - 1 - start), self.gone)
 
+    def _in_stretch(self, step: Term) -> Term:
+        """How many steps of a pace have been made at a step."""
+        b, root = self.b, self.b.lift(self.root)
+        return b.sub(b.minimum(b.add(step, self.gone), b.add(b.limit, root)), root)
+
+    @property
+    def elapsed(self) -> Term:
+        """Local time in steps of the clock; below 0 before its beginning."""
+        b, past = self.b, self.b.lift(self.past)
+        if self.pace is None or self.at.kind != "i":
+            return minus(b, self.at, self.offset)
+        t = self._in_stretch(self.at)
+        whole, _, missing = self.pace.place(b.maximum(past, 0), self.scale)
+        done = b.floats(b.sub(b.sub(t, whole), 1)) + missing
+        return b.where(b.lt(past, 0), b.floats(t) - b.floats(past) * self.scale, done)
+
+    def _since_root(self, steps: Term) -> Term:
+        """The step of this clock that is as many after the stretch began, which is at a step or before the first."""
+        return self.b.sub(self.b.add(steps, self.root), self.gone)
+
     def _known(self, value: Any) -> bool:
         """Whether a value is one plain number."""
         return self.b.lift(value).op == "const"
@@ -116,7 +140,8 @@ class Clock:
             step = reached(self.b, self.b.lift(step))
             return replaced(self, own=self.b.sub(own, step), at=self.b.sub(at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
-        whole = self.b.floor(start)
+        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
+        whole = self.b.neg(self.b.floor(-start)) if ahead else self.b.floor(start)  # so that no place is rounded away
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         whole = reached(self.b, whole)
@@ -138,11 +163,13 @@ class Clock:
         beyond = backwards and self.b.limit < t.hi - step < 2 * self.b.limit
         return self.b.minimum(t, self.b.limit + step) if beyond else t
 
-    def stretched(self, scale: Any) -> Clock:
-        """The clock that runs ``scale`` times slower."""
+    def stretched(self, scale: Any, pace: Pace | None = None) -> Clock:
+        """The clock that runs ``scale`` times slower; ``pace`` is the scale where that is no number of the target."""
         most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
+        whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).kind == "i"
+        pace = (pace or pace_of(self.b, scale)) if whole else None
         scale = _number(self.b.lift(self.scale) * scale)
-        moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
+        moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset, pace=pace)
         return replaced(moved, most=most, least=least)
 
     @property
@@ -155,6 +182,9 @@ class Clock:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
         b, scale, root, past = self.b, self.b.lift(self.scale), self.b.lift(self.root), self.b.lift(self.past)
         total = b.add(step, self.gone)
+        if self.pace is not None:
+            count = b.sub(self.pace.whole(self._in_stretch(step)), past)
+            return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
         if all(self._known(x) for x in (scale, root, past, times, over)):
             ratio = Fraction(b.lift(times).args[0]) / (scale.args[0] * b.lift(over).args[0])
             return b.maximum(capped_steps(b, total, ratio, (root.args[0] + past.args[0] * scale.args[0]) * ratio), 0)
@@ -229,7 +259,7 @@ class Clock:
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        x = self._begun(replaced(self._through(length), unit=self.scale), length)
+        x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
         x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
         return x if x.total.lo > 0 else _ended(x)
 
@@ -252,8 +282,10 @@ class Clock:
             raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
         return replaced(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
-    def _through(self, length: Term) -> Progress:
+    def _through(self, length: Term, steps: Any) -> Progress:
         b = self.b
+        if self.pace is not None and self.at.kind == b.lift(steps).kind == "i":
+            return self._at_pace(self.pace, b.floats(length), steps)
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
             known = length.op in ("const", "column") and length.kind == "i"
             if self.inside and length.kind == "i" and (not known or length.hi <= b.limit):
@@ -267,6 +299,14 @@ class Clock:
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=True, raw=raw)
+
+    def _at_pace(self, pace: Pace, total: Term, steps: Any) -> Progress:
+        """The progress of a clock whose pace is known: what is left is counted in integers too."""
+        b = self.b
+        whole, part, _ = pace.place(b.maximum(b.add(steps, self.past), 0), self.scale)
+        done = b.minimum(b.maximum(self.elapsed, 0.0), total)
+        left = b.maximum(b.floats(b.sub(whole, self._in_stretch(self.at))) + part, 0.0)
+        return Progress(b, done, b.where(b.le(done, 0.0), total, b.minimum(left, total)), total, stepped=True)
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""

@@ -17,6 +17,7 @@ from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
+from lrsched._pace import Pace
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched._tree import longer
@@ -555,14 +556,25 @@ def backwards(clock: Clock, length: Any) -> Clock:
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
-    whole, part = _up(b, b.lift(clock.scale) * length, b.lift(clock.offset))
+    begun = b.lift(clock.offset)
+    whole, part = _up(b, b.lift(clock.scale) * length, begun)
     at = b.sub(whole, clock.at)
-    last = b.sub(whole, 1)
+    last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)
     offset = _number(part)
     least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
     return dataclasses.replace(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0, past=0, root=offset
+        clock,
+        own=own,
+        at=at,
+        offset=offset,
+        inside=True,
+        most=None,
+        least=least,
+        gone=0,
+        past=0,
+        root=offset,
+        pace=None,
     )
 
 
@@ -666,10 +678,13 @@ class Stretched(_Wrapper):
         return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
 
     def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, self.duration
         k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
-        if isinstance(self.duration, int) and self.duration == 0:
-            return self.schedule.formula(Clock(clock.b, clock.b.lift(0), clock.b.lift(0)))
-        return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
+        perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        if not perhaps and not (isinstance(n, int) and n == 0):
+            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
+        first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k))) if perhaps else first
 
     def edges(self, stop: Any) -> Iterable[int]:
         k = Fraction(self.k)
@@ -714,20 +729,19 @@ class Extended(_Wrapper):
     def duration(self) -> Any:
         return self.total
 
-    def _scale(self, b: Any) -> Any:
-        ratio = b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at)
-        return ratio.args[0] if ratio.op == "const" else ratio
+    def _later(self, clock: Clock) -> Clock:
+        """The clock of what is laid anew."""
+        b, at = clock.b, self.at
+        over, times = b.lift(self.total) - at, b.lift(self.schedule.duration) - at
+        known = "bound" not in (over.op, times.op) or not over.is_const or not times.is_const
+        pace = None if known else Pace(b, b.lift(1), times, over)
+        return clock.since(at).stretched(_number(b.div(over, times)), pace).since(b.neg(at))
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        scale = self._scale(clock.b)
-        return clock.split(
-            self.at,
-            self.schedule.formula,
-            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
-        )
+        return clock.split(self.at, self.schedule.formula, lambda c: self.schedule.formula(self._later(c)))
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration

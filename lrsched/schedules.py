@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields, _host
-from lrsched._clock import Clock, Progress, minus
+from lrsched._clock import Clock, Progress
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
@@ -358,7 +358,7 @@ def _whole(clock: Clock, step: Term, every: Any) -> Term:
     """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
     b = clock.b
     first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
-    if clock.counted and step.kind == "i":
+    if step.kind == "i" and (clock.counted or clock.pace is not None):
         return b.maximum(clock.whole(step, 1, every), first)
     local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
     return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
@@ -369,7 +369,7 @@ def time_of(clock: Clock) -> Term:
     b = clock.b
     if clock.plain:
         return clock.at
-    time = b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    time = b.maximum(clock.elapsed, 0.0) / b.floats(clock.scale)
     if clock.least is not None:
         time = b.maximum(time, b.floats(clock.least))
     return time if clock.most is None else b.minimum(time, b.floats(clock.most))

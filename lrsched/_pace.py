@@ -1,0 +1,74 @@
+"""A stretch that only the run knows, as a quotient of integers, so that local steps are counted without rounding."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lrsched._term import Builder, Term
+
+__all__ = ["Pace", "pace_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """``t / scale = t * lift * times / over``, all of them integers that a program is given."""
+
+    b: Builder
+    lift: Any
+    times: Any
+    over: Any
+
+    @property
+    def _shortens(self) -> Term:
+        return self.b.lt(self.over, self.times)
+
+    @property
+    def _farthest(self) -> Term:
+        """The last local step that begins within the integers of the target."""
+        b = self.b
+        return b.where(self._shortens, b.limit, b.muldiv(b.limit, self.times, self.over))
+
+    def whole(self, t: Term) -> Term:
+        """floor(t / scale), or the last integer of the target where it is beyond it."""
+        b = self.b
+        most = b.where(self._shortens, b.floordiv(b.muldiv(b.limit, self.over, self.times), self.lift), b.limit)
+        return b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
+
+    def edge(self, step: Term) -> Term:
+        """ceil(step * scale), or the last integer of the target where it is beyond it."""
+        b, most = self.b, self._farthest
+        up = b.muldiv(b.maximum(b.minimum(step, most), 0), self.over, self.times, b.sub(self.times, 1))
+        up = b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift)
+        return b.where(b.lt(most, step), b.limit, up)
+
+    def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+        """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
+        b = self.b
+        near = b.minimum(step, self._farthest)
+        whole, rest = b.muldiv(near, self.over, self.times), b.floats(b.mulmod(near, self.over, self.times))
+        lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
+        part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
+        return b.floordiv(whole, self.lift), part + b.floats(b.sub(step, near)) * scale, missing
+
+
+def pace_of(b: Builder, scale: Any) -> Pace | None:
+    """The number that a scale is, bit by bit; None where it is no real number of the run."""
+    term = b.lift(scale)
+    if term.op != "bound" or term.kind != "f" or term.args[0].ndim:
+        return None
+    import jax.numpy as jnp
+    from jax import lax
+
+    whole, most = (jnp.int32, 30) if b.single else (jnp.int64, 62)
+    digits = np.finfo(term.args[0].dtype).nmant + 1
+    mantissa, power = jnp.frexp(lax.stop_gradient(term.args[0]))
+    number = (mantissa * 2.0**digits).astype(whole)
+    zeros = lax.population_count((number & -number) - 1)
+    number, power = number >> zeros, power.astype(whole) - digits + zeros
+    over = jnp.where(term.args[0] >= b.limit, b.limit, number << jnp.clip(power, 0, most))
+    down, one = jnp.maximum(-power, 0), jnp.ones((), whole)
+    return Pace(b, one << jnp.clip(down - most, 0, most), one << jnp.minimum(down, most), over)
