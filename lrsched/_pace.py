@@ -27,6 +27,16 @@ class Pace:
         return self.b.lt(self.over, self.times)
 
     @property
+    def grows(self) -> bool:
+        """Whether each local step is known to take a whole number of steps."""
+        return self.b.lift(self.lift).equals(1) and self.b.lift(self.times).equals(1)
+
+    def last(self, step: Term) -> tuple[Term, Term]:
+        """Where the last local step up to ``step`` begins within the integers, and how many steps less that is."""
+        near = self.b.minimum(step, self._farthest)
+        return self.b.mul(near, self.over), self.b.sub(near, step)
+
+    @property
     def _farthest(self) -> Term:
         """The last local step that begins within the integers of the target."""
         b = self.b

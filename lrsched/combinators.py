@@ -412,7 +412,8 @@ class Restarted(_Wrapper):
                 fail(self.where(), "t_mult", "a whole number where only the run knows the first length", self.t_mult)
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
-            return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
+            over, local = b.column(scales, index), clock.since(b.column(starts, index))
+            return index, local.stretched(b.floats(over), Pace(b, b.lift(1), b.lift(1), over))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
@@ -499,10 +500,10 @@ def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[
     total, scale = 0, 1
     while total <= b.limit and (times is None or len(sums) < times):
         sums.append(total)
-        scales.append(scale)
+        scales.append(min(scale, b.limit))
         total, scale = total + scale, scale * t_mult
     starts = [jnp.where(first > b.limit // max(s, 1), b.limit, first * s) for s in sums]
-    return jnp.stack(starts), np.array(scales, dtype=np.float64)
+    return jnp.stack(starts), np.array(scales, dtype=np.int64)
 
 
 def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
@@ -556,26 +557,20 @@ def backwards(clock: Clock, length: Any) -> Clock:
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return dataclasses.replace(clock, own=own, at=at, inside=True)
-    begun = b.lift(clock.offset)
-    whole, part = _up(b, b.lift(clock.scale) * length, begun)
+    begun, pace, past = b.lift(clock.offset), None, b.lift(0)
+    if clock.pace is not None and clock.pace.grows:
+        pace = clock.pace
+        whole, past = pace.last(b.add(length, clock.past))
+        whole, part = clock._since_root(whole), b.floats(past) * clock.scale
+    else:
+        whole, part = _up(b, b.lift(clock.scale) * length, begun)
     at = b.sub(whole, clock.at)
     last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)
     offset = _number(part)
     least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
-    return dataclasses.replace(
-        clock,
-        own=own,
-        at=at,
-        offset=offset,
-        inside=True,
-        most=None,
-        least=least,
-        gone=0,
-        past=0,
-        root=offset,
-        pace=None,
-    )
+    moved = dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
+    return dataclasses.replace(moved, past=_number(past), root=0 if pace is not None else offset, pace=pace)
 
 
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
