@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
-__all__ = ["Pace", "pace_of"]
+__all__ = ["Pace", "pace_of", "quotient"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +70,21 @@ def pace_of(b: Builder, scale: Any) -> Pace | None:
     term = b.lift(scale)
     if term.op != "bound" or term.kind != "f" or term.args[0].ndim:
         return None
+    return Pace(b, *quotient(term.args[0]))
+
+
+def quotient(x: Any) -> tuple[Any, Any, Any]:
+    """Integers (lift, times, over) for which a positive JAX number is over / (lift * times), exactly."""
     import jax.numpy as jnp
     from jax import lax
 
-    whole, most = (jnp.int32, 30) if b.single else (jnp.int64, 62)
-    digits = np.finfo(term.args[0].dtype).nmant + 1
-    mantissa, power = jnp.frexp(lax.stop_gradient(term.args[0]))
+    x, whole = lax.stop_gradient(x), np.dtype(jnp.result_type(int))
+    limit, most = np.iinfo(whole).max, 8 * whole.itemsize - 2
+    digits = np.finfo(x.dtype).nmant + 1
+    mantissa, power = jnp.frexp(x)
     number = (mantissa * 2.0**digits).astype(whole)
     zeros = lax.population_count((number & -number) - 1)
     number, power = number >> zeros, power.astype(whole) - digits + zeros
-    over = jnp.where(term.args[0] >= b.limit, b.limit, number << jnp.clip(power, 0, most))
+    over = jnp.where(x >= limit, limit, number << jnp.clip(power, 0, most))
     down, one = jnp.maximum(-power, 0), jnp.ones((), whole)
-    return Pace(b, one << jnp.clip(down - most, 0, most), one << jnp.minimum(down, most), over)
+    return one << jnp.clip(down - most, 0, most), one << jnp.minimum(down, most), over

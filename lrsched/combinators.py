@@ -666,9 +666,9 @@ class Stretched(_Wrapper):
         if isinstance(n, float):
             return n
         if is_jax(n) or is_jax(self.k):
-            import jax.numpy as jnp
+            from lrsched.targets._jax import OPERATIONS
 
-            return jnp.round(n * self.k).astype(int)
+            return OPERATIONS["share"](self.k, n)
         column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
         return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
 

@@ -16,6 +16,7 @@ from jax import lax
 from lrsched._clamps import unclamped
 from lrsched._emit import Code, emit, named
 from lrsched._host import log2_parts, log2_words
+from lrsched._pace import quotient
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 from lrsched.targets._places import passed, passed_by_rows, read
@@ -172,7 +173,16 @@ def _valuation(t: Any) -> Any:
 
 
 def _share(x: Any, n: Any) -> Any:
-    return jnp.round(jnp.asarray(x) * n).astype(int_type())
+    """round(x * n), ties to even, of the exact product; the largest integer where it is beyond it."""
+    x, n, limit = jnp.asarray(x, real_type()), jnp.asarray(n, int_type()), np.iinfo(int_type()).max
+    lift, times, over = quotient(x)
+    parts, less = _divided(n, over, times, 0)
+    parts, less = parts.astype(int_type()), less.astype(int_type())
+    whole, rest = lax.div(*jnp.broadcast_arrays(parts, lift)), lax.rem(*jnp.broadcast_arrays(parts, lift))
+    twice = jnp.where(lift > 1, 2 * rest - lift, less - (times - less))
+    more = jnp.where(lift > 1, less, 0)
+    up = (twice > 0) | ((twice == 0) & ((more > 0) | (whole & 1 == 1)))
+    return jnp.where(x > 0, jnp.where(x * n >= limit, limit, whole + up), 0)
 
 
 def _log1p(a: Any) -> Any:

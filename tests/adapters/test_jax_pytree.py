@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -129,6 +130,12 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ">> cosine().over(3, start=2.0).restarted(t_mult=1.5).lasting(9) >> hold(1) >> hold(4) >> hold(3)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
+    "a clock that is ahead and runs back": "(hold(4, 2.0) >> linear().over(1, end=0.25)).reversed().lasting(1).advanced(1)",
+    "nothing left of a policy": "linear().over(40).after(0.0).stretched(2.0**-17)",
+    "a squeeze of all that is counted": "(hold(2, 1.0) >> hold(3, 2.0) >> table((3.0, 4.0))).restarted().stretched(2.0**-17)",
+    "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).stretched(2.0**-17)",
+    "the end of an extended run": "logarithmic(1.75).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 30)",
+    "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
 
@@ -150,11 +157,27 @@ def test_an_argument_far_out():
         "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
         "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
         "(hold(3, 2.0) >> hold(4, 5.0) >> table((1.0, 2.0))).restarted(t_mult=10.0)",
+        "cosine().over(14).reversed().restarted(t_mult=10.0)",
+        "cosine().over(14).mirrored().restarted(t_mult=10.0)",
+        "constant(1.0).perturbed(0.5, 3).stretched(1.375)",
+        "table((1.0, 2.0, 3.0, 4.0)).restarted().stretched(1.2999999523162842)",
+        "rex().over(100000).restarted().stretched(17.25)",
     ):
         schedule = lrs.parse(text)
-        for t in (2**24 + 1, 2**31 - 1):
+        for t in (2**24 - 1, 2**24 + 1, 2 * 10**9, 2**31 - 1):
             np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
+
+
+def test_shares_and_stretched_lengths_are_exact_for_the_numbers_as_stored():
+    from lrsched.targets._jax import OPERATIONS
+
+    rng = np.random.default_rng(3)
+    shares = (rng.random(3_000) * 2.0 ** -rng.integers(0, 30, 3_000)).astype(np.float32)
+    shares[::3] = rng.integers(1, 64, 1_000) / 2.0 ** rng.integers(0, 9, 1_000)  # ties
+    counts = rng.integers(0, 2.0 ** rng.integers(1, 25, 3_000)).astype(np.int32)
+    expected = [round(Fraction(float(x)) * int(n)) for x, n in zip(shares, counts, strict=True)]
+    np.testing.assert_array_equal(jax.jit(OPERATIONS["share"])(shares, counts), expected)
 
 
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
