@@ -133,8 +133,8 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a clock that is ahead and runs back": "(hold(4, 2.0) >> linear().over(1, end=0.25)).reversed().lasting(1).advanced(1)",
     "nothing left of a policy": "linear().over(40).after(0.0).stretched(2.0**-17)",
     "a squeeze of all that is counted": "(hold(2, 1.0) >> hold(3, 2.0) >> table((3.0, 4.0))).restarted().stretched(2.0**-17)",
-    "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).stretched(2.0**-17)",
-    "the end of an extended run": "logarithmic(1.75).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 30)",
+    "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).lasting(5)"
+    ".restarted(times=4, t_mult=5.225).stretched(9.999999747378752e-06)",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
@@ -166,6 +166,8 @@ def test_an_argument_far_out():
         schedule = lrs.parse(text)
         for t in (2**24 - 1, 2**24 + 1, 2 * 10**9, 2**31 - 1):
             np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
+    extended = lrs.parse("logarithmic(1.64).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 102)")
+    np.testing.assert_allclose(float(jax.jit(apply)(extended, 100)), extended(100), rtol=1e-6)
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
 
 
