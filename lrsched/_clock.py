@@ -290,7 +290,7 @@ class Clock:
             known = length.op in ("const", "column") and length.kind == "i"
             if self.inside and length.kind == "i" and (not known or length.hi <= b.limit):
                 return self._progress(self.at, length)
-            return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else b.floats(length)), length)
+            return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else length), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))

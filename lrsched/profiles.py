@@ -17,6 +17,7 @@ from lrsched import _fields, _host
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
+from lrsched._pace import pace_of
 
 if TYPE_CHECKING:
     from lrsched._schedule import Schedule
@@ -495,6 +496,12 @@ def _place(x: Progress, share: Any) -> Any:
     return b.mul(b.floats(total), share)
 
 
+def _reached(x: Progress, share: Any) -> Any:
+    """The place of a jump: the first whole step there, where only the run knows the share and steps are whole."""
+    pace = pace_of(x.b, share) if x.done.kind == x.total.kind == "i" else None
+    return _place(x, share) if pace is None else pace.edge(x.total)
+
+
 def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
     """The value of the part that the progress is in, by halves."""
     if len(values) == 1:
@@ -625,7 +632,7 @@ class Staircase(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        places = [_place(x, self.at[i]) for i in range(len(self.at))]
+        places = [_reached(x, self.at[i]) for i in range(len(self.at))]
         values = [b.floats(self.levels[i]) for i in range(len(self.levels))]
         level = choose(x, places, values)
         return level, 1.0 - level

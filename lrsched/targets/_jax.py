@@ -298,7 +298,7 @@ def _power_by_parts(first: Any, second: Any, c: Any) -> Any:
 
 @jax.custom_jvp
 def _traced_power(base: Any, exponent: Any) -> Any:
-    return _fixed_power(*_log2_words(base), exponent)
+    return jnp.where(exponent == 1, base, _fixed_power(*_log2_words(base), exponent))
 
 
 @_traced_power.defjvp

@@ -135,6 +135,8 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a squeeze of all that is counted": "(hold(2, 1.0) >> hold(3, 2.0) >> table((3.0, 4.0))).restarted().stretched(2.0**-17)",
     "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).lasting(5)"
     ".restarted(times=4, t_mult=5.225).stretched(9.999999747378752e-06)",
+    "a jump a little after a whole step": "warmup(10, start=3.5, end=1.75, skip_zero=True, "
+    "profile=staircase((0.10000000149011612, 0.5), (0.0, 0.5, 1.0)))",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
@@ -166,9 +168,18 @@ def test_an_argument_far_out():
         schedule = lrs.parse(text)
         for t in (2**24 - 1, 2**24 + 1, 2 * 10**9, 2**31 - 1):
             np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
+    assert float(jax.jit(apply)(lrs.linear().over(10**8 + 1, endpoint=True), 10**8 - 10)) == pytest.approx(
+        1e-7, rel=1e-6
+    )
     extended = lrs.parse("logarithmic(1.64).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 102)")
     np.testing.assert_allclose(float(jax.jit(apply)(extended, 100)), extended(100), rtol=1e-6)
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
+
+
+def test_the_first_power_of_a_number_is_that_number():
+    gammas = np.linspace(0.25, 6.0, 1_000, dtype=np.float32)
+    found = jax.jit(jax.vmap(apply, in_axes=(0, None)))(jax.vmap(lrs.exponential_decay)(gammas), 1)
+    np.testing.assert_array_equal(found, gammas)
 
 
 def test_shares_and_stretched_lengths_are_exact_for_the_numbers_as_stored():
