@@ -563,9 +563,10 @@ def _signed(x: int) -> int:
 
 def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     """floor(t * ratio - shift), or the largest integer of the target where it is beyond it."""
-    if t.hi * ratio - shift >= b.limit + 1:
-        t = b.minimum(t, math.ceil((b.limit + 1 + shift) / ratio) - 1)
-    return whole_steps(b, t, ratio, shift)
+    if t.hi * ratio - shift < b.limit + 1:
+        return whole_steps(b, t, ratio, shift)
+    last = math.ceil((b.limit + 1 + shift) / ratio) - 1
+    return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
 def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:

@@ -15,12 +15,16 @@ __all__ = ["Pace", "pace_of", "quotient"]
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """``t / scale = t * lift * times / over``, all of them integers that a program is given."""
+    """``t / scale = t * lift * times / over``, all of them integers that a program is given.
+
+    ``slope`` is 0 and has the gradient of the scale, which integers do not have.
+    """
 
     b: Builder
     lift: Any
     times: Any
     over: Any
+    slope: Any = None
 
     @property
     def _shortens(self) -> Term:
@@ -46,7 +50,8 @@ class Pace:
         """floor(t / scale), or the last integer of the target where it is beyond it."""
         b = self.b
         most = b.where(self._shortens, b.floordiv(b.muldiv(b.limit, self.over, self.times), self.lift), b.limit)
-        return b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
+        whole = b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
+        return b.where(b.lt(most, t), b.limit, whole)
 
     def edge(self, step: Term) -> Term:
         """ceil(step * scale), or the last integer of the target where it is beyond it."""
@@ -62,7 +67,10 @@ class Pace:
         whole, rest = b.muldiv(near, self.over, self.times), b.floats(b.mulmod(near, self.over, self.times))
         lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
         part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
-        return b.floordiv(whole, self.lift), part + b.floats(b.sub(step, near)) * scale, missing
+        part = part + b.floats(b.sub(step, near)) * scale
+        if self.slope is not None:
+            part, missing = part + b.floats(near) * self.slope, missing - b.floats(near) * self.slope
+        return b.floordiv(whole, self.lift), part, missing
 
 
 def pace_of(b: Builder, scale: Any) -> Pace | None:
@@ -70,7 +78,10 @@ def pace_of(b: Builder, scale: Any) -> Pace | None:
     term = b.lift(scale)
     if term.op != "bound" or term.kind != "f" or term.args[0].ndim:
         return None
-    return Pace(b, *quotient(term.args[0]))
+    from jax import lax
+
+    x = term.args[0]
+    return Pace(b, *quotient(x), b.lift(x - lax.stop_gradient(x)))
 
 
 def quotient(x: Any) -> tuple[Any, Any, Any]:
@@ -78,7 +89,7 @@ def quotient(x: Any) -> tuple[Any, Any, Any]:
     import jax.numpy as jnp
     from jax import lax
 
-    x, whole = lax.stop_gradient(x), np.dtype(jnp.result_type(int))
+    x, whole = lax.stop_gradient(x).astype(jnp.result_type(float)), np.dtype(jnp.result_type(int))
     limit, most = np.iinfo(whole).max, 8 * whole.itemsize - 2
     digits = np.finfo(x.dtype).nmant + 1
     mantissa, power = jnp.frexp(x)

@@ -269,6 +269,25 @@ def test_gradients_are_finite_and_right_at_joints_and_ends(schedule):
         np.testing.assert_allclose(slopes[0], expected, rtol=0.02, atol=0.02 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lrs.linear().over(100),
+        lrs.cosine().over(7).restarted(),
+        lrs.warmup(11) >> lrs.linear().over(80) >> lrs.rex().over(9),
+        lrs.warmup(11, skip_zero=True),
+        lrs.inverse_sqrt(4.5),
+    ],
+    ids=repr,
+)
+def test_the_gradient_for_a_stretch(inner):
+    """Local steps are counted in integers, which have none: it comes with the scale."""
+    k, change, steps = 1.37, 1e-6, np.arange(1, 90)
+    found = jax.jit(jax.vmap(jax.grad(lambda k, t: inner.stretched(k)(t)), in_axes=(None, 0)))(k, steps)
+    expected = (inner.stretched(k + change)(steps) - inner.stretched(k - change)(steps)) / (2 * change)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+
+
 def test_a_traced_number_may_stand_wherever_a_real_number_may():
     @jax.jit
     def run(peak, t):
