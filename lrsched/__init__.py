@@ -1,67 +1,76 @@
-"""An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX."""
+"""An algebra of learning-rate schedules: immutable values, compiled to Python, NumPy and JAX.
 
-from __future__ import annotations
+``import lrsched`` loads no other module. The first use of a name, as in ``lrsched.warmup`` or
+``from lrsched import warmup``, loads NumPy and the core with all of its names; those in ``LATER`` load what they take
+when they are first used.
+"""
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from lrsched import _pytree
-from lrsched._errors import ScheduleError
-from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum
-from lrsched.combinators import sum as sum
-from lrsched.compiler import compile as compile
-from lrsched.plan import plan
-from lrsched.profiles import (
-    Profile,
-    cosine,
-    exponential,
-    flat,
-    inverse_time,
-    knots,
-    linear,
-    logarithmic,
-    one_minus_power,
-    pchip,
-    phases,
-    polynomial,
-    rex,
-    staircase,
-    tanh,
-)
-from lrsched.schedules import (
-    chebyshev_steps,
-    constant,
-    custom,
-    exponential_decay,
-    geometric,
-    hold,
-    inverse_sqrt,
-    inverse_time_decay,
-    multi_step,
-    piecewise,
-    power_decay,
-    range_sweep,
-    register,
-    silver_steps,
-    step_decay,
-    table,
-    warmup,
-)
-from lrsched.targets import register_target
-
+TYPE_CHECKING = False  # what type checkers take for true; the module typing takes longer to load than this one
 if TYPE_CHECKING:
+    from lrsched import combinators as combinators
+    from lrsched import compiler as compiler
     from lrsched import grouping, presets, recipes, units
+    from lrsched import profiles as profiles
+    from lrsched import schedules as schedules
+    from lrsched import targets as targets
+    from lrsched._errors import ScheduleError
+    from lrsched._plan import plan
+    from lrsched._schedule import Schedule
+    from lrsched.combinators import maximum, minimum
+    from lrsched.combinators import sum as sum
+    from lrsched.compiler import compile as compile
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
     from lrsched.feedback import Greedy, Plateau, agreed
     from lrsched.fitting import identify
     from lrsched.layers import discriminative, layerwise, unfreezing
     from lrsched.plotting import plot
+    from lrsched.profiles import (
+        Profile,
+        cosine,
+        exponential,
+        flat,
+        inverse_time,
+        knots,
+        linear,
+        logarithmic,
+        one_minus_power,
+        pchip,
+        phases,
+        polynomial,
+        rex,
+        staircase,
+        tanh,
+    )
+    from lrsched.schedules import (
+        chebyshev_steps,
+        constant,
+        custom,
+        exponential_decay,
+        geometric,
+        hold,
+        inverse_sqrt,
+        inverse_time_decay,
+        multi_step,
+        piecewise,
+        power_decay,
+        range_sweep,
+        register,
+        silver_steps,
+        step_decay,
+        table,
+        warmup,
+    )
     from lrsched.serial import from_dict, from_json
+    from lrsched.targets import register_target
     from lrsched.text import ParseError, parse
 
-# where the names are that few programs need: loaded when first used
+# modules, and where the names are that few programs need: each is loaded by itself
 LATER = {
+    "combinators": "combinators",
+    "compiler": "compiler",
+    "profiles": "profiles",
+    "schedules": "schedules",
+    "targets": "targets",
     "grouping": "grouping",
     "presets": "presets",
     "recipes": "recipes",
@@ -147,16 +156,24 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_pytree.install()
+CORE = {*__all__, "compile", "sum"} - LATER.keys()  # what is loaded together
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name not in LATER:
-        raise AttributeError(f"module 'lrsched' has no attribute {name!r}")
-    module = importlib.import_module(f"lrsched.{LATER[name]}")
-    found = globals()[name] = module if LATER[name] == name else getattr(module, name)
-    return found
+    def __getattr__(name):
+        if name in CORE:
+            from lrsched import _core
+
+            globals().update({each: getattr(_core, each) for each in CORE})
+            return globals()[name]
+        if name not in LATER:
+            raise AttributeError(f"module 'lrsched' has no attribute {name!r}")
+        from importlib import import_module
+
+        module = import_module(f"lrsched.{LATER[name]}")
+        found = globals()[name] = module if LATER[name] == name else getattr(module, name)
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *LATER})
+    return sorted({*globals(), *CORE, *LATER})

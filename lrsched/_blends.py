@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched._clock import Clock, Progress
+from lrsched._record import Record, replaced
 from lrsched._tree import column_structure, map_every_leaf, stack_into
 from lrsched.profiles import Profile, power_of, power_rest
 from lrsched.schedules import LINEAR, Hold, Over, Warmup, blend
@@ -46,7 +46,7 @@ class Choice:
         all_ = [powers.get(i, some) for i in range(len(self.profiles))]
         power, turned = (self.choose([b.lift(v) for v in values]) for values in zip(*all_, strict=True))
         done, left = b.where(turned, x.left, x.done), b.where(turned, x.done, x.left)
-        y = dataclasses.replace(x, done=done, left=left, raw=None)
+        y = replaced(x, done=done, left=left, raw=None)
         p, q = power_of(y, y.z, y.left, power), power_rest(y, power)
         return b.le(b.where(turned, q, p), b.where(turned, p, q)), b.minimum(p, q)
 
@@ -60,8 +60,7 @@ class Choice:
         return self.choose([profile.side(x, rest) for profile in self.profiles])
 
 
-@dataclasses.dataclass(frozen=True)
-class Blend:
+class Blend(Record):
     """``end + (start - end) * p(t / steps)``."""
 
     profile: Profile | Choice

@@ -8,11 +8,10 @@ step by which a piece starts after a whole one.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._pace import Pace, pace_of
+from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
@@ -29,19 +29,8 @@ __all__ = ["Clock", "Progress", "unit_progress"]
 WIDEST = 2**62 - 1  # of the integers of a column
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
 
-Record = TypeVar("Record", "Clock", "Progress")
 
-
-def replaced(record: Record, **changes: Any) -> Record:
-    """The record with other values of some fields: ``dataclasses.replace`` without a call of the constructor."""
-    made = object.__new__(type(record))
-    made.__dict__.update(record.__dict__)
-    made.__dict__.update(changes)
-    return made
-
-
-@dataclasses.dataclass(frozen=True)
-class Clock:
+class Clock(Record):
     """Local time ``(at - offset) / scale`` in steps; ``inside`` says that it never passes the duration.
 
     ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
@@ -239,8 +228,9 @@ class Clock:
         b, end = self.b, self.b.lift(self.edge(steps))
         last = end - 1 if begun is None else b.maximum(end - 1, self.edge(begun))
         own = b.minimum(self.own, self._within_integers(last))
-        own = own if end.lo > 0 or end.op == "const" else b.maximum(own, 0)
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
+        if end.lo <= 0 and end.op != "const":  # over before it begins, in some pieces: its first step is past the end
+            own, at = b.maximum(own, 0), at if self.plain else b.maximum(at, 0)
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:
@@ -369,8 +359,7 @@ def minus(b: Builder, t: Term, amount: Any) -> Term:
     return b.sub(b.floats(b.sub(t, kept)), b.floats(amount - kept))
 
 
-@dataclasses.dataclass(frozen=True)
-class Progress:
+class Progress(Record):
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from fractions import Fraction
+
+from lrsched._record import Record
 
 __all__ = ["Line", "fitting_below"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Line:
+class Line(Record):
     """floor((t * times + more) / over) for integers t."""
 
     times: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched._record import Record
 from lrsched._term import NUMBER, Term, named
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
@@ -20,10 +21,10 @@ LONGEST = 12
 ROWS = 3
 LEAVES = frozenset({"step", "const", "bound", "column"})
 CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
+NO_TYPES: Mapping[str, str] = {}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Dialect:
+class Dialect(Record):
     """How a target writes operations.
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
@@ -45,7 +46,7 @@ class Dialect:
     result: str = "return {0}"
     search: Search | None = None
     rows: bool = False
-    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, str] = NO_TYPES
     real: str | None = None
 
 
@@ -108,7 +109,8 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
 def _applied(term: Term, chain: list[Term]) -> Term:
     """The operations of a chain on another term."""
     for step in reversed(chain):
-        term = term.b._make(step.op, *[a if a.is_const else term for a in step.args])
+        build = term.b.mul if step.op == "mul" else functools.partial(term.b._make, step.op)
+        term = build(*[a if a.is_const else term for a in step.args])
     return term
 
 

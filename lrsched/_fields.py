@@ -5,7 +5,6 @@ One declaration serves the check of an argument, equality, text, JSON, the pytre
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched._errors import check_choice, check_count, check_real, fail
+from lrsched._record import Record
 
 if TYPE_CHECKING:
     from lrsched._node import Node
@@ -37,8 +37,7 @@ def is_opaque(value: object) -> bool:
     return is_jax(value) or isinstance(value, np.ndarray)
 
 
-@dataclasses.dataclass(frozen=True)
-class Field:
+class Field(Record):
     """What one field of a kind may hold.
 
     ``form`` is "real", "count", "reals", "counts" (numbers and tuples of numbers, leaves under JAX), "static",

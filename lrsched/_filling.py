@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import re
@@ -15,6 +14,7 @@ import numpy as np
 from lrsched._blocks import BLOCK, Blocks
 from lrsched._clock import Clock
 from lrsched._emit import named
+from lrsched._record import Record
 from lrsched._skeleton import Known, Scalar, Skeleton, UnfitError
 from lrsched._term import Builder, Term
 from lrsched._waves import CALLED, DOWN, RAMP
@@ -43,12 +43,11 @@ def lowered(formula: Callable[[Clock], Term], b: Builder) -> Term:
     return b.floats(b.settled(formula(Clock(b, t, t))))
 
 
-@dataclasses.dataclass(frozen=True)
-class Made:
+class Made(Record):
     """The source of a filler, and the objects that it names."""
 
-    source: str = ""
-    objects: dict[str, Any] = dataclasses.field(default_factory=dict)
+    source: str
+    objects: dict[str, Any]
 
 
 def generated(formula: Callable[[Clock], Term]) -> Made:
@@ -58,7 +57,7 @@ def generated(formula: Callable[[Clock], Term]) -> Made:
     try:
         writer.tail(root, {}, [])
     except UnfitError:
-        return Made()
+        return Made("", {})
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)

@@ -13,8 +13,7 @@ import numpy as np
 __all__ = [
     "ON_COLUMNS",
     "fold",
-    "leading",
-    "leads",
+    "gap",
     "log2_parts",
     "log2_words",
     "mix",
@@ -23,11 +22,32 @@ __all__ = [
     "on_columns",
     "on_jax",
     "power",
+    "reaching",
     "to_float",
     "to_floats",
 ]
 
 MASK = 0xFFFFFFFF
+
+
+def reaching(near: Any, far: Any, span: Any) -> Any:
+    """The span, or the number next to it that leads from near to far."""
+    met = near + span == far
+    if met if isinstance(span, float) else met.all():
+        return span
+    for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
+        span = np.where((near + span != far) & (near + candidate == far), candidate, span)
+    return span if np.ndim(span) else float(span)
+
+
+def gap(near: Any, far: Any, single: bool) -> Any:
+    """What leads from near exactly to far in a target's numbers, as doubles; None where nothing finite does."""
+    kind = np.float32 if single else np.float64
+    with np.errstate(all="ignore"):
+        first, last = kind(near), kind(far)
+        found = np.asarray(reaching(first, last, last - first))
+        exact = np.all(np.isfinite(found) & (first + found == last))
+    return found.astype(np.float64) if exact else None
 
 
 def to_float(value: Any) -> float:
@@ -94,32 +114,6 @@ def log2_parts(base: float) -> tuple[float, float]:
     mantissa, power = np.frexp(np.float64(logarithm))
     first = float(np.ldexp(np.round(mantissa * 2.0**12), int(power) - 12))
     return first, float(logarithm - np.longdouble(first))
-
-
-def leading(near: Any, far: Any, single: bool = False) -> Any:
-    """far - near, one unit in its last place aside where near + that would else miss far; in float32 if ``single``."""
-    if type(near) is type(far) is float and not single and near + (far - near) == far:
-        return far - near
-    near, far = _widths(single, near, far)
-    with np.errstate(all="ignore"):
-        gap = span = far - near
-        for up in (np.inf, -np.inf):
-            candidate = np.nextafter(span, span.dtype.type(up))
-            gap = np.where((near + gap != far) & (near + candidate == far), candidate, gap)
-    return gap.astype(np.float64) if np.ndim(gap) else float(gap)
-
-
-def leads(near: Any, far: Any, gap: Any, single: bool = False) -> bool:
-    """Whether near + gap is far everywhere, and no gap infinite."""
-    near, far, gap = _widths(single, near, far, gap)
-    with np.errstate(all="ignore"):
-        return bool(np.all(np.isfinite(gap) & (near + gap == far)))
-
-
-def _widths(single: bool, *values: Any) -> list[Any]:
-    """The numbers as a target's own."""
-    with np.errstate(all="ignore"):
-        return [np.float32(x) if single else np.float64(x) for x in values]
 
 
 def _divide(a: Any, c: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
 from lrsched import _fields
@@ -64,9 +63,13 @@ class Node:
         return super().__new__(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        from dataclasses import FrozenInstanceError
+
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
 
     def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
         raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot delete {name!r}")
 
     def validate(self) -> None:
@@ -353,6 +356,8 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
     """
 
     def register(cls: T) -> T:
+        if cls.__module__.partition(".")[0] != "lrsched":
+            from lrsched import _core  # noqa: F401 (whose names are taken)
         frozen = _frozen(cls)
         if name in KINDS:
             fail("kind", "name", "a name that no other kind has", name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lrsched._record import Record
 
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Pace", "pace_of", "quotient"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Pace:
+class Pace(Record):
     """``t / scale = t * lift * times / over``, all of them integers that a program is given.
 
     ``slope`` is 0 and has the gradient of the scale, which integers do not have.

@@ -2,14 +2,15 @@
 
 Real numbers are float leaves and counts integer leaves; the equal pieces of a sequence share one stacked leaf per
 field; everything else (kinds, names, number of pieces, ``times``, ``t_mult``) is the structure. Kinds are registered
-when JAX is imported, before or after this package.
+when they are made or when JAX is imported, whichever is later: both bases of kinds import this module, so that there
+is none that it has not seen.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
+from _thread import allocate_lock, get_ident
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ import numpy as np
 from lrsched._errors import ScheduleError
 from lrsched._fields import Field, field_of, is_jax
 from lrsched._node import KINDS, ON_NEW_KIND, Node, holds_arrays, names_of, walk
-from lrsched._schedule import Schedule
-from lrsched._sequence import Sequence
 from lrsched._tree import Stack, make
 
 if TYPE_CHECKING:
@@ -70,6 +69,9 @@ def flatten(node: Node) -> tuple[list[Any], Layout]:
 
 def _check_durations(node: Node, largest: int) -> None:
     """Refuse boundaries that are sums of counts and do not fit either."""
+    from lrsched._schedule import Schedule
+    from lrsched._sequence import Sequence
+
     for part in walk(node):
         if isinstance(part, Schedule) and not holds_arrays(part):
             lengths = [p.duration for p in part.parts if p.duration != math.inf] if isinstance(part, Sequence) else []
@@ -101,7 +103,7 @@ def _encode(node: Node, fixed: bool) -> tuple[Any, list[Any], list[str]]:
     names: list[str] = []
     for name in names_of(type(node)):
         spec, value = field_of(type(node), name), getattr(node, name)
-        part, found, labels = _encode_field(spec, value, fixed, isinstance(node, Sequence))
+        part, found, labels = _encode_field(spec, value, fixed, node.kind_name == "sequence")
         parts.append(part)
         leaves.extend(found)
         names.extend(f"{node.where()}.{spec.label or name}{label}" for label in labels)
@@ -208,11 +210,15 @@ def _plain(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
 # ---- registration
 
 
+REGISTERED: set[type[Node]] = set()
+REGISTERING = allocate_lock()  # one thread may load kinds while another imports JAX
+
+
 def register_all() -> None:
     """Make every kind a pytree, now and as kinds are added."""
-    for kind in KINDS.values():
-        _register(kind)
     ON_NEW_KIND.append(_register)
+    for kind in list(KINDS.values()):
+        _register(kind)
 
 
 def _register(kind: type[Node]) -> None:
@@ -223,28 +229,38 @@ def _register(kind: type[Node]) -> None:
         names = layout.names
         return [(jax.tree_util.GetAttrKey(n), leaf) for n, leaf in zip(names, leaves, strict=True)], layout
 
-    jax.tree_util.register_pytree_with_keys(kind, with_keys, unflatten, flatten)
+    with REGISTERING:
+        if kind not in REGISTERED:
+            jax.tree_util.register_pytree_with_keys(kind, with_keys, unflatten, flatten)
+            REGISTERED.add(kind)
 
 
 class _AfterImport:
     """Registers the kinds as soon as JAX has been imported; the base classes of finders take long to import."""
 
+    def __init__(self) -> None:
+        self.asking: set[int] = set()  # the threads that ask the other finders
+
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname != "jax":
+        thread = get_ident()
+        if fullname != "jax" or thread in self.asking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            sys.meta_path.insert(0, self)
-            return None
-        loader: Any = _Loader(spec.loader)
-        spec.loader = loader
+        from importlib.util import find_spec
+
+        self.asking.add(thread)
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self.asking.remove(thread)
+        if spec is not None and spec.loader is not None:
+            loader: Any = _Loader(spec.loader, self)
+            spec.loader = loader
         return spec
 
 
 class _Loader:
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
+    def __init__(self, loader: Any, finder: Any) -> None:
+        self.loader, self.finder = loader, finder
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
@@ -255,12 +271,20 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        register_all()
+        if self.finder in sys.meta_path:
+            sys.meta_path.remove(self.finder)
+            register_all()
 
 
 def install() -> None:
     """Register with JAX now, or as soon as it is imported."""
-    if "jax" in sys.modules and hasattr(sys.modules["jax"], "tree_util"):
-        register_all()
-    else:
-        sys.meta_path.insert(0, _AfterImport())
+    if sys.modules.get("jax") is not None:
+        import jax  # waits for a thread that is importing it
+
+        if hasattr(jax, "tree_util"):
+            register_all()
+            return
+    sys.meta_path.insert(0, _AfterImport())
+
+
+install()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lrsched import _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._naming import speaking_as

@@ -7,7 +7,6 @@ cycle, a sample or a condition only is plain Python, computed once per range; ea
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 
 from lrsched import _host
 from lrsched._emit import named, plain_number
+from lrsched._record import Record
 from lrsched._term import Term
 
 __all__ = ["Affine", "Linear", "Node", "Scalar", "Skeleton", "UnfitError"]
@@ -28,8 +28,7 @@ class UnfitError(Exception):
     """The schedule has no ranges to speak of: its pieces depend on computed real numbers."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scalar:
+class Scalar(Record):
     """A name or a literal; ``value`` if known; ``least`` and ``most`` bound the size of a value other than 0.
 
     ``minus`` is what a negative is the negative of; ``nonzero`` says that it is never 0.
@@ -43,13 +42,11 @@ class Scalar:
     nonzero: bool = False
 
 
-@dataclasses.dataclass(eq=False)
 class Affine:
     """``factor * step + offset``, an integer."""
 
-    factor: Scalar
-    offset: Scalar
-    uses: int = 0
+    def __init__(self, factor: Scalar, offset: Scalar) -> None:
+        self.factor, self.offset, self.uses = factor, offset, 0
 
     @property
     def sign(self) -> int:
@@ -57,13 +54,11 @@ class Affine:
         return self.factor.value if self.factor.value in (1, -1) else 0
 
 
-@dataclasses.dataclass(eq=False)
 class Node:
     """An operation on arrays, by its name in the table of operations, or "wave", "patch", "choice"."""
 
-    op: str
-    operands: tuple[Any, ...]
-    uses: int = 0
+    def __init__(self, op: str, operands: tuple[Any, ...], uses: int = 0) -> None:
+        self.op, self.operands, self.uses = op, operands, uses
 
     @property
     def counts(self) -> bool:
@@ -71,8 +66,7 @@ class Node:
         return self.op == "choice" and all(isinstance(side, Affine) for side in self.operands[1:])
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(Record):
     """``factor * base + shift`` of an affine step or an array."""
 
     factor: Scalar

@@ -379,7 +379,33 @@ class Builder:
                         return x
         if self.scalar and (a.op == "real" or c.op == "real"):
             a, c = self._eased(a, c), self._eased(c, a)
+        if self.scalar and (a.op == "add" or c.op == "add"):
+            scaled = self._scaled(a, c) if a.op == "add" else self._scaled(c, a)
+            if scaled is not None:
+                return scaled
         return self._make("mul", a, c)
+
+    def _scaled(self, blend: Term, factor: Term) -> Term | None:
+        """``(weight * span + near) * factor`` with the factor in the numbers, for a weight from 0 to at most 1.
+
+        Only for levels of one sign, where nothing cancels, and if the values at both ends stay what they are.
+        """
+        part, near = blend.args
+        if part.op != "mul" or not part.kind == near.kind == "f":
+            return None
+        weight, span = part.args if part.args[1].op == "const" else part.args[::-1]
+        if not factor.op == near.op == span.op == "const" or not near.args[0] * span.args[0] > 0:
+            return None
+        if weight.op != "cos" and not 0 <= weight.lo < weight.hi <= 1:
+            return None
+        times = _host.to_float(factor.args[0])
+        low, gap = near.args[0] * times, span.args[0] * times
+        if weight.op == "cos" or weight.hi == 1:
+            high = (near.args[0] + span.args[0]) * times
+            gap = _host.reaching(low, high, gap)
+            if low + gap != high:
+                return None
+        return self.add(self.mul(weight, gap), low) if 0 < abs(gap) < INF and abs(low) < INF else None
 
     def _eased(self, a: Term, c: Term) -> Term:
         """A number of steps before or after a given one, for a product with a constant: as a difference of reals.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
 from lrsched._pace import Pace
+from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
 from lrsched._tree import longer
@@ -515,7 +515,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
         past = b.add(clock.past, b.mul(index, length))
-        return index, moved if clock.plain else dataclasses.replace(
+        return index, moved if clock.plain else replaced(
             moved, gone=b.add(clock.gone, start), past=past, least=None, most=_stop(clock, index, length)
         )
     index = index_of(clock, length)
@@ -523,7 +523,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
         passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
         later, offset = b.sub(index, passed), offset + step * passed
-        clock = dataclasses.replace(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
+        clock = replaced(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
     if exact_constant(step):
         whole, part = multiple(b, later, step)
         first = b.floor(offset) if exact_constant(offset) else b.lift(0)
@@ -537,8 +537,8 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     least, most = None, _stop(clock, index, length)
     if clock.least is not None and later is index:
         least = _number(b.sub(clock.least, b.mul(index, length)))
-    moved = dataclasses.replace(moved, most=most, least=least)
-    return index, dataclasses.replace(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+    moved = replaced(moved, most=most, least=least)
+    return index, replaced(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
 
 
 def _stop(clock: Clock, index: Term, length: Any) -> Any:
@@ -556,7 +556,7 @@ def backwards(clock: Clock, length: Any) -> Clock:
     if clock.plain and not (isinstance(wide, int) and wide > b.limit):
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
-        return dataclasses.replace(clock, own=own, at=at, inside=True)
+        return replaced(clock, own=own, at=at, inside=True)
     begun, pace, past = b.lift(clock.offset), None, b.lift(0)
     if clock.pace is not None and clock.pace.grows:
         pace = clock.pace
@@ -569,8 +569,8 @@ def backwards(clock: Clock, length: Any) -> Clock:
     own = b.minimum(b.floor(at), last)
     offset = _number(part)
     least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
-    moved = dataclasses.replace(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
-    return dataclasses.replace(moved, past=_number(past), root=0 if pace is not None else offset, pace=pace)
+    moved = replaced(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
+    return replaced(moved, past=_number(past), root=0 if pace is not None else offset, pace=pace)
 
 
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
@@ -634,7 +634,7 @@ class Mirrored(_Wrapper):
                 past = b.sub(clock.at, n)
                 at = b.sub(n, b.maximum(past, b.neg(past)))
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
-            return self.schedule.formula(dataclasses.replace(clock, own=own, at=at, inside=True))
+            return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
         return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(_back(c, n)))
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -650,7 +650,7 @@ def _back(clock: Clock, n: Any) -> Clock:
     """The clock on its way back from local step ``n`` at ``n``; the last step before the turn owns the turn."""
     turned = backwards(clock, 2 * n)
     last = clock.b.lift(turned.edge(n)) - 1
-    return dataclasses.replace(turned, own=clock.b.minimum(turned.own, last))
+    return replaced(turned, own=clock.b.minimum(turned.own, last))
 
 
 @kind("stretched", method="stretched")
@@ -797,7 +797,7 @@ class Advanced(_Wrapper):
         self._refuse_beyond(b.limit)
         if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit and b.single:
             back = _number(b.neg(self.k))
-            return self.schedule.formula(dataclasses.replace(clock, offset=back, past=back, inside=False, most=None))
+            return self.schedule.formula(replaced(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
 
     def _refuse_beyond(self, limit: int) -> None:
@@ -928,7 +928,7 @@ class After(_Wrapper):
         before = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n) - 1, inside=True))
 
         def beyond(late: Clock) -> Term:
-            return b.floats(b.sub(time_of(late), n)) * (b.floats(end) - before) + end
+            return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
 
@@ -967,7 +967,7 @@ class SampledEvery(_Wrapper):
 
 
 def _read_at(b: Any, own: Term, at: Term) -> Clock:
-    """The clock of a sample; one taken at the end of the whole belongs to the step before it."""
+    """The clock of a sample (or an epoch); one taken at the end of the whole belongs to the step before it."""
     return Clock(b, own if own is at else b.maximum(own, b.sub(at, 1)), at)
 
 
@@ -1016,7 +1016,7 @@ class PerEpoch(_Wrapper):
     def formula(self, clock: Clock) -> Term:
         b = clock.b
         own, at = index_of(clock, self.steps_per_epoch), index_at(clock, self.steps_per_epoch)
-        return self.schedule.formula(Clock(b, own, at))
+        return self.schedule.formula(Clock(b, own, at) if clock.plain else _read_at(b, own, at))
 
     def edges(self, stop: Any) -> Iterable[int]:
         return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]

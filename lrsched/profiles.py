@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lrsched import _fields, _host
+from lrsched import _fields, _host, _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
@@ -296,9 +296,9 @@ class Cosine(Profile):
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
             done = left = self._square(x, b.minimum(x.done, x.left))
-        near, far = (done, left) if rest else (left, done)
-        other = 1.0 - (_half(far) if b.scalar else far)
-        return b.where(late, other, near) if rest else b.where(late, near, other)
+        if b.scalar:
+            done, left = _half(done), _half(left)
+        return b.where(late, 1.0 - left, done) if rest else b.where(late, left, 1.0 - done)
 
     def _square(self, x: Progress, part: Term) -> Term:
         sine = x.b.sin(x.b.floats(part) * x.b.div(HALF_PI, x.total))
@@ -548,9 +548,9 @@ def line(b: Builder, start: Any, end: Any, p: Any, q: Any) -> Any:
         if start.args[0] == end.args[0]:
             return start
         (near, far), part = ((end, start), p) if abs(start.args[0]) > abs(end.args[0]) else ((start, end), q)
-        gap = _host.leading(near.args[0], far.args[0], b.single)
-        if _host.leads(near.args[0], far.args[0], gap, b.single):
-            return near + gap * part
+        gap = _host.gap(near.args[0], far.args[0], b.single)
+        if gap is not None:
+            return near + float(gap) * part
     return start * p + end * q
 
 

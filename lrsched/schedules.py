@@ -121,8 +121,8 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
     near, far = np.broadcast_arrays(*(_array(t) for t in _levels(falling, start, end)))
     if np.any(np.sign(near) * np.sign(far) < 0):
         return None
-    gap, index = _host.leading(near, far, b.single), _index(start, end)
-    if not _host.leads(near, far, gap, b.single):
+    gap, index = _host.gap(near, far, b.single), _index(start, end)
+    if gap is None:
         return None
     return b.lift(float(gap)) if index is None else b.column(gap, index)
 
@@ -174,13 +174,16 @@ def _reaches(near: Term, far: Term, span: Term) -> bool:
 
 def _span(near: Term, far: Term) -> Term:
     """far - near, one unit in its last place aside where near + span would else miss far."""
-    b, index = near.b, _index(near, far)
+    b = near.b
     if near.op == far.op == "const":
-        return b.lift(_host.leading(near.args[0], far.args[0]))
+        span = far - near
+        return b.lift(_host.reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
+    index = _index(near, far)
     if index is None or not b.scalar:
         return far - near
-    first, second = np.broadcast_arrays(_array(near), _array(far))
-    return b.column(_host.leading(first, second), index)
+    with np.errstate(all="ignore"):
+        first, second = np.broadcast_arrays(_array(near), _array(far))
+        return b.column(_host.reaching(first, second, second - first), index)
 
 
 def _falls(b: Builder, start: Term, end: Term) -> Term:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched._core import KINDS
 from lrsched._errors import ScheduleError, fail
 from lrsched._fields import REQUIRED, field_of
-from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
+from lrsched._node import MAX_DEPTH, Node, names_of
 
 __all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lrsched._core import KINDS
 from lrsched._errors import ScheduleError, fail
 from lrsched._fields import REQUIRED, field_of
-from lrsched._node import KINDS, MAX_DEPTH, Node, names_of
+from lrsched._node import MAX_DEPTH, Node, names_of
 from lrsched._schedule import Schedule, lift
 from lrsched.profiles import Profile
 from lrsched.profiles import lift as lift_profile
@@ -533,7 +534,8 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 @functools.cache
 def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
-    from lrsched import plan, profiles, recipes, schedules
+    from lrsched import profiles, recipes, schedules
+    from lrsched._plan import plan
     from lrsched.combinators import maximum, minimum
 
     found: dict[str, Callable[..., Any]] = {"minimum": minimum, "maximum": maximum, "plan": plan}

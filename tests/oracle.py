@@ -512,10 +512,9 @@ def _profile_mirrored(o: Oracle, d: Data, x: Progress) -> Value:
 @profile("profile.delayed", plain=False)
 def _profile_delayed(o: Oracle, d: Data, x: Progress) -> Value:
     place = x.place(d["share"])
-    if place == x.total and x.left == 0:
-        return o.profile(d["profile"], x)
-    if x.before(place):
-        return o.profile(d["profile"], dataclasses.replace(x, done=0 * x.total, err=0.0, rest_err=0.0))
+    if place == x.total:  # held until the end
+        first = dataclasses.replace(x, done=0 * x.total, err=0.0, rest_err=0.0)
+        return o.profile(d["profile"], x if x.left == 0 else first)
     return o.profile(d["profile"], x.section(place, x.total))
 
 
@@ -941,7 +940,7 @@ def _sampled_at(o: Oracle, d: Data, t: Time) -> Value:
 @schedule("per_epoch")
 def _per_epoch(o: Oracle, d: Data, t: Time) -> Value:
     own, at = (math.floor(x / d["steps_per_epoch"]) for x in (t.own, t.at))
-    return o.schedule(d["schedule"], t_of(own, at))
+    return o.schedule(d["schedule"], t_of(max(own, at - 1), at))
 
 
 # ---------------------------------------------------------------- comparing

@@ -327,7 +327,7 @@ def test_a_longer_chain_is_as_deep_as_its_deepest_part() -> None:
 
 def test_import_loads_little_beyond_numpy() -> None:
     program = (
-        "import sys, numpy; before = set(sys.modules); import lrsched as s; after = set(sys.modules); "
+        "import sys, numpy; before = set(sys.modules); import lrsched as s; s.warmup; after = set(sys.modules); "
         "x = 0.1 * (s.warmup(5) >> s.cosine().over(50)); x(3); called = set(sys.modules); "
         "print(*sorted(after - before), '|', *sorted(called - after))"
     )

@@ -38,8 +38,10 @@ def project() -> dict:
     return tomllib.loads(file.read_text(encoding="utf-8"))["project"]
 
 
-def test_import_loads_numpy_and_nothing_else_heavy():
-    loaded = run("import sys, lrsched; print(*sorted({name.partition('.')[0] for name in sys.modules}))").split()
+def test_names_load_numpy_and_nothing_else_heavy():
+    loaded = run(
+        "import sys, lrsched; lrsched.warmup; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    ).split()
     assert "numpy" in loaded
     assert not set(HEAVY) & set(loaded)
 

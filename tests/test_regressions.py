@@ -32,6 +32,22 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "(tanh(0.5, 0.9).over(3, 10.0, 2.5).per_epoch(1000000).sampled(every=101) * hold(10**15)).extended(12, 101)",
         (11, 12, 13, 100, 101),
     ),
+    "a part that is over before its cycles begin": (
+        "(inverse_time_decay(1e-05) + silver_steps(1)).advanced(2).lasting(9).restarted(t_mult=1.9)",
+        EARLY,
+    ),
+    "epochs that all end with the last step": (
+        "linear().over(3).restarted(times=4, t_mult=2).per_epoch(3).extended(30, 31)",
+        EARLY,
+    ),
+    "a line that goes on under a stretch, near zero": (
+        "cosine().over(1, start=10.0, end=1.61).after('extrapolate').stretched(1.5).restarted(times=7, t_mult=4.065)",
+        EARLY,
+    ),
+    "a delay after which a phase has no steps": (
+        "warmup(7, start=5.9, end=0.75, profile=phases((1.0, linear()), (10.0, knots((0.0, 1.0), (0.25, 0.0)))).delayed(0.75))",
+        EARLY,
+    ),
     "a product of profiles whose pairs do not add up to 1": (
         "(tanh(lower=3.0, upper=3.907) * one_minus_power(power=1e-05)).over(3, start=1e-05, end=0.25)",
         EARLY,

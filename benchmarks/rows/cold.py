@@ -12,7 +12,7 @@ from benchmarks import hand as written
 from benchmarks import peers
 from benchmarks.kinds import Calls, NewProcess, Once
 from benchmarks.row import Missing, Row, hand, ours, peer
-from benchmarks.rows._shared import SHORT, schedule
+from benchmarks.rows._shared import SHORT, schedule, true
 from benchmarks.run import installed
 from lrsched import cosine, linear, rex, warmup
 
@@ -31,14 +31,14 @@ EXPRESSIONS = {
 }
 
 
-def _import(name: str, before: str = "") -> Callable[[], str]:
-    """A program that imports a module; what is imported ``before`` does not count."""
+def _import(name: str, before: str = "", after: str = "") -> Callable[[], str]:
+    """A program that imports a module; what is imported ``before`` does not count, what is done ``after`` does."""
 
     def made() -> str:
         if not installed(name):
             raise Missing(f"{name} is not installed")
         quiet = "import os, warnings; os.environ.setdefault('KERAS_BACKEND', 'jax'); warnings.simplefilter('ignore')\n"
-        return f"{CLOCK}{quiet}{before}\nstart = now()\nimport {name}\nprint(now() - start)"
+        return f"{CLOCK}{quiet}{before}\nstart = now()\nimport {name}\n{after}\nprint(now() - start)"
 
     return made
 
@@ -48,8 +48,7 @@ def _first(expression: str, call: str) -> Callable[[], str]:
     return lambda: f"{head}start = now()\n{call}\nprint(now() - start)"
 
 
-BY_HAND = """from time import perf_counter as now
-import math
+CLOSURE = """import math
 def closure(peak, warmup, total, end):
     def lr(t):
         if t < warmup:
@@ -57,16 +56,12 @@ def closure(peak, warmup, total, end):
         return end + 0.5 * (peak - end) * (1 + math.cos(math.pi * (min(t, total) - warmup) / (total - warmup)))
     return lr
 lr = closure(3e-4, 500, 10_000, 3e-5)
-start = now()
-lr(600)
-print(now() - start)"""
+"""
 
-OPTAX = f"""{CLOCK}
-import optax
-lr = optax.warmup_cosine_decay_schedule(0.0, 3e-4, 500, 10_000, 3e-5)
-start = now()
-float(lr(600))
-print(now() - start)"""
+BY_HAND = f"{CLOCK}{CLOSURE}start = now()\nlr(600)\nprint(now() - start)"
+
+OPTAX_LR = "import optax\nlr = optax.warmup_cosine_decay_schedule(0.0, 3e-4, 500, 10_000, 3e-5)\n"
+OPTAX = f"{CLOCK}{OPTAX_LR}start = now()\nfloat(lr(600))\nprint(now() - start)"
 
 
 def _optax_first() -> str:
@@ -75,13 +70,37 @@ def _optax_first() -> str:
     return OPTAX
 
 
+FVCORE = """import fvcore.common.param_scheduler as p
+parts = [p.LinearParamScheduler(0.0, 3e-4), p.CosineParamScheduler(3e-4, 3e-5)]
+where = p.CompositeParamScheduler(parts, [0.05, 0.95], ["rescaled", "rescaled"])
+value = where(600 / 10_000)"""
+
+TORCH = """import torch
+opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=3e-4)
+rise = torch.optim.lr_scheduler.LinearLR(opt, start_factor=1e-12, total_iters=500)
+fall = torch.optim.lr_scheduler.CosineAnnealingLR(opt, 9_500, eta_min=3e-5)
+value = torch.optim.lr_scheduler.SequentialLR(opt, [rise, fall], [500]).get_last_lr()[0]"""
+
+
+def _value(package: str, program: str, true: float, before: str = "") -> Callable[[], str]:
+    """A program that goes from its first import to a value, which has to be right."""
+
+    def made() -> str:
+        if package and not installed(package):
+            raise Missing(f"{package} is not installed")
+        return f"{CLOCK}{before}\nstart = now()\n{program}\nprint(now() - start)\nassert abs(value - {true!r}) <= 1e-9"
+
+    return made
+
+
 IMPORT = Row(
     "import",
     "Import, in a new process",
     NewProcess(),
     (
         hand("numpy", _import("numpy")),
-        ours("lrsched", _import("lrsched"), ratio=1.4),
+        ours("lrsched", _import("lrsched")),
+        ours("lrsched and a first name", _import("lrsched", after="lrsched.warmup"), ratio=1.4),
         peer("torch", _import("torch"), slow=True),
         peer("optax", _import("optax"), slow=True),
         peer("keras", _import("keras"), slow=True),
@@ -89,6 +108,7 @@ IMPORT = Row(
         peer("ignite.handlers.param_scheduler", _import("ignite.handlers.param_scheduler"), slow=True),
     ),
     "numpy",
+    note="lrsched loads NumPy and its own core when a name is first used.",
 )
 
 BEYOND = Row(
@@ -102,7 +122,28 @@ BEYOND = Row(
         peer("optax", _import("optax", "import numpy"), slow=True),
     ),
     "lrsched",
-    note="fvcore's schedulers are one file that needs nothing but `math`.",
+    note="fvcore's schedulers are one file that needs nothing but `math`. lrsched loads its core when a name is first "
+    "used, not here: `import-value` has all that a program pays until its first value.",
+)
+
+AT_600 = float(true(SHORT)(600))
+OURS = f"import lrsched as s\nvalue = ({EXPRESSIONS['warm-up and cosine']})(600)"
+
+VALUE = Row(
+    "import-value",
+    "Import, build and the first value, in a new process",
+    NewProcess(),
+    (
+        hand("closure", _value("", f"{CLOSURE}value = lr(600)", AT_600)),
+        ours("lrsched", _value("", OURS, AT_600)),
+        ours("lrsched, NumPy imported before", _value("", OURS, AT_600, "import numpy")),
+        peer("fvcore", _value("fvcore.common.param_scheduler", FVCORE, AT_600)),
+        peer("optax", _value("optax", f"{OPTAX_LR}value = float(lr(600))", AT_600), slow=True),
+        peer("torch SequentialLR, at step 0", _value("torch", TORCH, 0.0), slow=True),
+    ),
+    "closure",
+    note="A warm-up and a cosine. Of what lrsched takes, NumPy's import is the largest part; fvcore and the closure do "
+    "without it, a program that trains does not. PyTorch's schedulers give no value but that of the next step.",
 )
 
 FIRST = Row(
@@ -208,4 +249,4 @@ def _sequential(s: peers.Shape) -> Any:
     return peers.torch_sequential(s, peers.optimizer(1, s.peak))
 
 
-ROWS = (IMPORT, BEYOND, FIRST, WARM, COMPILING, BUILDING)
+ROWS = (IMPORT, BEYOND, VALUE, FIRST, WARM, COMPILING, BUILDING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from lrsched._clamps import unclamped
 from lrsched._emit import Code, emit, named
 from lrsched._host import log2_parts, log2_words
 from lrsched._pace import quotient
+from lrsched._record import replaced
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
 from lrsched.targets._places import passed, passed_by_rows, read
@@ -459,9 +459,9 @@ class JaxTarget(CallTarget):
         super().__init__("jax", OPERATIONS)
         wide = {"noise": _by_count("noise"), "ipow": _by_count("ipow", {5: "power_by_words"})}
         wide["pow"] = _by_count("pow", {3: "power_by_parts"})
-        self.dialect = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **wide})
+        self.dialect = replaced(self.dialect, templates={**self.dialect.templates, **wide})
         sums = {op: _summing(op) for op in ("add", "sub")}
-        self.exact = dataclasses.replace(self.dialect, templates={**self.dialect.templates, **sums})
+        self.exact = replaced(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart}
         self.helpers |= {"power_by_words": _power_by_words, "power_by_parts": _power_by_parts}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from fractions import Fraction
@@ -10,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import alone
 import lrsched as lrs
 import strategies
 from lrsched import _fields, _node
@@ -329,6 +331,32 @@ def test_either_import_order_registers(first):
     code = f"import {first}, {second}; import jax, lrsched; print(jax.jit(lambda s: s(3))(lrsched.warmup(4)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.75"
+
+
+ORDERS = {
+    "a module, then JAX": "from lrsched.schedules import hold; import jax",
+    "JAX, then a module": "import jax; from lrsched.schedules import hold",
+    "the bare package, JAX, a name": "import lrsched, jax; from lrsched import hold",
+    "looked for before it is imported": "from lrsched import hold; import importlib.util as u; u.find_spec('jax'); import jax",
+    "imported by a thread": "import threading; t = threading.Thread(target=__import__, args=['jax']); t.start(); "
+    "from lrsched import hold; t.join(); import jax",
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_leaves_are_found_in_every_order_of_imports(order):
+    code = f"{ORDERS[order]}; import pickle; print(jax.tree.leaves([hold(5, 2.0), pickle.loads(bytes.fromhex(sys.argv[1]))]))"
+    saved = pickle.dumps(lrs.rex(0.5)).hex()
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}", saved], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[5, 2.0, 0.5]"
+
+
+def test_modules_can_be_the_first_where_jax_was_imported_before():
+    done = subprocess.run([sys.executable, alone.__file__, "jax"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == len(alone.modules()[::3]) > 20
 
 
 def test_a_kind_made_later_is_registered_too():
