@@ -18,7 +18,7 @@ import numpy as np
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._pace import Pace, pace_of
+from lrsched._pace import Pace
 from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
@@ -153,10 +153,10 @@ class Clock(Record):
         return self.b.minimum(t, self.b.limit + step) if beyond else t
 
     def stretched(self, scale: Any, pace: Pace | None = None) -> Clock:
-        """The clock that runs ``scale`` times slower; ``pace`` is the scale where that is no number of the target."""
+        """The clock that runs ``scale`` times slower; ``pace`` is the scale as integers, if the run alone knows it."""
         most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
         whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).kind == "i"
-        pace = (pace or pace_of(self.b, scale)) if whole else None
+        pace = pace if whole else None
         scale = _number(self.b.lift(self.scale) * scale)
         moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset, pace=pace)
         return replaced(moved, most=most, least=least)

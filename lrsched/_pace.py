@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace", "pace_of", "quotient"]
 
+MOSTLY = 1 - 2.0**-20
+
 
 class Pace(Record):
     """``t / scale = t * lift * times / over``, all of them integers that a program is given.
 
-    ``slope`` is 0 and has the gradient of the scale, which integers do not have.
+    ``slope`` is 0 and has the gradient of a scale that is a real number, which integers do not have; then ``lift`` and
+    ``times`` are powers of 2.
     """
 
     b: Builder
@@ -49,28 +52,44 @@ class Pace(Record):
     def whole(self, t: Term) -> Term:
         """floor(t / scale), or the last integer of the target where it is beyond it."""
         b = self.b
-        most = b.where(self._shortens, b.floordiv(b.muldiv(b.limit, self.over, self.times), self.lift), b.limit)
+        most = b.where(self._shortens, b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
         whole = b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
         return b.where(b.lt(most, t), b.limit, whole)
 
     def edge(self, step: Term) -> Term:
         """ceil(step * scale), or the last integer of the target where it is beyond it."""
-        b, most = self.b, self._farthest
-        up = b.muldiv(b.maximum(b.minimum(step, most), 0), self.over, self.times, b.sub(self.times, 1))
-        up = b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift)
-        return b.where(b.lt(most, step), b.limit, up)
+        b = self.b
+        whole, rest = self._parts(b.maximum(step, 0))
+        up = b.add(whole, b.where(b.lt(b.minimum(rest, b.sub(b.limit, whole)), 1), 0, 1))
+        return b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
 
     def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
         b = self.b
-        near = b.minimum(step, self._farthest)
-        whole, rest = b.muldiv(near, self.over, self.times), b.floats(b.mulmod(near, self.over, self.times))
+        if step.equals(0):
+            return b.lift(0), b.lift(0.0), b.lift(1.0)
+        near = b.minimum(step, b.floor(b.minimum(MOSTLY * b.limit, MOSTLY * b.limit / b.floats(scale))))
+        whole, rest = self._parts(near)
         lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
+        rest = b.floats(rest)
         part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
         part = part + b.floats(b.sub(step, near)) * scale
         if self.slope is not None:
             part, missing = part + b.floats(near) * self.slope, missing - b.floats(near) * self.slope
         return b.floordiv(whole, self.lift), part, missing
+
+    def _parts(self, step: Term) -> tuple[Term, Term]:
+        """step * over / times as a whole number, the last one where it is beyond it, and the rest of the division."""
+        b = self.b
+        if self.slope is not None and step.op in ("const", "bound"):
+            from lrsched.targets._jax import shifted
+
+            whole, rest = shifted(step.args[0], self.over, self.times)
+            return b.lift(whole), b.lift(rest)
+        most = self._farthest
+        near = b.minimum(step, most)
+        whole = b.muldiv(near, self.over, self.times)
+        return b.where(b.lt(most, step), b.limit, whole), b.mulmod(near, self.over, self.times)
 
 
 def pace_of(b: Builder, scale: Any) -> Pace | None:

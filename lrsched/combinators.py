@@ -16,7 +16,7 @@ from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
-from lrsched._pace import Pace
+from lrsched._pace import Pace, pace_of
 from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
@@ -676,10 +676,11 @@ class Stretched(_Wrapper):
         b, n = clock.b, self.duration
         k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
         perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        pace = pace_of(b, k)
         if not perhaps and not (isinstance(n, int) and n == 0):
-            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
+            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
         first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
-        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k))) if perhaps else first
+        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k, pace))) if perhaps else first
 
     def edges(self, stop: Any) -> Iterable[int]:
         k = Fraction(self.k)
@@ -724,19 +725,19 @@ class Extended(_Wrapper):
     def duration(self) -> Any:
         return self.total
 
-    def _later(self, clock: Clock) -> Clock:
-        """The clock of what is laid anew."""
-        b, at = clock.b, self.at
-        over, times = b.lift(self.total) - at, b.lift(self.schedule.duration) - at
-        known = "bound" not in (over.op, times.op) or not over.is_const or not times.is_const
-        pace = None if known else Pace(b, b.lift(1), times, over)
-        return clock.since(at).stretched(_number(b.div(over, times)), pace).since(b.neg(at))
+    def _scale(self, b: Any) -> Any:
+        return _number(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        return clock.split(self.at, self.schedule.formula, lambda c: self.schedule.formula(self._later(c)))
+        scale = self._scale(clock.b)
+        return clock.split(
+            self.at,
+            self.schedule.formula,
+            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
+        )
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration

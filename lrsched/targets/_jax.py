@@ -172,12 +172,23 @@ def _valuation(t: Any) -> Any:
     return lax.population_count((t & -t) - 1)
 
 
+def shifted(n: Any, over: Any, times: Any) -> tuple[Any, Any]:
+    """n * over divided by a power of 2, and the rest; the largest integer where it is beyond it."""
+    word, whole = (jnp.uint32, jnp.int32) if int_type() == jnp.int32 else (jnp.uint64, jnp.int64)
+    n, over, times = (jnp.asarray(x, int_type()).astype(word) for x in (n, over, times))
+    high, low = _product(n, over)
+    shift, width = lax.population_count(times - 1), n.dtype.itemsize * 8
+    upper = jnp.where(shift > 0, high << jnp.minimum(width - shift, width - 1).astype(word), 0)
+    found, limit = (low >> shift) | upper, np.iinfo(whole).max
+    beyond = ((high >> shift) > 0) | (found > limit)
+    return jnp.where(beyond, limit, found.astype(whole)), (low & (times - 1)).astype(whole)
+
+
 def _share(x: Any, n: Any) -> Any:
     """round(x * n), ties to even, of the exact product; the largest integer where it is beyond it."""
     x, n, limit = jnp.asarray(x, real_type()), jnp.asarray(n, int_type()), np.iinfo(int_type()).max
     lift, times, over = quotient(x)
-    parts, less = _divided(n, over, times, 0)
-    parts, less = parts.astype(int_type()), less.astype(int_type())
+    parts, less = shifted(n, over, times)
     whole, rest = lax.div(*jnp.broadcast_arrays(parts, lift)), lax.rem(*jnp.broadcast_arrays(parts, lift))
     twice = jnp.where(lift > 1, 2 * rest - lift, less - (times - less))
     more = jnp.where(lift > 1, less, 0)
