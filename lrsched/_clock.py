@@ -18,6 +18,7 @@ import numpy as np
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
+from lrsched._pace import Pace
 from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Clock(Record):
     ``most`` is the local time at which a stretched clock stops: its last step may lie beyond. ``least`` is the same
     for one that runs back. Whole local steps are counted from where the stretch began, so that they stay exact: local
     time is also
-    ``(at + gone - root) / scale - past``.
+    ``(at + gone - root) / scale - past``; ``pace`` is the scale as integers where only the run knows it.
     """
 
     b: Builder
@@ -49,6 +50,7 @@ class Clock(Record):
     gone: Any = 0
     past: Any = 0
     root: Any = 0
+    pace: Pace | None = None
 
     @property
     def plain(self) -> bool:
@@ -73,6 +75,8 @@ class Clock(Record):
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
+        if self.pace is not None and self.b.lift(step).kind == "i":
+            return self._since_root(self.pace.edge(self.b.add(step, self.past)))
         below = self.b.floor(-(exact - self.slack))
         return -(self.b.maximum(below, -self.b.limit) if exact.kind == "f" else below)
 
@@ -94,6 +98,26 @@ class Clock(Record):
         grain = Fraction(1, math.lcm(scale.denominator, Fraction(start).denominator))
         return b.sub(whole_steps(b, b.lift(self.past), scale, grain - 1 - start), self.gone)
 
+    def _in_stretch(self, step: Term) -> Term:
+        """How many steps of a pace have been made at a step."""
+        b, root = self.b, self.b.lift(self.root)
+        return b.sub(b.minimum(b.add(step, self.gone), b.add(b.limit, root)), root)
+
+    @property
+    def elapsed(self) -> Term:
+        """Local time in steps of the clock; below 0 before its beginning."""
+        b, past = self.b, self.b.lift(self.past)
+        if self.pace is None or self.at.kind != "i":
+            return minus(b, self.at, self.offset)
+        t = self._in_stretch(self.at)
+        whole, _, missing = self.pace.place(b.maximum(past, 0), self.scale)
+        done = b.floats(b.sub(b.sub(t, whole), 1)) + missing
+        return b.where(b.lt(past, 0), b.floats(t) - b.floats(past) * self.scale, done)
+
+    def _since_root(self, steps: Term) -> Term:
+        """The step of this clock that is as many after the stretch began, which is at a step or before the first."""
+        return self.b.sub(self.b.add(steps, self.root), self.gone)
+
     def _known(self, value: Any) -> bool:
         """Whether a value is one plain number."""
         return self.b.lift(value).op == "const"
@@ -105,7 +129,8 @@ class Clock(Record):
             step = reached(self.b, self.b.lift(step))
             return replaced(self, own=self.b.sub(own, step), at=self.b.sub(at, step), inside=False)
         start = self.b.lift(self.scale) * step + self.offset
-        whole = self.b.floor(start)
+        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
+        whole = self.b.neg(self.b.floor(-start)) if ahead else self.b.floor(start)  # so that no place is rounded away
         if whole.is_const and self.at.hi - whole.lo > self.b.limit:
             whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         whole = reached(self.b, whole)
@@ -127,12 +152,14 @@ class Clock(Record):
         beyond = backwards and self.b.limit < t.hi - step < 2 * self.b.limit
         return self.b.minimum(t, self.b.limit + step) if beyond else t
 
-    def stretched(self, scale: Any) -> Clock:
-        """The clock that runs ``scale`` times slower."""
+    def stretched(self, scale: Any, pace: Pace | None = None) -> Clock:
+        """The clock that runs ``scale`` times slower; ``pace`` is the scale as integers, if the run alone knows it."""
         most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
+        whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).kind == "i"
+        pace = pace if whole else None
         same = self.plain and getattr(scale, "op", "") == "column"
         scale = scale if same else _number(self.b.lift(self.scale) * scale)
-        moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset)
+        moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset, pace=pace)
         return replaced(moved, most=most, least=least)
 
     @property
@@ -145,6 +172,9 @@ class Clock(Record):
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
         b, scale, root, past = self.b, self.b.lift(self.scale), self.b.lift(self.root), self.b.lift(self.past)
         total = b.add(step, self.gone)
+        if self.pace is not None:
+            count = b.sub(self.pace.whole(self._in_stretch(step)), past)
+            return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
         if all(self._known(x) for x in (scale, root, past, times, over)):
             ratio = Fraction(b.lift(times).args[0]) / (scale.args[0] * b.lift(over).args[0])
             return b.maximum(capped_steps(b, total, ratio, (root.args[0] + past.args[0] * scale.args[0]) * ratio), 0)
@@ -220,7 +250,7 @@ class Clock(Record):
         length = b.lift(steps) if self.plain else b.lift(self.scale) * steps
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
-        x = self._begun(replaced(self._through(length), unit=self.scale), length)
+        x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
         x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
         return x if x.total.lo > 0 else _ended(x)
 
@@ -243,13 +273,15 @@ class Clock(Record):
             raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
         return replaced(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
-    def _through(self, length: Term) -> Progress:
+    def _through(self, length: Term, steps: Any) -> Progress:
         b = self.b
+        if self.pace is not None and self.at.kind == b.lift(steps).kind == "i":
+            return self._at_pace(self.pace, b.floats(length), steps)
         if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
             known = length.op in ("const", "column") and length.kind == "i"
             if self.inside and length.kind == "i" and (not known or length.hi <= b.limit):
                 return self._progress(self.at, length)
-            return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else b.floats(length)), length)
+            return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else length), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
         left = b.maximum(b.neg(self._beyond(length)), 0.0)
         left = b.minimum(left, b.floats(length))
@@ -258,6 +290,14 @@ class Clock(Record):
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.kind == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=True, raw=raw)
+
+    def _at_pace(self, pace: Pace, total: Term, steps: Any) -> Progress:
+        """The progress of a clock whose pace is known: what is left is counted in integers too."""
+        b = self.b
+        whole, part, _ = pace.place(b.maximum(b.add(steps, self.past), 0), self.scale)
+        done = b.minimum(b.maximum(self.elapsed, 0.0), total)
+        left = b.maximum(b.floats(b.sub(whole, self._in_stretch(self.at))) + part, 0.0)
+        return Progress(b, done, b.where(b.le(done, 0.0), total, b.minimum(left, total)), total, stepped=True)
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
@@ -324,7 +364,8 @@ class Progress(Record):
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
-    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly.
+    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
+    says that all of it is exactly 1, although XLA multiplies by a rounded 1 / total.
     """
 
     b: Builder
@@ -334,16 +375,26 @@ class Progress(Record):
     stepped: bool
     unit: Any = 1
     raw: Clock | None = None
+    whole: bool = True
 
     @property
     def u(self) -> Term:
         """Progress from 0 to 1."""
-        return self.b.div(self.done, self.total)
+        return self._share(self.done, self.left)
 
     @property
     def z(self) -> Term:
         """1 - u, without cancellation."""
-        return self.b.div(self.left, self.total)
+        return self._share(self.left, self.done)
+
+    def _share(self, part: Term, rest: Term) -> Term:
+        b, share = self.b, self.b.div(part, self.total)
+        rounded = self.whole and b.weighed and share.op == "div" and share.args[1].is_const
+        return b.where(b.le(rest, 0), 1.0, share) if rounded else share
+
+    def simple(self) -> Progress:
+        """The progress of a shape that is held at its ends by itself."""
+        return replaced(self, whole=False)
 
     def reversed(self) -> Progress:
         """Run from the end."""
@@ -502,9 +553,10 @@ def _signed(x: int) -> int:
 
 def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     """floor(t * ratio - shift), or the largest integer of the target where it is beyond it."""
-    if t.hi * ratio - shift >= b.limit + 1:
-        t = b.minimum(t, math.ceil((b.limit + 1 + shift) / ratio) - 1)
-    return whole_steps(b, t, ratio, shift)
+    if t.hi * ratio - shift < b.limit + 1:
+        return whole_steps(b, t, ratio, shift)
+    last = math.ceil((b.limit + 1 + shift) / ratio) - 1
+    return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
 def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:

@@ -14,6 +14,7 @@ __all__ = [
     "ON_COLUMNS",
     "every",
     "fold",
+    "gap",
     "log2_parts",
     "log2_words",
     "mix",
@@ -38,6 +39,16 @@ def reaching(near: Any, far: Any, span: Any) -> Any:
     for candidate in (span, np.nextafter(span, np.inf), np.nextafter(span, -np.inf)):
         span = np.where((near + span != far) & (near + candidate == far), candidate, span)
     return span if np.ndim(span) else float(span)
+
+
+def gap(near: Any, far: Any, single: bool) -> Any:
+    """What leads from near exactly to far in a target's numbers, as doubles; None where nothing finite does."""
+    kind = np.float32 if single else np.float64
+    with np.errstate(all="ignore"):
+        first, last = kind(near), kind(far)
+        found = np.asarray(reaching(first, last, last - first))
+        exact = np.all(np.isfinite(found) & (first + found == last))
+    return found.astype(np.float64) if exact else None
 
 
 def to_float(value: Any) -> float:

@@ -462,19 +462,20 @@ class Builder:
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
-        return self._make("mod", self.lift(a), self.lift(c))
+        a, c = self.lift(a), self.lift(c)
+        return self.lift(0) if c.equals(1) else self._make("mod", a, c)
 
     def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
         a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
+        if more.equals(0) and (times.equals(1) or over.equals(1)):
+            return self.floordiv(self.mul(a, times), over)
         if all(x.op == "const" for x in (times, over, more)) and not a.is_const:
             shared = math.gcd(times.args[0], over.args[0])
             parts = times.args[0] // shared, over.args[0] // shared, more.args[0] // shared
             times, over, more = map(self.lift, parts)
-            if over.equals(1):
-                return self.mul(a, times)
-            if times.equals(1) and more.equals(0):
-                return self.floordiv(a, over)
+            if more.equals(0) and (times.equals(1) or over.equals(1)):
+                return self.floordiv(self.mul(a, times), over)
             if a.hi * times.args[0] + more.args[0] <= self.limit:
                 return self.floordiv(self.add(self.mul(a, times), more), over)
         return self._make("muldiv", a, times, over, more)

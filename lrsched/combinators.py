@@ -16,6 +16,7 @@ from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
+from lrsched._pace import Pace, pace_of
 from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
@@ -411,7 +412,8 @@ class Restarted(_Wrapper):
                 fail(self.where(), "t_mult", "a whole number where only the run knows the first length", self.t_mult)
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
-            return index, clock.since(b.column(starts, index)).stretched(b.column(scales, index))
+            over, local = b.column(scales, index), clock.since(b.column(starts, index))
+            return index, local.stretched(b.floats(over), Pace(b, b.lift(1), b.lift(1), over))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
@@ -498,10 +500,10 @@ def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[
     total, scale = 0, 1
     while total <= b.limit and (times is None or len(sums) < times):
         sums.append(total)
-        scales.append(scale)
+        scales.append(min(scale, b.limit))
         total, scale = total + scale, scale * t_mult
     starts = [jnp.where(first > b.limit // max(s, 1), b.limit, first * s) for s in sums]
-    return jnp.stack(starts), np.array(scales, dtype=np.float64)
+    return jnp.stack(starts), np.array(scales, dtype=np.int64)
 
 
 def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
@@ -555,15 +557,20 @@ def backwards(clock: Clock, length: Any) -> Clock:
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
         return replaced(clock, own=own, at=at, inside=True)
-    whole, part = _up(b, b.lift(clock.scale) * length, b.lift(clock.offset))
+    begun, pace, past = b.lift(clock.offset), None, b.lift(0)
+    if clock.pace is not None and clock.pace.grows:
+        pace = clock.pace
+        whole, past = pace.last(b.add(length, clock.past))
+        whole, part = clock._since_root(whole), b.floats(past) * clock.scale
+    else:
+        whole, part = _up(b, b.lift(clock.scale) * length, begun)
     at = b.sub(whole, clock.at)
-    last = b.sub(whole, 1)
+    last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)
     offset = _number(part)
     least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
-    return replaced(
-        clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0, past=0, root=offset
-    )
+    moved = replaced(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
+    return replaced(moved, past=_number(past), root=0 if pace is not None else offset, pace=pace)
 
 
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
@@ -659,17 +666,21 @@ class Stretched(_Wrapper):
         if isinstance(n, float):
             return n
         if is_jax(n) or is_jax(self.k):
-            import jax.numpy as jnp
+            from lrsched.targets._jax import OPERATIONS
 
-            return jnp.round(n * self.k).astype(int)
+            return OPERATIONS["share"](self.k, n)
         column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
         return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
 
     def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, self.duration
         k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
-        if isinstance(self.duration, int) and self.duration == 0:
-            return self.schedule.formula(Clock(clock.b, clock.b.lift(0), clock.b.lift(0)))
-        return self.held(clock, lambda c: self.schedule.formula(c.stretched(k)))
+        perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        pace = pace_of(b, k)
+        if not perhaps and not (isinstance(n, int) and n == 0):
+            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
+        first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k, pace))) if perhaps else first
 
     def edges(self, stop: Any) -> Iterable[int]:
         k = Fraction(self.k)
@@ -715,8 +726,7 @@ class Extended(_Wrapper):
         return self.total
 
     def _scale(self, b: Any) -> Any:
-        ratio = b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at)
-        return ratio.args[0] if ratio.op == "const" else ratio
+        return _number(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.total, self._both)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lrsched import _fields, _pytree  # noqa: F401 (every kind is a pytree)
+from lrsched import _fields, _host, _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, Node, kind
+from lrsched._pace import pace_of
 
 if TYPE_CHECKING:
     from lrsched._schedule import Schedule
@@ -495,6 +496,12 @@ def _place(x: Progress, share: Any) -> Any:
     return b.mul(b.floats(total), share)
 
 
+def _reached(x: Progress, share: Any) -> Any:
+    """The place of a jump: the first whole step there, where only the run knows the share and steps are whole."""
+    pace = pace_of(x.b, share) if x.done.kind == x.total.kind == "i" else None
+    return _place(x, share) if pace is None else pace.edge(x.total)
+
+
 def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
     """The value of the part that the progress is in, by halves."""
     if len(values) == 1:
@@ -535,12 +542,15 @@ class Knots(_Shaped):
 
 
 def line(b: Builder, start: Any, end: Any, p: Any, q: Any) -> Any:
-    """The value that is ``start`` where p is 1 and ``end`` where q = 1 - p is 1."""
+    """The value that is ``start`` where p is 1 and ``end`` where q = 1 - p is 1, exactly."""
     start, end = b.floats(start), b.floats(end)
-    if start.op == "const" and end.op == "const":
+    if start.op == end.op == "const":
         if start.args[0] == end.args[0]:
             return start
-        return end + (start - end) * p if abs(start.args[0]) > abs(end.args[0]) else start + (end - start) * q
+        (near, far), part = ((end, start), p) if abs(start.args[0]) > abs(end.args[0]) else ((start, end), q)
+        gap = _host.gap(near.args[0], far.args[0], b.single)
+        if gap is not None:
+            return near + float(gap) * part
     return start * p + end * q
 
 
@@ -622,7 +632,7 @@ class Staircase(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        places = [_place(x, self.at[i]) for i in range(len(self.at))]
+        places = [_reached(x, self.at[i]) for i in range(len(self.at))]
         values = [b.floats(self.levels[i]) for i in range(len(self.levels))]
         level = choose(x, places, values)
         return level, 1.0 - level
@@ -846,6 +856,7 @@ class Normalised(Profile):
     """See :meth:`Profile.normalised`."""
 
     profile: Profile = _fields.node("Profile")
+    first, last = None, None
 
     def validate(self) -> None:
         from lrsched._node import holds_arrays

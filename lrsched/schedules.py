@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields, _host
-from lrsched._clock import Clock, Progress, minus
+from lrsched._clock import Clock, Progress
 from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
 from lrsched._term import named
-from lrsched.profiles import Linear, Profile, check_increasing, ends_of
+from lrsched.profiles import Linear, Profile, check_increasing
 
 if TYPE_CHECKING:
     from lrsched._blends import Choice
@@ -54,22 +54,7 @@ def _plain(term: Term) -> Any:
 
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
-    value = _blend(x, profile, start, end)
-    if not x.b.weighed or profile.first is not None or x.done.is_const:
-        return value
-    return _held_at_ends(x, value, *(_blend(y, profile, start, end) for y in ends_of(x)))
-
-
-def _held_at_ends(x: Progress, value: Term, first: Term, last: Term) -> Term:
-    """The value, but at the ends what it is there, where that is known: XLA rounds 1 / n, so n / n may miss 1."""
-    b = x.b
-    if first.op not in ("const", "column") or last.op not in ("const", "column"):
-        return value
-    return b.where(b.eq(x.left, 0), last, b.where(b.eq(x.done, 0), first, value))
-
-
-def _blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
-    b = x.b
+    b, x = x.b, x if profile.first is None else x.simple()
     start, end = b.floats(start), b.floats(end)
     same = start.op == end.op == "const" and start.args[0] == end.args[0]
     if same or (x.left.equals(0) and profile.last == 0.0):
@@ -136,14 +121,10 @@ def _gap(falling: Term, start: Term, end: Term) -> Term | None:
     near, far = np.broadcast_arrays(*(_array(t) for t in _levels(falling, start, end)))
     if np.any(np.sign(near) * np.sign(far) < 0):
         return None
-    with np.errstate(all="ignore"):
-        first, last = (x.astype(np.float32) if b.single else x for x in (near, far))
-        gap = np.asarray(_host.reaching(first, last, last - first))
-        exact = bool(np.all(np.isfinite(gap) & (first + gap == last)))
-    index, values = _index(start, end), gap.astype(np.float64)
-    if not exact:
+    gap, index = _host.gap(near, far, b.single), _index(start, end)
+    if gap is None:
         return None
-    return b.lift(float(values)) if index is None else b.column(values, index)
+    return b.lift(float(gap)) if index is None else b.column(gap, index)
 
 
 def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term, end: Term) -> Term:
@@ -389,7 +370,7 @@ def _whole(clock: Clock, step: Term, every: Any) -> Term:
     """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
     b = clock.b
     first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
-    if clock.counted and step.kind == "i":
+    if step.kind == "i" and (clock.counted or clock.pace is not None):
         return b.maximum(clock.whole(step, 1, every), first)
     local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
     return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
@@ -400,7 +381,7 @@ def time_of(clock: Clock) -> Term:
     b = clock.b
     if clock.plain:
         return clock.at
-    time = b.maximum(minus(b, clock.at, clock.offset), 0.0) / b.floats(clock.scale)
+    time = b.maximum(clock.elapsed, 0.0) / b.floats(clock.scale)
     if clock.least is not None:
         time = b.maximum(time, b.floats(clock.least))
     return time if clock.most is None else b.minimum(time, b.floats(clock.most))
@@ -653,7 +634,7 @@ class Geometric(Schedule):
         return clock.finite(self.steps, self._ramp)
 
     def _ramp(self, clock: Clock) -> Term:
-        b, x = clock.b, clock.progress(self.steps)
+        b, x = clock.b, clock.progress(self.steps).simple()
         start, end = b.floats(self.start), b.floats(self.end)
         range_ = b.log(end) - b.log(start)
         late = b.le(x.left, x.done)

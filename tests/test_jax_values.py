@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import random
 import subprocess
@@ -132,6 +134,42 @@ def test_both_ends_are_exact(shape: str) -> None:
     for schedule, at, found in zip(schedules, steps, jitted(schedules, steps), strict=True):
         expected = schedule(at) if X64 else schedule(at).astype(np.float32).astype(float)
         assert found.tolist() == expected.tolist(), schedule
+
+
+HELD = (
+    *("linear().delayed(0.25)", "linear().mirrored().delayed(0.3)", "linear().reversed().mirrored()"),
+    *("rex(0.3).delayed(0.3)", "linear().delayed(0.3).bent(0.4)", "linear().delayed(0.3) ** 2.0"),
+    *("(linear().delayed(0.4) * 1.0).normalised()", "phases((1, linear()), (1, rex()), (1, linear().reversed()))"),
+    "linear().reversed().mirrored().sampled(times=6)",
+)
+
+
+@pytest.mark.parametrize("shape", HELD)
+def test_levels_inside_a_shape_are_exact_wherever_it_is_there(shape: str) -> None:
+    """At every step, alone and among many pieces, at lengths whose sections miss 1 times the rounded 1 / n."""
+    lengths, starts = (55, 58, 82, 163), (3.537955, 0.11351)
+    profile = lrs.parse(shape)
+    schedules = [profile.over(n, *pair) for n in lengths for pair in (starts, starts[::-1])]
+    schedules.append(functools.reduce(operator.rshift, schedules))
+    rows = [np.arange(s.duration + 1, dtype=STEP) for s in schedules]
+    for schedule, at, found in zip(schedules, rows, jitted(schedules, rows), strict=True):
+        values = schedule(at)
+        given = np.isin(values, starts)
+        expected = values if X64 else values.astype(np.float32).astype(float)
+        assert given.any()
+        assert found[given].tolist() == expected[given].tolist(), schedule
+
+
+@pytest.mark.parametrize("signs", [1.0, -1.0])
+def test_the_ends_of_lines_are_the_numbers_given(signs: float) -> None:
+    rnd = random.Random(5)
+    shapes = [lrs.knots((0, 0.3, 1), (rnd.uniform(0, 2), signs * rnd.random(), rnd.uniform(0, 2))) for _ in range(60)]
+    schedules = [shape.over(41, 1.0, 0.0) for shape in shapes]
+    found = jitted(schedules, [np.array([0, 41], dtype=STEP)] * len(schedules))
+    for shape, schedule, values in zip(shapes, schedules, found, strict=True):
+        expected = [shape.ys[0], shape.ys[-1]]
+        assert [schedule(0), schedule(41)] == expected
+        assert values.tolist() == [float(v if X64 else np.float32(v)) for v in expected]
 
 
 def test_past_the_end_of_an_error_policy_is_nan() -> None:

@@ -24,6 +24,14 @@ TOP = 2**31 - 1
 EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "local steps at the last integer of a target": (
+        "silver_steps(2147483645).stretched(0.001)",
+        (2147482, 2147483, 2147484, TOP),
+    ),
+    "samples beyond the integers of a target": (
+        "(tanh(0.5, 0.9).over(3, 10.0, 2.5).per_epoch(1000000).sampled(every=101) * hold(10**15)).extended(12, 101)",
+        (11, 12, 13, 100, 101),
+    ),
     "a part that is over before its cycles begin": (
         "(inverse_time_decay(1e-05) + silver_steps(1)).advanced(2).lasting(9).restarted(t_mult=1.9)",
         EARLY,

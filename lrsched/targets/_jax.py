@@ -15,6 +15,7 @@ from jax import lax
 from lrsched._clamps import unclamped
 from lrsched._emit import Code, emit, named
 from lrsched._host import log2_parts, log2_words
+from lrsched._pace import quotient
 from lrsched._record import replaced
 from lrsched._term import Builder, Term
 from lrsched.targets._calls import CallTarget
@@ -171,8 +172,28 @@ def _valuation(t: Any) -> Any:
     return lax.population_count((t & -t) - 1)
 
 
+def shifted(n: Any, over: Any, times: Any) -> tuple[Any, Any]:
+    """n * over divided by a power of 2, and the rest; the largest integer where it is beyond it."""
+    word, whole = (jnp.uint32, jnp.int32) if int_type() == jnp.int32 else (jnp.uint64, jnp.int64)
+    n, over, times = (jnp.asarray(x, int_type()).astype(word) for x in (n, over, times))
+    high, low = _product(n, over)
+    shift, width = lax.population_count(times - 1), n.dtype.itemsize * 8
+    upper = jnp.where(shift > 0, high << jnp.minimum(width - shift, width - 1).astype(word), 0)
+    found, limit = (low >> shift) | upper, np.iinfo(whole).max
+    beyond = ((high >> shift) > 0) | (found > limit)
+    return jnp.where(beyond, limit, found.astype(whole)), (low & (times - 1)).astype(whole)
+
+
 def _share(x: Any, n: Any) -> Any:
-    return jnp.round(jnp.asarray(x) * n).astype(int_type())
+    """round(x * n), ties to even, of the exact product; the largest integer where it is beyond it."""
+    x, n, limit = jnp.asarray(x, real_type()), jnp.asarray(n, int_type()), np.iinfo(int_type()).max
+    lift, times, over = quotient(x)
+    parts, less = shifted(n, over, times)
+    whole, rest = lax.div(*jnp.broadcast_arrays(parts, lift)), lax.rem(*jnp.broadcast_arrays(parts, lift))
+    twice = jnp.where(lift > 1, 2 * rest - lift, less - (times - less))
+    more = jnp.where(lift > 1, less, 0)
+    up = (twice > 0) | ((twice == 0) & ((more > 0) | (whole & 1 == 1)))
+    return jnp.where(x > 0, jnp.where(x * n >= limit, limit, whole + up), 0)
 
 
 def _log1p(a: Any) -> Any:
@@ -288,7 +309,7 @@ def _power_by_parts(first: Any, second: Any, c: Any) -> Any:
 
 @jax.custom_jvp
 def _traced_power(base: Any, exponent: Any) -> Any:
-    return _fixed_power(*_log2_words(base), exponent)
+    return jnp.where(exponent == 1, base, _fixed_power(*_log2_words(base), exponent))
 
 
 @_traced_power.defjvp

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -131,6 +132,14 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ">> cosine().over(3, start=2.0).restarted(t_mult=1.5).lasting(9) >> hold(1) >> hold(4) >> hold(3)",
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
+    "a clock that is ahead and runs back": "(hold(4, 2.0) >> linear().over(1, end=0.25)).reversed().lasting(1).advanced(1)",
+    "nothing left of a policy": "linear().over(40).after(0.0).stretched(2.0**-17)",
+    "a squeeze of all that is counted": "(hold(2, 1.0) >> hold(3, 2.0) >> table((3.0, 4.0))).restarted().stretched(2.0**-17)",
+    "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).lasting(5)"
+    ".restarted(times=4, t_mult=5.225).stretched(9.999999747378752e-06)",
+    "a jump a little after a whole step": "warmup(10, start=3.5, end=1.75, skip_zero=True, "
+    "profile=staircase((0.10000000149011612, 0.5), (0.0, 0.5, 1.0)))",
+    "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
 
@@ -152,11 +161,36 @@ def test_an_argument_far_out():
         "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
         "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
         "(hold(3, 2.0) >> hold(4, 5.0) >> table((1.0, 2.0))).restarted(t_mult=10.0)",
+        "cosine().over(14).reversed().restarted(t_mult=10.0)",
+        "cosine().over(14).mirrored().restarted(t_mult=10.0)",
+        "constant(1.0).perturbed(0.5, 3).stretched(1.375)",
+        "table((1.0, 2.0, 3.0, 4.0)).restarted().stretched(1.2999999523162842)",
+        "rex().over(100000).restarted().stretched(17.25)",
     ):
         schedule = lrs.parse(text)
-        for t in (2**24 + 1, 2**31 - 1):
+        for t in (2**24 - 1, 2**24 + 1, 2 * 10**9, 2**31 - 1):
             np.testing.assert_allclose(float(jax.jit(apply)(schedule, t)), schedule(t), rtol=1e-6, err_msg=text)
+    assert float(jax.jit(apply)(lrs.linear().over(10**8 + 1, endpoint=True), 10**8 - 10)) == pytest.approx(
+        1e-7, rel=1e-6
+    )
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
+
+
+def test_the_first_power_of_a_number_is_that_number():
+    gammas = np.linspace(0.25, 6.0, 1_000, dtype=np.float32)
+    found = jax.jit(jax.vmap(apply, in_axes=(0, None)))(jax.vmap(lrs.exponential_decay)(gammas), 1)
+    np.testing.assert_array_equal(found, gammas)
+
+
+def test_shares_and_stretched_lengths_are_exact_for_the_numbers_as_stored():
+    from lrsched.targets._jax import OPERATIONS
+
+    rng = np.random.default_rng(3)
+    shares = (rng.random(3_000) * 2.0 ** -rng.integers(0, 30, 3_000)).astype(np.float32)
+    shares[::3] = rng.integers(1, 64, 1_000) / 2.0 ** rng.integers(0, 9, 1_000)  # ties
+    counts = rng.integers(0, 2.0 ** rng.integers(1, 25, 3_000)).astype(np.int32)
+    expected = [round(Fraction(float(x)) * int(n)) for x, n in zip(shares, counts, strict=True)]
+    np.testing.assert_array_equal(jax.jit(OPERATIONS["share"])(shares, counts), expected)
 
 
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
@@ -233,6 +267,25 @@ def test_gradients_are_finite_and_right_at_joints_and_ends(schedule):
         low = jax.tree.unflatten(structure, [leaf - change * (i == places[0]) for i, leaf in enumerate(leaves)])
         expected = (high(np.arange(30)) - low(np.arange(30))) / (2 * change)
         np.testing.assert_allclose(slopes[0], expected, rtol=0.02, atol=0.02 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lrs.linear().over(100),
+        lrs.cosine().over(7).restarted(),
+        lrs.warmup(11) >> lrs.linear().over(80) >> lrs.rex().over(9),
+        lrs.warmup(11, skip_zero=True),
+        lrs.inverse_sqrt(4.5),
+    ],
+    ids=repr,
+)
+def test_the_gradient_for_a_stretch(inner):
+    """Local steps are counted in integers, which have none: it comes with the scale."""
+    k, change, steps = 1.37, 1e-6, np.arange(1, 90)
+    found = jax.jit(jax.vmap(jax.grad(lambda k, t: inner.stretched(k)(t)), in_axes=(None, 0)))(k, steps)
+    expected = (inner.stretched(k + change)(steps) - inner.stretched(k - change)(steps)) / (2 * change)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
 
 
 def test_a_traced_number_may_stand_wherever_a_real_number_may():

@@ -1,0 +1,120 @@
+"""A stretch that only the run knows, as a quotient of integers, so that local steps are counted without rounding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched._record import Record
+
+if TYPE_CHECKING:
+    from lrsched._term import Builder, Term
+
+__all__ = ["Pace", "pace_of", "quotient"]
+
+MOSTLY = 1 - 2.0**-20
+
+
+class Pace(Record):
+    """``t / scale = t * lift * times / over``, all of them integers that a program is given.
+
+    ``slope`` is 0 and has the gradient of a scale that is a real number, which integers do not have; then ``lift`` and
+    ``times`` are powers of 2.
+    """
+
+    b: Builder
+    lift: Any
+    times: Any
+    over: Any
+    slope: Any = None
+
+    @property
+    def _shortens(self) -> Term:
+        return self.b.lt(self.over, self.times)
+
+    @property
+    def grows(self) -> bool:
+        """Whether each local step is known to take a whole number of steps."""
+        return self.b.lift(self.lift).equals(1) and self.b.lift(self.times).equals(1)
+
+    def last(self, step: Term) -> tuple[Term, Term]:
+        """Where the last local step up to ``step`` begins within the integers, and how many steps less that is."""
+        near = self.b.minimum(step, self._farthest)
+        return self.b.mul(near, self.over), self.b.sub(near, step)
+
+    @property
+    def _farthest(self) -> Term:
+        """The last local step that begins within the integers of the target."""
+        b = self.b
+        return b.where(self._shortens, b.limit, b.muldiv(b.limit, self.times, self.over))
+
+    def whole(self, t: Term) -> Term:
+        """floor(t / scale), or the last integer of the target where it is beyond it."""
+        b = self.b
+        most = b.where(self._shortens, b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
+        whole = b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
+        return b.where(b.lt(most, t), b.limit, whole)
+
+    def edge(self, step: Term) -> Term:
+        """ceil(step * scale), or the last integer of the target where it is beyond it."""
+        b = self.b
+        whole, rest = self._parts(b.maximum(step, 0))
+        up = b.add(whole, b.where(b.lt(b.minimum(rest, b.sub(b.limit, whole)), 1), 0, 1))
+        return b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
+
+    def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+        """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
+        b = self.b
+        if step.equals(0):
+            return b.lift(0), b.lift(0.0), b.lift(1.0)
+        near = b.minimum(step, b.floor(b.minimum(MOSTLY * b.limit, MOSTLY * b.limit / b.floats(scale))))
+        whole, rest = self._parts(near)
+        lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
+        rest = b.floats(rest)
+        part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
+        part = part + b.floats(b.sub(step, near)) * scale
+        if self.slope is not None:
+            part, missing = part + b.floats(near) * self.slope, missing - b.floats(near) * self.slope
+        return b.floordiv(whole, self.lift), part, missing
+
+    def _parts(self, step: Term) -> tuple[Term, Term]:
+        """step * over / times as a whole number, the last one where it is beyond it, and the rest of the division."""
+        b = self.b
+        if self.slope is not None and step.op in ("const", "bound"):
+            from lrsched.targets._jax import shifted
+
+            whole, rest = shifted(step.args[0], self.over, self.times)
+            return b.lift(whole), b.lift(rest)
+        most = self._farthest
+        near = b.minimum(step, most)
+        whole = b.muldiv(near, self.over, self.times)
+        return b.where(b.lt(most, step), b.limit, whole), b.mulmod(near, self.over, self.times)
+
+
+def pace_of(b: Builder, scale: Any) -> Pace | None:
+    """The number that a scale is, bit by bit; None where it is no real number of the run."""
+    term = b.lift(scale)
+    if term.op != "bound" or term.kind != "f" or term.args[0].ndim:
+        return None
+    from jax import lax
+
+    x = term.args[0]
+    return Pace(b, *quotient(x), b.lift(x - lax.stop_gradient(x)))
+
+
+def quotient(x: Any) -> tuple[Any, Any, Any]:
+    """Integers (lift, times, over) for which a positive JAX number is over / (lift * times), exactly."""
+    import jax.numpy as jnp
+    from jax import lax
+
+    x, whole = lax.stop_gradient(x).astype(jnp.result_type(float)), np.dtype(jnp.result_type(int))
+    limit, most = np.iinfo(whole).max, 8 * whole.itemsize - 2
+    digits = np.finfo(x.dtype).nmant + 1
+    mantissa, power = jnp.frexp(x)
+    number = (mantissa * 2.0**digits).astype(whole)
+    zeros = lax.population_count((number & -number) - 1)
+    number, power = number >> zeros, power.astype(whole) - digits + zeros
+    over = jnp.where(x >= limit, limit, number << jnp.clip(power, 0, most))
+    down, one = jnp.maximum(-power, 0), jnp.ones((), whole)
+    return one << jnp.clip(down - most, 0, most), one << jnp.minimum(down, most), over
