@@ -75,7 +75,7 @@ def _compiled(count: int, target: str) -> Callable[[], Callable[[], float]]:
     return made
 
 
-def _grown(name: str, title: str, make: Callable[[int], Any], kind: Any = None, slow: bool = True) -> Row:
+def _grown(name: str, title: str, make: Callable[[int], Any], kind: Any = None) -> Row:
     """10,000 pieces, and 100,000 of them."""
     return Row(
         name,
@@ -83,7 +83,7 @@ def _grown(name: str, title: str, make: Callable[[int], Any], kind: Any = None, 
         Once() if kind is None else kind,
         (
             ours("10,000 pieces", lambda: make(10_000)),
-            ours("100,000 pieces", lambda: make(100_000), ratio=LINEAR, slow=slow),
+            ours("100,000 pieces", lambda: make(100_000), ratio=LINEAR),
         ),
         "10,000 pieces",
     )
@@ -125,8 +125,6 @@ ROWS = (
     _grown("pieces-first-call", "First call of a schedule of many pieces", _first_call),
     _grown("pieces-python", 'compile(s, "python") of many pieces', lambda n: _compiled(n, "python")()),
     _grown("pieces-numpy", 'compile(s, "numpy") of many pieces', lambda n: _compiled(n, "numpy")()),
-    _grown(
-        "pieces-memory", "Most memory held, built and called", lambda n: _bytes(_called(n)), Counts("bytes"), slow=False
-    ),
+    _grown("pieces-memory", "Most memory held, built and called", lambda n: _bytes(_called(n)), Counts("bytes")),
     NESTING,
 )
