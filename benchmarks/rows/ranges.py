@@ -159,6 +159,7 @@ JOINED = Row(
     "NumPy in place, piece by piece",
     exact.joined(levels(COUNT), LENGTH),
     "optax.join_schedules of 1000 pieces computes every piece at every step; it is left out here.",
+    patience=3,
 )
 
 
