@@ -60,6 +60,7 @@ def generated(formula: Callable[[Clock], Term]) -> Made:
         return Made("", {})
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
+    buffers += "".join(f"place_{table}, coming_{table} = 0, None\n    " for table in writer.w.searches)
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
     return Made(source, writer.w.objects)

@@ -108,6 +108,7 @@ class Skeleton:
         self.lets: dict[str, Scalar] = {}
         self.last: tuple[list[str], int, int, str, list[str], list[str]] | None = None
         self.held: list[Any] = []
+        self.searches: list[str] = []
         self.count = 0
 
     # ---- text
@@ -120,6 +121,12 @@ class Skeleton:
         """A fresh variable."""
         self.count += 1
         return f"x{self.count}"
+
+    def kept(self, table: str) -> tuple[str, str]:
+        """Variables that live from range to range: the place found in a table, and what the table has there."""
+        if table not in self.searches:
+            self.searches.append(table)
+        return f"place_{table}", f"coming_{table}"
 
     def let(self, text: str, least: float = 0.0, most: float = math.inf, nonzero: bool = False) -> Scalar:
         """A variable for an expression; the one that holds it already, where there is one."""

@@ -261,8 +261,14 @@ def search(w: Skeleton, thresholds: Any, t: Value) -> Value:
         found = w.name()
         w.line(f"{found}, end = passing({table}, {t.factor.text}, {t.offset.text}, t, end)")
         return Scalar(found)
-    count = w.let(f"bisect({table}, {here(w, t).text})")
-    w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
+    step = here(w, t)
+    if step.text != "t" or (thresholds[1:] <= thresholds[:-1]).any():
+        count = w.let(f"bisect({table}, {step.text})")
+        w.ends(minus(w, w.let(f"{table}[{count.text}]"), t.offset).text)
+        return count
+    place, coming = w.kept(table)  # most ranges begin where the one before them ended
+    count = w.let(f"{place} = {place} + 1 if t == {coming} else bisect({table}, t)")
+    w.ends(w.let(f"{coming} = {table}[{count.text}]").text)
     return count
 
 
