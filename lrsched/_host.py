@@ -74,22 +74,20 @@ def every(truths: Any) -> bool:
 
 def narrowed(values: Any) -> np.ndarray:
     """A column in its simplest exact form: int64, else objects (fractions), else float64."""
-    if type(values) is not list:
-        values = np.asarray(values)
-    if type(values) is list or values.dtype.kind == "O":
-        numbers = values if type(values) is list else values.tolist()
-        kinds = set(map(type, numbers))
-        if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
-            return np.array(numbers, dtype=np.int64)
-        if kinds == {float}:
-            return np.array(numbers, dtype=np.float64)
-        values = np.array(
-            [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in values], dtype=object
-        )
-        if all(isinstance(v, int) and abs(v) < 2**62 for v in values):
-            return values.astype(np.int64)
-        return to_floats(values) if any(isinstance(v, float) for v in values) else values
-    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float64, copy=False)
+    column = None if type(values) is list else np.asarray(values)
+    if column is not None and column.dtype.kind != "O":
+        return column.astype(np.int64 if column.dtype.kind in "iub" else np.float64, copy=False)
+    numbers: list[Any] = values if column is None else column.tolist()
+    kinds = set(map(type, numbers))
+    if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
+        return np.array(numbers, dtype=np.int64)
+    if kinds == {float}:
+        return np.array(numbers, dtype=np.float64)
+    plain = [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in numbers]
+    held = np.array(plain, dtype=object)
+    if all(isinstance(v, int) and abs(v) < 2**62 for v in plain):
+        return held.astype(np.int64)
+    return to_floats(held) if any(isinstance(v, float) for v in plain) else held
 
 
 def mix(x: int) -> int:

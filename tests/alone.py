@@ -4,6 +4,7 @@
 """
 
 import importlib
+import importlib.util
 import pickle
 import pkgutil
 import sys
@@ -16,7 +17,8 @@ finders = list(sys.meta_path)
 def modules():
     import lrsched
 
-    return ["lrsched", *(found.name for found in pkgutil.walk_packages(lrsched.__path__, "lrsched."))]
+    names = ["lrsched", *(found.name for found in pkgutil.walk_packages(lrsched.__path__, "lrsched."))]
+    return [name for name in names if name != "lrsched.targets._jax" or importlib.util.find_spec("jax")]
 
 
 def forget():
