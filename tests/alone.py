@@ -11,6 +11,7 @@ import sys
 
 TEXT = "0.1 * (warmup(5) >> cosine().over(20, end=0.5).clipped(0.2, 2.0))"
 LEAVES = [0.1, 5, 0.0, 1.0, 20, 1.0, 0.5, 0.2, 2.0]
+JAX = ("lrsched.targets._jax", "lrsched.targets._places")  # what only the use of JAX imports
 finders = list(sys.meta_path)
 
 
@@ -18,7 +19,7 @@ def modules():
     import lrsched
 
     names = ["lrsched", *(found.name for found in pkgutil.walk_packages(lrsched.__path__, "lrsched."))]
-    return [name for name in names if name != "lrsched.targets._jax" or importlib.util.find_spec("jax")]
+    return [name for name in names if name not in JAX or importlib.util.find_spec("jax")]
 
 
 def forget():
