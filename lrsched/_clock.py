@@ -231,7 +231,8 @@ class Clock(Record):
         own = b.minimum(self.own, self._within_integers(last))
         at = own if self.own is self.at and own is self.own else b.minimum(self.at, self._within_integers(end))
         if end.lo <= 0 and end.op != "const":  # over before it begins, in some pieces: its first step is past the end
-            own, at = b.maximum(own, 0), at if self.plain else b.maximum(at, 0)
+            first = 0 if b.lift(self.offset).lo > -1 else b.minimum(self.edge(0), 0)
+            own, at = b.maximum(own, first), at if self.plain else b.maximum(at, 0)
         return replaced(self, own=own, at=at, inside=True, most=None if self.plain else self._least(steps))
 
     def _within_integers(self, edge: Any) -> Term:

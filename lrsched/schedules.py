@@ -155,7 +155,8 @@ def _crest(near: Term, far: Term, rest: Term) -> Term | None:
     b, index, low, high = rest.b, _index(near, far), near.args[0], far.args[0]
     middle = low / 2 + high / 2
     half = high - middle
-    fits = (low * high >= 0) & (middle + half == high)
+    one_sign = ((low >= 0) & (high >= 0)) | ((low <= 0) & (high <= 0))
+    fits = one_sign & (middle + half == high)
     if not (fits if index is None else np.all(fits)):
         return None
     wave = b.cos(b.mul(angle.args[0], 2 * angle.args[1].args[0]))

@@ -105,6 +105,12 @@ def test_an_outer_factor_goes_into_the_numbers_of_a_blend(factor: float) -> None
     assert len(re.findall(r"[*+]", body(factor * cosine().over(100, end=0.1)))) == cost
 
 
+def test_waves_between_the_largest_levels_give_no_warning() -> None:
+    parts = cosine().over(13, 1e300), linear().over(13, 0, 1e300), cosine().over(13, 1e300, 1e299), cosine().over(13)
+    schedule = parts[0] >> parts[1] >> parts[2] >> parts[0] >> parts[3]
+    assert [schedule(t) for t in range(70)] == pytest.approx(schedule.sample(70), rel=1e-14)
+
+
 @pytest.mark.parametrize("s", [cosine().over(100, 1.0, -0.1), cosine().over(100, 0.1, -1.0)])
 def test_an_outer_factor_stays_outside_where_levels_cancel(s: lrs.Schedule) -> None:
     assert body(0.3 * s).count(") * 0.3") == 2, body(0.3 * s)

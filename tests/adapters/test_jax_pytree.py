@@ -133,6 +133,7 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "like cycles of fixed lengths": "multi_step((2, 3), gamma=0.5).lasting(4).restarted(times=3, t_mult=1.5) "
     ">> multi_step((2, 3), gamma=0.25).lasting(4).restarted(times=3, t_mult=1.5)",
     "a clock that is ahead and runs back": "(hold(4, 2.0) >> linear().over(1, end=0.25)).reversed().lasting(1).advanced(1)",
+    "nothing left of a part": "table((3.0, 1.0, 2.0, 0.5)).lasting(3).advanced(3)",
     "nothing left of a policy": "linear().over(40).after(0.0).stretched(2.0**-17)",
     "a squeeze of all that is counted": "(hold(2, 1.0) >> hold(3, 2.0) >> table((3.0, 4.0))).restarted().stretched(2.0**-17)",
     "a rise that begins a step before a squeeze": "warmup(7, start=0.5, end=2.5, skip_zero=True).lasting(5)"
@@ -336,7 +337,7 @@ ORDERS = {
     "JAX, then a module": "import jax; from lrsched.schedules import hold",
     "the bare package, JAX, a name": "import lrsched, jax; from lrsched import hold",
     "looked for before it is imported": "from lrsched import hold; import importlib.util as u; u.find_spec('jax'); import jax",
-    "imported by a thread": "import threading; t = threading.Thread(target=__import__, args=['jax']); t.start(); "
+    "imported by a thread": "import threading, numpy; t = threading.Thread(target=__import__, args=['jax']); t.start(); "
     "from lrsched import hold; t.join(); import jax",
 }
 
