@@ -137,7 +137,7 @@ VALUE = Row(
     (
         hand("closure", _value("", f"{CLOSURE}value = lr(600)", AT_600)),
         ours("lrsched", _value("", OURS, AT_600)),
-        ours("lrsched, NumPy imported before", _value("", OURS, AT_600, "import numpy")),
+        ours("lrsched, NumPy imported before", _value("", OURS, AT_600, "import numpy"), work="without NumPy"),
         peer("fvcore", _value("fvcore.common.param_scheduler", FVCORE, AT_600)),
         peer("optax", _value("optax", f"{OPTAX_LR}value = float(lr(600))", AT_600), slow=True),
         peer("torch SequentialLR, at step 0", _value("torch", TORCH, 0.0), slow=True),
