@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks import peers
 from benchmarks.kinds import Counts, Instances, Once
-from benchmarks.row import Row, hand, ours, peer
+from benchmarks.row import Contender, Row, hand, ours, peer
 from benchmarks.rows._shared import SHORT, joined, schedule
 from benchmarks.rows.programs import LENGTH, compiled, instructions, masked, optax_pieces
 
@@ -111,6 +112,18 @@ def _many(count: int) -> Callable[[], Any]:
     return lambda: joined(count, LENGTH)
 
 
+def _compared(measured: Callable[[Callable[[], Any]], Callable[[], Any]], limit: float) -> tuple[Contender, ...]:
+    """Schedules of this library and of Optax in the same step; ``measured`` makes what is measured of a rate."""
+    short = "warm-up and cosine"
+    return (
+        ours(short, measured(_short), ratio=limit, work=short),
+        ours("100 pieces", measured(_many(100)), ratio=limit, work="100 pieces"),
+        ours("1000 pieces", measured(_many(1_000)), ratio=limit, work="1000 pieces"),
+        peer(f"optax, {short}", measured(lambda: peers.optax_schedule(SHORT)), work=short),
+        peer("optax, 100 pieces", measured(lambda: optax_pieces(100)), work="100 pieces", slow=True),
+    )
+
+
 INSTRUCTIONS = Row(
     "train-instructions",
     "Instructions of a training step of 60 arrays",
@@ -118,15 +131,7 @@ INSTRUCTIONS = Row(
     (
         hand("constant rate", _counted(update, _constant)),
         hand("masked sum, 100 pieces", _counted(update, lambda: masked(100))),
-        ours("warm-up and cosine", _counted(update, _short), ratio=1.05, work="warm-up and cosine"),
-        ours("100 pieces", _counted(update, _many(100)), ratio=1.05, work="100 pieces"),
-        ours("1000 pieces", _counted(update, _many(1_000)), ratio=1.05, work="1000 pieces"),
-        peer(
-            "optax, warm-up and cosine",
-            _counted(update, lambda: peers.optax_schedule(SHORT)),
-            work="warm-up and cosine",
-        ),
-        peer("optax, 100 pieces", _counted(update, lambda: optax_pieces(100)), work="100 pieces", slow=True),
+        *_compared(partial(_counted, update), 1.05),
     ),
     "constant rate",
     note="optax.adamw with another rate each. XLA copies a schedule's arithmetic into the update of every array, "
@@ -140,13 +145,7 @@ COMPILING = Row(
     (
         hand("constant rate", _timed(update, _constant)),
         hand("masked sum, 100 pieces", _timed(update, lambda: masked(100)), slow=True),
-        ours("warm-up and cosine", _timed(update, _short), ratio=1.1, work="warm-up and cosine"),
-        ours("100 pieces", _timed(update, _many(100)), ratio=1.1, work="100 pieces"),
-        ours("1000 pieces", _timed(update, _many(1_000)), ratio=1.1, work="1000 pieces"),
-        peer(
-            "optax, warm-up and cosine", _timed(update, lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"
-        ),
-        peer("optax, 100 pieces", _timed(update, lambda: optax_pieces(100)), work="100 pieces", slow=True),
+        *_compared(partial(_timed, update), 1.1),
     ),
     "constant rate",
     patience=15,
@@ -159,11 +158,7 @@ SMALL = Row(
     Instances(),
     (
         hand("constant rate", _run(_constant)),
-        ours("warm-up and cosine", _run(_short), ratio=1.05, work="warm-up and cosine"),
-        ours("100 pieces", _run(_many(100)), ratio=1.05, work="100 pieces"),
-        ours("1000 pieces", _run(_many(1_000)), ratio=1.05, work="1000 pieces"),
-        peer("optax, warm-up and cosine", _run(lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"),
-        peer("optax, 100 pieces", _run(lambda: optax_pieces(100)), work="100 pieces", slow=True),
+        *_compared(_run, 1.05),
     ),
     "constant rate",
     note="64 to 128 to 10 units, 32 examples, Adam. There is nothing to win here for short schedules. XLA hands parts "
@@ -179,13 +174,7 @@ SMALL_COMPILING = Row(
     Once(),
     (
         hand("constant rate", _timed(network, _constant)),
-        ours("warm-up and cosine", _timed(network, _short), ratio=1.1, work="warm-up and cosine"),
-        ours("100 pieces", _timed(network, _many(100)), ratio=1.1, work="100 pieces"),
-        ours("1000 pieces", _timed(network, _many(1_000)), ratio=1.1, work="1000 pieces"),
-        peer(
-            "optax, warm-up and cosine", _timed(network, lambda: peers.optax_schedule(SHORT)), work="warm-up and cosine"
-        ),
-        peer("optax, 100 pieces", _timed(network, lambda: optax_pieces(100)), work="100 pieces", slow=True),
+        *_compared(partial(_timed, network), 1.1),
     ),
     "constant rate",
     patience=10,
