@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched import _fields
+from lrsched import _fields, _host
 from lrsched._clock import Clock
 from lrsched._errors import fail
 from lrsched._fields import is_jax
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Sequence", "sequence"]
 
 CHAIN = 4
-WHOLE = 2**62
 FEW = 6
 
 
@@ -263,13 +262,13 @@ def _alike(values: list[Any]) -> bool:
 
 def _array(values: list[Any]) -> Any:
     kinds = set(map(type, values))
-    if kinds == {int} and min(values) > -WHOLE and max(values) < WHOLE:
-        return np.array(values, dtype=np.int64)
+    if kinds == {int}:
+        return _host.narrowed(values)
     if not kinds <= {int, float} and any(map(is_jax, values)):
         import jax.numpy as jnp
 
         return jnp.stack([jnp.asarray(v) for v in values])
-    if kinds == {int} or all(isinstance(v, int) for v in values):
+    if all(isinstance(v, int) for v in values):
         return np.array(values, dtype=object)
     return np.array(values, dtype=np.float64)
 
