@@ -14,13 +14,14 @@ from lrsched import _fields, _host
 from lrsched._clock import Clock
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._node import kind, set_field
+from lrsched._node import kind, leaves_of, set_field, walk
 from lrsched._schedule import Schedule
+from lrsched._term import Term
 from lrsched._tree import Stack, column_structure, longer, stacked
 from lrsched.schedules import count_passed
 
 if TYPE_CHECKING:
-    from lrsched._term import Builder, Term
+    from lrsched._term import Builder
 
 __all__ = ["Sequence", "sequence"]
 
@@ -138,7 +139,7 @@ class Pieces:
         last = self.parts[-1]
         if is_jax(last.duration) and not goes_on(last):  # perhaps empty: then the part before it is the last
             return self._perhaps_shorter(clock, self.starts[-1] + last.duration)
-        if count <= CHAIN or set(map(type, self.starts)) != {int}:
+        if count <= CHAIN or set(map(type, self.starts)) != {int} or any(map(_holds_columns, self.parts)):
             return self._chain(clock, 0, count)
         if clock.b.weighed and not all(map(_has_structure, self.parts)):
             return self._chain(clock, 0, count)
@@ -228,6 +229,11 @@ def _has_structure(part: Schedule) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _holds_columns(part: Schedule) -> bool:
+    """Whether a number of the part is a column already, over the parts of a sequence that this one is inside of."""
+    return part._arrays and any(type(x) is Term for node in walk(part) for x in leaves_of(node))
 
 
 def _families(b: Builder, parts: list[Schedule]) -> list[Any]:

@@ -24,6 +24,12 @@ TOP = 2**31 - 1
 EARLY = tuple(range(40))
 FAR = (0, 1, 2, 2**20 + 3, 2**29, 1022050301, TOP - 1, TOP)
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "sequences of one length inside sequences": (
+        " >> ".join(
+            f"(0.5 * ({' >> '.join(f'{c}.5 * flat(0.5).over(7)' for c in (i, 1, 2, 3, 1))}))" for i in range(5)
+        ),
+        EARLY,
+    ),
     "local steps at the last integer of a target": (
         "silver_steps(2147483645).stretched(0.001)",
         (2147482, 2147483, 2147484, TOP),
