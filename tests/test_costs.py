@@ -11,6 +11,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -176,15 +177,18 @@ FIRST: list[tuple[Callable[[], Any], int]] = [
 ]
 
 
+@pytest.mark.parametrize("jax", [None, SimpleNamespace(Array=SimpleNamespace)], ids=["alone", "beside JAX"])
 @pytest.mark.parametrize(("make", "allowed"), FIRST)
-def test_a_first_call_is_few_calls_and_no_regular_expression(make: Callable[[], Any], allowed: int) -> None:
-    make()(600)
-    schedule = make()
+def test_a_first_call_is_few_calls_and_no_regular_expression(make: Callable[[], Any], allowed: int, jax: Any) -> None:
+    """Where JAX is imported, leaves are asked whether they are its arrays; what earlier tests imported must not count."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "jax", jax)
+        make()(600)
+        schedule = make()
         patch.setattr(re, "_compile", None)
         names: set[str] = set()
         count = calls(lambda: schedule(600), names)
-    assert count <= allowed, count
+    assert count <= (allowed if jax is None else 1.02 * allowed), count
     assert not names & SLOW_AT_FIRST
 
 
