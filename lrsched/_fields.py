@@ -74,8 +74,9 @@ class Field(Record):
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """One real number within the field's range; a JAX scalar passes as it is."""
-        if type(value) is float and self.low < value < self.high:
-            return value + 0.0
+        plain = float(value) if type(value) is int and -(2**53) < value < 2**53 else value
+        if type(plain) is float and self.low < plain < self.high:
+            return plain + 0.0  # -0.0 becomes 0.0
         if is_jax(value):
             return value
         number = check_real(where, name, value, self.describe())
@@ -135,10 +136,11 @@ def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
 
 
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
         fail(where, name, f"a sequence of {field.base}s", value, kind=True)
+    base = BASES[field.base]
     for i, item in enumerate(value):
-        if not isinstance(item, BASES[field.base]):
+        if not isinstance(item, base):
             fail(where, f"{name}[{i}]", f"a {field.base}", item, kind=True)
     return tuple(value)
 

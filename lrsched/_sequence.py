@@ -58,7 +58,7 @@ class Sequence(Schedule):
     def validate(self) -> None:
         if len(self.parts) < 2:
             fail(">>", "parts", "at least two schedules", self.parts)
-        if any(isinstance(part, Sequence) for part in self.parts):
+        if Sequence in map(type, self.parts):
             flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
             set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
         for i, part in enumerate(self.parts[:-1]):

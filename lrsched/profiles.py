@@ -16,7 +16,7 @@ import numpy as np
 from lrsched import _fields, _host, _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._clock import Progress
 from lrsched._errors import ScheduleError, fail
-from lrsched._node import BASES, Node, kind
+from lrsched._node import BASES, NO_NUMBERS, Node, kind
 from lrsched._pace import pace_of
 
 if TYPE_CHECKING:
@@ -184,9 +184,7 @@ def lift(value: Any) -> Profile | None:
     """A number as a flat profile; None for anything that is neither number nor profile."""
     if isinstance(value, Profile):
         return value
-    if isinstance(value, Node | str | bytes | list | tuple | dict | set) or value is None:
-        return None
-    return Flat(value)
+    return None if isinstance(value, NO_NUMBERS) else Flat(value)
 
 
 def _joined(kind: type[Sum | Product], a: Any, b: Any) -> Profile:
