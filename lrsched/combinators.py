@@ -418,6 +418,8 @@ class Restarted(_Wrapper):
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         index = count_passed(clock, starts[1:])
+        begun = index.hi + 1
+        starts, lengths = starts[:begun], lengths[:begun]
         scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
 
