@@ -19,7 +19,18 @@ from lrsched._record import Record
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "float_type", "is_jax", "is_opaque"]
+__all__ = [
+    "BASES",
+    "CHECKS",
+    "REQUIRED",
+    "Field",
+    "all_plain",
+    "any_jax",
+    "field_of",
+    "float_type",
+    "is_jax",
+    "is_opaque",
+]
 
 REQUIRED: Any = object()
 BASES: dict[str, type[Node]] = {}
@@ -30,6 +41,16 @@ def is_jax(value: object) -> bool:
     """Whether ``value`` is a JAX array or tracer; never imports JAX."""
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(value, getattr(jax, "Array", ()))
+
+
+def all_plain(values: Iterable[Any]) -> bool:
+    """Whether all are Python's own numbers."""
+    return {int, float}.issuperset(map(type, values))
+
+
+def any_jax(values: Sequence[Any]) -> bool:
+    """Whether one of several numbers is a JAX array or tracer."""
+    return not all_plain(values) and any(map(is_jax, values))
 
 
 def is_opaque(value: object) -> bool:

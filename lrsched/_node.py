@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, datacl
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import BASES, CHECKS, REQUIRED, Field, is_opaque
+from lrsched._fields import BASES, CHECKS, REQUIRED, Field, all_plain, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
@@ -251,7 +251,7 @@ def leaves_of(node: Node) -> Iterator[Any]:
 
 def _is_array(value: Any) -> bool:
     if isinstance(value, tuple):
-        return any(map(is_opaque, value))
+        return not all_plain(value) and any(map(is_opaque, value))
     return not isinstance(value, int | float | None)
 
 

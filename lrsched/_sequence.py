@@ -77,7 +77,7 @@ class Sequence(Schedule):
         if isinstance(self.parts, Stack):
             return _stacked_pieces(self.parts).formula(clock)
         lengths = [part.duration for part in self.parts]
-        plain = {int, float}.issuperset(map(type, lengths))
+        plain = _fields.all_plain(lengths)
         some = lengths if plain else [is_jax(n) or n != 0 for n in lengths]
         parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields, _host
-from lrsched._clock import Clock, Progress
+from lrsched._clock import Clock, Progress, number_of
 from lrsched._errors import fail
-from lrsched._fields import is_jax
+from lrsched._fields import any_jax, is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
 from lrsched._term import named
@@ -45,11 +45,6 @@ __all__ = [
 
 LINEAR = Linear()
 MOSTLY = 0.51
-
-
-def _plain(term: Term) -> Any:
-    """The plain number of a constant, else the term."""
-    return term.args[0] if term.op == "const" else term
 
 
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
@@ -255,7 +250,7 @@ class Over(Schedule):
         b = clock.b
         if self.endpoint:
             last = b.minimum(b.maximum(b.lift(self.steps) - 1, 1), self.steps)
-            x = clock.within(False).progress(_plain(last))
+            x = clock.within(False).progress(number_of(last))
         else:
             x = clock.progress(self.steps)
         return blend(x, self.profile, self.start, self.end)
@@ -435,7 +430,7 @@ def powers(base: float, count: int) -> list[float]:
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
     """Refuse a tuple of numbers that falls somewhere."""
-    if isinstance(values, tuple) and not any(map(is_jax, values)) and list(values) != sorted(values):
+    if isinstance(values, tuple) and not any_jax(values) and list(values) != sorted(values):
         fail(where, argument, "in increasing order", values)
 
 
@@ -446,7 +441,7 @@ def piece_index(clock: Clock, starts: Any) -> Term:
         return b.lift(0)
     if is_jax(starts) and clock.plain:
         return b.search(starts, clock.own)
-    if is_jax(starts) or any(map(is_jax, starts)):
+    if is_jax(starts) or any_jax(starts):
         edges = [clock.edge(starts[i]) for i in range(len(starts))]
         if all(getattr(edge, "op", "bound") in ("const", "bound") for edge in edges):
             return b.search(_stacked(edges), clock.own)
@@ -523,7 +518,7 @@ class Piecewise(_Endless):
 def read(b: Builder, values: Any, index: Term) -> Term:
     """values[index] for a tuple of numbers or a JAX array."""
     if not is_jax(values):
-        values = _stacked(list(values)) if any(map(is_jax, values)) else np.array(values, dtype=np.float64)
+        values = _stacked(list(values)) if any_jax(values) else np.array(values, dtype=np.float64)
     return b.gather(values, index)
 
 
