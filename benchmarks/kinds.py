@@ -117,15 +117,27 @@ class Ranges:
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """A scheduler of an optimizer: ``made()`` is a fresh :class:`benchmarks.peers.Stepper`."""
+    """A scheduler of an optimizer: ``made()`` is a fresh :class:`benchmarks.peers.Stepper`.
+
+    Each is measured from ``begin`` updates on, so that the phase that a schedule begins with does not count, however
+    many updates are measured.
+    """
 
     check_until: int
+    begin: int = 0
     unit: Unit = "s"
     once: bool = False
 
     def loop(self, made: Any) -> Callable[[int], float]:
         """One update after another, on several instances in turn."""
-        return _in_turn(lambda: made().advance)
+
+        def begun() -> Callable[[], Any]:
+            advance: Callable[[], Any] = made().advance
+            for _ in range(self.begin):
+                advance()
+            return advance
+
+        return _in_turn(begun)
 
     def checked(self, made: Any, most: int | None = None) -> tuple[Sequence[int], Any]:
         """The rates that a fresh instance writes; every group must get the same."""

@@ -1,13 +1,18 @@
-"""What the figures were measured on: processor, cores and versions, and nothing that names a host."""
+"""What the figures were measured on, and of what: processor, cores and versions, and nothing that names a host."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+import subprocess
 from pathlib import Path
 
-__all__ = ["described", "versions"]
+import lrsched
+
+__all__ = ["described", "revision", "versions"]
+
+ROOT = Path(__file__).resolve().parent.parent
 
 PACKAGES = (
     "numpy",
@@ -52,6 +57,28 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def revision(root: Path = ROOT) -> str:
+    """The version of lrsched, and the commit of a checkout, "dirty" if its files differ; results do not count."""
+    found = [f"lrsched {lrsched.__version__}"]
+    top = _git(root, "rev-parse", "--show-toplevel")
+    commit = _git(root, "rev-parse", "--short=12", "HEAD")
+    if top and commit and Path(top).resolve() == root.resolve():
+        found.append(f"commit {commit}")
+        if _git(root, "status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.*") != "":
+            found.append("dirty")
+    return ", ".join(found)
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git answers; None without git, or outside of a checkout."""
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def described() -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ HEAD = ("who", "median", "ratio (quartiles)", "error / peak", "ULP", "target", "
 SUMMARY = ("row", "what", "ratio or figure", "target", "reached", "best correct peer")
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+MOST = 9  # digits more than usual
 NOTES = f"""Ratios are taken round by round against the first contender of each table that is named there as 1.00; the
 contenders of a round run one after another in random order, in one process (imports and first calls: each in a new
 one). Figures are medians, quartiles in brackets. Errors are against exact values of 50 digits: the largest as a share
@@ -29,24 +30,47 @@ that both took part in: it is ahead if their lower quartile is above 1, so that 
 four or more. A peer that was the cheaper in more than half of them, but in fewer than that, is within noise."""
 
 
-def amount(value: float, unit: str) -> str:
-    """A figure with a unit that suits its size."""
+def amount(value: float, unit: str, limit: float | None = None) -> str:
+    """A figure with a unit that suits its size, and digits enough to tell it from a limit."""
+    return _beside(limit, value, lambda more: _amount(value, unit, more))[0]
+
+
+def _amount(value: float, unit: str, more: int) -> tuple[str, float]:
+    """The text, and the number that it says."""
     if unit in ("s", "bytes"):
         for size, name in UNITS if unit == "s" else SIZES:
             if abs(value) >= size * 0.9995:
-                return f"{value / size:.3g} {name}" if abs(value) < 999.5 * size else f"{value / size:.0f} {name}"
-        return f"{value * 1e9:.2g} ns" if unit == "s" else f"{value:.0f} B"
-    return f"{value:,.0f}"
+                x = value / size
+                text = f"{x:.{3 + more}g}" if abs(x) < 999.5 else f"{x:.{more}f}"
+                return f"{text} {name}", float(text) * size
+        size, name = (1e-9, "ns") if unit == "s" else (1.0, "B")
+        text = f"{value / size:.{2 + more}g}" if unit == "s" else f"{value:.{more}f}"
+        return f"{text} {name}", float(text) * size
+    return f"{value:,.{more}f}", round(value, more)
 
 
-def ratio(spread: Spread) -> str:
-    """A ratio with its quartiles, where they differ."""
+def _beside(limit: float | None, value: float, said: Callable[[int], tuple[str, float]]) -> tuple[str, int]:
+    """What is said of a value, with as many digits more as it takes to be on its own side of a limit; how many."""
+    for more in range(MOST):
+        text, number = said(more)
+        if limit is None or (number <= limit) == (value <= limit):
+            return text, more
+    return said(MOST)[0], MOST
 
-    def short(x: float) -> str:
-        return f"{x:,.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}" if x >= 0.1 else f"{x:.2g}"
 
-    quartiles = f" ({short(spread.low)}–{short(spread.high)})" if spread.low != spread.high else ""
-    return short(spread.median) + quartiles
+def ratio(spread: Spread, limit: float | None = None) -> str:
+    """A ratio with its quartiles, where they differ, and with digits enough to tell it from a limit."""
+
+    def short(x: float, more: int) -> str:
+        return f"{x:.{2 + more}g}" if x < 0.1 else f"{x:,.{more + (0 if x >= 100 else 1 if x >= 10 else 2)}f}"
+
+    def said(more: int) -> tuple[str, float]:
+        text = short(spread.median, more)
+        return text, float(text.replace(",", ""))
+
+    text, more = _beside(limit, spread.median, said)
+    quartiles = f" ({short(spread.low, more)}–{short(spread.high, more)})" if spread.low != spread.high else ""
+    return text + quartiles
 
 
 def target(figure: Figure, unit: str) -> str:
@@ -55,6 +79,12 @@ def target(figure: Figure, unit: str) -> str:
     if wanted is None:
         return ""
     return f"≤ {wanted.limit:g}" if wanted.of == "ratio" else f"≤ {amount(wanted.limit, unit)}"
+
+
+def _limit(figure: Figure, of: str) -> float | None:
+    """Of a figure's ratio or of its value, if it has one."""
+    wanted = figure.contender.target
+    return wanted.limit if wanted is not None and wanted.of == of else None
 
 
 def verdict(figure: Figure) -> str:
@@ -72,8 +102,8 @@ def cells(figure: Figure, unit: str) -> tuple[str, ...]:
     wrong = figure.errors
     return (
         name,
-        amount(figure.value.median, unit),
-        "" if figure.ratio is None else ratio(figure.ratio),
+        amount(figure.value.median, unit, _limit(figure, "value")),
+        "" if figure.ratio is None else ratio(figure.ratio, _limit(figure, "ratio")),
         "" if wrong is None else f"{wrong.share:.1e}",
         "" if wrong is None else f"{wrong.ulp:.1f}" if wrong.ulp < 1000 else f"{wrong.ulp:.0e}",
         target(figure, unit),
@@ -98,7 +128,11 @@ def summary(results: Iterable[Result]) -> list[tuple[str, ...]]:
             unit = result.row.kind.unit
             found = figure.missing
             if figure.value is not None and figure.ratio is not None:
-                found = ratio(figure.ratio) if wanted.of == "ratio" else amount(figure.value.median, unit)
+                found = (
+                    ratio(figure.ratio, wanted.limit)
+                    if wanted.of == "ratio"
+                    else amount(figure.value.median, unit, wanted.limit)
+                )
             reached = {None: "not measured", True: "yes", False: "NO"}[figure.reached]
             lines.append((result.row.name, figure.contender.name, found, target(figure, unit), reached, theirs))
     return lines
@@ -114,7 +148,7 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], numbers: frozense
 def lead(found: Lead) -> str:
     """A peer, and how it compares."""
     rounds = f"{found.rounds} rounds" if found.rounds > 1 else "one round"
-    return f"{found.peer.contender.name}; {found.ours.contender.name} to it {ratio(found.ratio)}, {rounds}"
+    return f"{found.peer.contender.name}; {found.ours.contender.name} to it {ratio(found.ratio, 1.0)}, {rounds}"
 
 
 def verdicts(results: Sequence[Result]) -> list[str]:
@@ -131,7 +165,8 @@ def verdicts(results: Sequence[Result]) -> list[str]:
 def markdown(results: Sequence[Result], sections: Sequence[Section], machine: dict[str, Any], quick: bool) -> str:
     """The whole report."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    about = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
+    measured = f"Measured: {machine['revision']}. " if machine.get("revision") else ""
+    about = f"{measured}{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}."
     if machine.get("load") is not None:
         about += f" Load average at the end: {machine['load']}; the benchmark's own is 1 to {machine['cores']}."
     if machine.get("minutes") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,10 +20,13 @@ if not (ROOT / "benchmarks").is_dir():
 pytest.importorskip("rich")
 sys.path.insert(0, str(ROOT))
 
+import lrsched  # noqa: E402
 from benchmarks import exact, hand, machine, report  # noqa: E402
 from benchmarks import run as running  # noqa: E402
-from benchmarks.kinds import Calls, Counts, Instances, Once, Ranges, Values  # noqa: E402
+from benchmarks.__main__ import main  # noqa: E402
+from benchmarks.kinds import Calls, Counts, Instances, Once, Ranges, Steps, Values  # noqa: E402
 from benchmarks.measure import QUICK, Effort, Spread, calibrate, interleave, ratios  # noqa: E402
+from benchmarks.peers import Stepper  # noqa: E402
 from benchmarks.profiles import imported, spent  # noqa: E402
 from benchmarks.row import Missing, Row, Target, ours, peer  # noqa: E402
 from benchmarks.row import hand as by_hand  # noqa: E402
@@ -158,6 +162,30 @@ def test_interruptions_of_work_on_threads_are_part_of_it(monkeypatch):
         found = running.run(row, TINY).figures[0].rounds
         counts.append(len(runs) - 1)
         assert counts[-1] == found * (1 if threads else benchmarks.measure.TRIES)
+
+
+def test_schedulers_are_measured_after_their_warm_up():
+    made = []
+
+    def fresh():
+        made.append(0)
+        place = len(made) - 1
+
+        def advance():
+            made[place] += 1
+
+        return Stepper(advance, lambda: [1.0])
+
+    kind = Steps(check_until=3, begin=7)
+    loop = kind.loop(fresh)
+    assert len(made) > 1 and set(made) == {7}
+    for _ in range(len(made)):
+        loop(2)
+    assert set(made) == {9}
+    kind.checked(fresh)
+    assert made[-1] == 3, "errors are looked for from the first update on"
+    rows = {row.name: row for row in ROWS}
+    assert all(rows[name].kind.begin > 500 for name in ("torch-1", "torch-100"))
 
 
 def test_instances_take_turns():
@@ -315,6 +343,17 @@ def test_rounds_that_one_sat_out_do_not_count():
     assert lead.ratio == Spread(2.0, 2.0, 2.0) and lead.rounds == result.figures[1].rounds == 1
 
 
+def test_the_first_value_is_compared_on_both_kinds_of_work():
+    (row,) = chosen("import-value")
+    found = {(c.role, c.work): c.name for c in row.contenders if "fvcore" in c.name or c.role == "ours"}
+    assert found == {
+        ("ours", ""): "lrsched",
+        ("peer", ""): "fvcore",
+        ("ours", "beyond NumPy"): "lrsched, NumPy imported before",
+        ("peer", "beyond NumPy"): "fvcore, NumPy imported before",
+    }
+
+
 def test_every_peer_has_a_counterpart():
     for row in ROWS:
         own = {c.work for c in row.contenders if c.role == "ours"}
@@ -346,6 +385,48 @@ def test_figures_are_written_with_fitting_units():
     ]
 
 
+def test_figures_tell_themselves_from_their_targets():
+    """A figure is on the side of its limit that it was judged to be on; digits are added as needed, and else not."""
+
+    def told(x, limit):
+        return report.ratio(Spread.of([x]), limit)
+
+    assert [told(x, 1.0) for x in (0.97, 0.998, 1.0, 1.002, 1.00003, 1.02)] == [
+        "0.97",
+        "1.00",
+        "1.00",
+        "1.002",
+        "1.00003",
+        "1.02",
+    ]
+    assert [told(x, 1.048) for x in (1.0477, 1.0483, 1.06)] == ["1.048", "1.05", "1.06"]
+    assert told(12.04, 12.0) == "12.04" and told(1234.4, 1234.0) == "1,234.4" and told(0.01404, 0.014) == "0.01404"
+    assert report.ratio(Spread(1.0004, 0.9, 1.1), 1.0) == "1.0004 (0.9000–1.1000)"
+    assert [report.amount(x, "s", 2e-3) for x in (1.9996e-3, 2.0004e-3, 2.2e-3)] == ["2 ms", "2.0004 ms", "2.2 ms"]
+    assert report.amount(120.0, "instructions", 100) == "120" and report.amount(100_300, "bytes", 1e5) == "100.3 kB"
+    for seed in range(200):
+        limit, x = 1 + seed % 7 / 10, 1 + seed % 7 / 10 + (seed - 100) * 1e-5
+        assert (float(told(x, limit)) <= limit) == (x <= limit)
+
+
+def test_a_missed_target_reads_as_missed():
+    row = Row(
+        "x",
+        "x",
+        Counts(),
+        (
+            by_hand("a", lambda: lambda: 1000.0),
+            ours("b", lambda: lambda: 1003.0, ratio=1),
+            peer("c", lambda: lambda: 1001.0),
+        ),
+        "a",
+    )
+    result = running.run(row, TINY)
+    assert report.cells(result.figures[1], "")[2:7:4] == ("1.003", "MISSED")
+    assert report.summary([result])[0][2:5] == ("1.003", "≤ 1", "NO")
+    assert report.verdicts([result])[0].endswith("b to it 1.002, one round")
+
+
 def test_the_command_writes_markdown_and_json(tmp_path):
     command = [
         sys.executable,
@@ -362,7 +443,9 @@ def test_the_command_writes_markdown_and_json(tmp_path):
     text = (tmp_path / "found.md").read_text(encoding="utf-8")
     assert "A quick run" in text and "| s.sample(n) |" in text
     assert re.search(r"All of it took \d+\.\d minutes\.", text)
+    assert f"Measured: lrsched {lrsched.__version__}" in text
     data = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert data["machine"]["revision"] in text
     assert data["quick"] and [row["name"] for row in data["rows"]] == ["range-short"]
     figures = {figure["name"]: figure for figure in data["rows"][0]["figures"]}
     assert figures["one NumPy expression"]["ratio"]["median"] == 1.0
@@ -373,6 +456,56 @@ def test_a_pattern_without_rows_is_an_error():
     command = [sys.executable, "-m", "benchmarks", "--only", "nothing"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "there are value, " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--only", "torch-1*", "value-far"], "value-far value-far-restarts torch-1 torch-100"),
+        (["--only", "value-far", "--only", "torch-100"], "value-far value-far-restarts torch-100"),
+        (["--only", "nesting", "memory", "--only", "nest*"], "pieces-memory nesting memory"),
+    ],
+)
+def test_several_patterns(arguments, names, capsys):
+    assert main([*arguments, "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names.split()
+    assert main([*arguments, "nothing", "--list"]) == 2
+    assert "no row is called 'nothing'" in capsys.readouterr().err
+
+
+def test_the_help_says_what_a_quick_run_leaves_out(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = " ".join(capsys.readouterr().out.replace("-\n", "-").split())
+    left_out = text.partition("--quick leaves out")[2]
+    for row in ROWS:
+        slow = [c.name for c in row.contenders if c.slow]
+        assert not slow or f"of {row.name}: {' / '.join(slow)}" in left_out
+
+
+def git(root, *arguments):
+    command = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_what_was_measured_is_named(tmp_path, monkeypatch):
+    version = f"lrsched {lrsched.__version__}"
+    assert machine.revision(tmp_path / "absent") == version
+    if shutil.which("git") is not None:
+        (tmp_path / "benchmarks").mkdir()
+        for file in ("code.py", "benchmarks/RESULTS.md"):
+            (tmp_path / file).write_text("1")
+        git(tmp_path, "init")
+        git(tmp_path, "add", ".")
+        git(tmp_path, "commit", "-m", "x")
+        (tmp_path / "benchmarks" / "RESULTS.md").write_text("2")
+        clean = machine.revision(tmp_path)
+        assert re.fullmatch(re.escape(version) + r", commit [0-9a-f]{12}", clean)
+        assert machine.revision(tmp_path / "benchmarks") == version, "a checkout around it is another's"
+        (tmp_path / "code.py").write_text("2")
+        assert machine.revision(tmp_path) == f"{clean}, dirty"
+    monkeypatch.setenv("PATH", "")
+    assert machine.revision(tmp_path) == version
 
 
 def test_the_machine_is_described_without_names():

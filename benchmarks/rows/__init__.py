@@ -17,9 +17,9 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def chosen(pattern: str) -> tuple[Row, ...]:
-    """The rows whose name contains a text (``value``), or matches it if it has wildcards (``range-*``)."""
+def chosen(*patterns: str) -> tuple[Row, ...]:
+    """The rows whose name contains one of the texts (``value``), or matches it if it has wildcards (``range-*``)."""
     from fnmatch import fnmatchcase
 
-    wanted = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    return tuple(row for row in ROWS if fnmatchcase(row.name, wanted))
+    wanted = [pattern if any(c in pattern for c in "*?[") else f"*{pattern}*" for pattern in patterns]
+    return tuple(row for row in ROWS if any(fnmatchcase(row.name, pattern) for pattern in wanted))
