@@ -208,10 +208,15 @@ def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
 def power_rest(x: Progress, power: Any) -> Term:
     """``1 - z**power`` without cancellation, where z is what is left."""
     b = x.b
-    if b.lift(power).equals(1):
+    known = b.lift(power)
+    if known.equals(1):
         return x.u
-    late, power = b.le(x.left, x.done), b.floats(power)
     u, z = x.u, b.maximum(x.z, TINY)
+    if known.equals(2):
+        return u * (1.0 + x.z)
+    if known.equals(0.5):
+        return u / (1.0 + b.pow(x.z if b.branching else z, 0.5))
+    late, power = b.le(x.left, x.done), b.floats(power)
     if b.scalar:
         rest = b.where(late, -b.expm1(b.log(z) * power), -b.expm1(b.log1p(-_half(u)) * power))
     else:
