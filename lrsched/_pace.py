@@ -51,17 +51,19 @@ class Pace(Record):
 
     def whole(self, t: Term) -> Term:
         """floor(t / scale), or the last integer of the target where it is beyond it."""
-        b = self.b
+        b, back = self.b, self.b.lt(t, 0)
         most = b.where(self._shortens, b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
-        whole = b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
-        return b.where(b.lt(most, t), b.limit, whole)
+        size = b.minimum(b.maximum(t, b.neg(t)), most)
+        whole = b.muldiv(b.mul(size, self.lift), self.times, self.over, b.where(back, b.sub(self.over, 1), 0))
+        return b.where(back, b.neg(whole), b.where(b.lt(most, t), b.limit, whole))
 
     def edge(self, step: Term) -> Term:
         """ceil(step * scale), or the last integer of the target where it is beyond it."""
-        b = self.b
-        whole, rest = self._parts(b.maximum(step, 0))
+        b, back = self.b, self.b.lt(step, 0)
+        whole, rest = self._parts(b.maximum(step, b.neg(step)))
         up = b.add(whole, b.where(b.lt(b.minimum(rest, b.sub(b.limit, whole)), 1), 0, 1))
-        return b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
+        up = b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
+        return b.where(back, b.neg(b.floordiv(whole, self.lift)), up)
 
     def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""

@@ -674,8 +674,10 @@ class Stretched(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
-        k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
+        k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
         perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
+            k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
         pace = pace_of(b, k)
         if not perhaps and not (isinstance(n, int) and n == 0):
             return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))

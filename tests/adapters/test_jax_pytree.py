@@ -140,6 +140,10 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ".restarted(times=4, t_mult=5.225).stretched(9.999999747378752e-06)",
     "a jump a little after a whole step": "warmup(10, start=3.5, end=1.75, skip_zero=True, "
     "profile=staircase((0.10000000149011612, 0.5), (0.0, 0.5, 1.0)))",
+    "a squeezed clock that has gone past its end": "step_decay(2, 0.5).lasting(4).advanced(4).stretched(0.5)",
+    "a clock that has gone past its end, and an odd squeeze": "step_decay(2, 0.5).lasting(4).advanced(4)"
+    ".stretched(0.30000001192092896)",
+    "an end before the beginning of a stretch": "step_decay(1, 0.5).lasting(2).lasting(10).advanced(5).stretched(0.5)",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
