@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import subprocess
 import sys
 from fractions import Fraction
@@ -196,6 +197,22 @@ def test_shares_and_stretched_lengths_are_exact_for_the_numbers_as_stored():
     counts = rng.integers(0, 2.0 ** rng.integers(1, 25, 3_000)).astype(np.int32)
     expected = [round(Fraction(float(x)) * int(n)) for x, n in zip(shares, counts, strict=True)]
     np.testing.assert_array_equal(jax.jit(OPERATIONS["share"])(shares, counts), expected)
+
+
+def test_products_of_two_words_are_divided_exactly():
+    from lrsched.targets._jax import OPERATIONS
+
+    rnd, rows = random.Random(5), []
+    ends = (1, 2, 3, 2**16, 2**31 - 1)
+    while len(rows) < 20_000:
+        t, times, over = (rnd.choice((*ends, rnd.randrange(1, 2 ** rnd.randint(1, 31)))) for _ in range(3))
+        more = rnd.choice((0, over - 1, rnd.randrange(over)))
+        if (t * times + more) // over < 2**31:
+            rows.append((t, times, over, more))
+    columns = [np.array(column, dtype=np.int32) for column in zip(*rows, strict=True)]
+    expected = [divmod(t * times + more, over) for t, times, over, more in rows]
+    for operation, results in zip(("muldiv", "mulmod"), zip(*expected, strict=True), strict=True):
+        np.testing.assert_array_equal(jax.jit(OPERATIONS[operation])(*columns), results)
 
 
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
