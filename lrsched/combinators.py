@@ -16,7 +16,7 @@ from lrsched._clock import Clock, _number, exact_constant, multiple, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
-from lrsched._pace import Pace, pace_of
+from lrsched._pace import Pace, Ratio, pace_of
 from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
@@ -734,11 +734,13 @@ class Extended(_Wrapper):
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        scale = self._scale(clock.b)
+        b, scale = clock.b, self._scale(clock.b)
+        over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
+        pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
         return clock.split(
             self.at,
             self.schedule.formula,
-            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
+            lambda c: self.schedule.formula(c.since(self.at).stretched(scale, pace).since(clock.b.neg(self.at))),
         )
 
     def edges(self, stop: Any) -> Iterable[int]:

@@ -182,6 +182,22 @@ def test_an_argument_far_out():
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
 
 
+def test_what_is_extended_keeps_its_steps_and_its_digits_to_the_end():
+    for text, steps in (
+        ("logarithmic(1.64).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 102)", (52, 99, 100, 101)),
+        ("step_decay(18_000, 0.5).lasting(90_000).extended(70_035, 135_000)", (76_427, 76_428, 76_429, 134_999)),
+        (
+            "(hold(10**7, 3.0) >> hold(10**7, 2.0) >> hold(10**7)).extended(5, 5 * 10**7)",
+            (16666668, 33333336, 33333337),
+        ),
+        ("cosine().over(3 * 10**8).extended(10**8, 10**9)", (0, 10**8, 5 * 10**8, 10**9 - 1, 10**9)),
+        ("step_decay(1, 0.5).lasting(2).lasting(5).extended(4, 10)", (0, 1, 2, 3, 4, 9, 10)),
+    ):
+        schedule = lrs.parse(text)
+        found = jax.jit(apply)(schedule, jnp.array(steps))
+        np.testing.assert_allclose(found, [schedule(t) for t in steps], rtol=1e-6, err_msg=text)
+
+
 def test_the_first_power_of_a_number_is_that_number():
     gammas = np.linspace(0.25, 6.0, 1_000, dtype=np.float32)
     found = jax.jit(jax.vmap(apply, in_axes=(0, None)))(jax.vmap(lrs.exponential_decay)(gammas), 1)
