@@ -83,7 +83,7 @@ class Profile(Node):
         """Whether p <= 1 - p at progress x, and the smaller of the two."""
         b = x.b
         p, q = (b.floats(b.settled(v)) for v in self.formula(x))
-        return b.le(p, q), b.minimum(p, q)
+        return smaller(b, p, q)
 
     def as_power(self) -> tuple[Any, bool] | None:
         """The exponent of a profile that is a power of what is left, or (True) 1 less a power of what is done."""
@@ -239,7 +239,14 @@ def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
 
 def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
     """Whether p / (p + q) is at most the half, and the smaller of it and q / (p + q)."""
-    return b.le(p, q), b.minimum(p, q) / (p + q)
+    first, least = smaller(b, b.lift(p), b.lift(q))
+    return first, least / (p + q)
+
+
+def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
+    """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
+    first = b.le(p, q)
+    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)
 
 
 @kind("flat")
@@ -274,7 +281,8 @@ class Linear(Profile):
         return x.u if rest else x.z
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), x.b.div(x.b.minimum(x.done, x.left), x.total)
+        later, part = smaller(x.b, x.left, x.done)
+        return later, x.b.div(part, x.total)
 
 
 @kind("cosine")
@@ -290,7 +298,8 @@ class Cosine(Profile):
     sided = steady = True
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
+        later, part = smaller(x.b, x.left, x.done)
+        return later, self._square(x, part)
 
     def side(self, x: Progress, rest: bool) -> Term:
         b = x.b
