@@ -83,7 +83,7 @@ class Clock(Record):
     @property
     def slack(self) -> float:
         """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
-        if all(self.b.lift(x).kind != "f" for x in (self.scale, self.offset)):
+        if all(x.kind != "f" or x in self.b.places for x in map(self.b.lift, (self.scale, self.offset))):
             return 0
         return NEAR if self.b.single else NEAR**2
 
@@ -128,23 +128,33 @@ class Clock(Record):
             own, at = (self._below_limit(x, step) for x in (self.own, self.at))
             step = reached(self.b, self.b.lift(step))
             return replaced(self, own=self.b.sub(own, step), at=self.b.sub(at, step), inside=False)
-        start = self.b.lift(self.scale) * step + self.offset
-        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
-        whole = self.b.neg(self.b.floor(-start)) if ahead else self.b.floor(start)  # so that no place is rounded away
-        if whole.is_const and self.at.hi - whole.lo > self.b.limit:
-            whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
-        whole = reached(self.b, whole)
+        whole, offset = self._start(step)
         return replaced(
             self,
             own=self.b.sub(self.own, whole),
             at=self.b.sub(self.at, whole),
-            offset=_number(start - whole),
+            offset=offset,
             inside=False,
             most=None if self.most is None else _number(self.b.lift(self.most) - step),
             least=None if self.least is None else _number(self.b.lift(self.least) - step),
             gone=_number(self.b.add(self.gone, whole)),
             past=_number(self.b.add(self.past, step)),
         )
+
+    def _start(self, step: Any) -> tuple[Term, Any]:
+        """Where a local step is, as a whole step of the clock and a part of one."""
+        b, amount = self.b, self.b.lift(self.scale) * step
+        place = b.places.get(b.lift(self.offset))
+        if place is not None and exact_constant(amount):
+            whole, place = place.later(amount)
+            return whole, place.part
+        start = amount + self.offset
+        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
+        whole = b.neg(b.floor(-start)) if ahead else b.floor(start)  # so that no place is rounded away
+        if whole.is_const and self.at.hi - whole.lo > b.limit:
+            whole = b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
+        whole = reached(b, whole)
+        return whole, _number(start - whole)
 
     def _below_limit(self, t: Term, step: Any) -> Term:
         """A step that stays an integer of the target when a negative plain number is taken off."""
@@ -303,8 +313,13 @@ class Clock(Record):
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
         b, offset = self.b, self.b.lift(self.offset)
-        if offset.is_const or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
+        known = offset.is_const and offset.kind != "f"
+        if known or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
             return minus(b, self.at, offset + length)
+        place = b.places.get(offset)
+        if place is not None:
+            whole, end = place.later(length)
+            return b.sub(b.floats(b.sub(self.at, whole)), end.part)
         near = b.floor(length + Fraction(1, 2))
         return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))
 
@@ -560,16 +575,54 @@ def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
-def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:
-    """t * amount for an integer t and an exact constant or column, as a whole number and a part in [0, 1)."""
+class Place(Record):
+    """A part of a step, ``(count - over // 2) / over + slack``, which is counted in integers between -1/2 and 1/2."""
 
-    def row(exact: Fraction) -> tuple[int, int, int]:
-        near = (exact - math.floor(exact)).limit_denominator(b.limit)
-        return math.floor(exact), near.numerator, near.denominator
+    b: Builder
+    count: Term
+    over: Term
+    slack: Term
 
-    steep, times, over = _rows(b, (b.lift(amount),), row)
-    whole = b.add(b.mul(t, steep), b.muldiv(t, times, over))
-    return whole, b.div(b.floats(b.mulmod(t, times, over)), b.floats(over))
+    @property
+    def part(self) -> Term:
+        """The part as a real number, known to the builder as this place."""
+        b = self.b
+        part = b.div(b.floats(b.sub(self.count, b.floordiv(self.over, 2))), b.floats(self.over))
+        part = b.add(part, self.slack)
+        b.places[part] = self
+        return part
+
+    def later(self, amount: Term) -> tuple[Term, Place]:
+        """How many whole steps there are to what is an exact number of steps later, and its place."""
+        b = self.b
+
+        def row(exact: Fraction, over: Fraction) -> tuple[Any, ...]:
+            more = round(exact * over)
+            whole, part = divmod(more, int(over))
+            return whole, whole + 1, over - part, part, part - over, float(exact - more / over)
+
+        whole, next_, missing, more, less, slack = _rows(b, (amount, self.over), row)
+        carried = b.le(missing, self.count)
+        count = b.add(self.count, b.where(carried, b.settled(less), b.settled(more)))
+        place = replaced(self, count=count, slack=b.add(self.slack, slack))
+        return b.where(carried, b.settled(next_), b.settled(whole)), place
+
+
+def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Place]:
+    """t * amount + start for an integer t and exact constants or columns: the nearest whole number, and the place."""
+
+    def row(slope: Fraction, first: Fraction) -> tuple[Any, ...]:
+        steep = math.floor(slope)
+        over = math.lcm(slope.denominator, first.denominator)
+        over = over if over <= b.limit else (slope - steep).limit_denominator(b.limit).denominator
+        times, more = round((slope - steep) * over), round(first * over)
+        slack = float(slope - steep - Fraction(times, over)), float(first - Fraction(more, over))
+        return (steep, times, over, *divmod(more + over // 2, over), *slack)
+
+    steep, times, over, first, more, lean, slack = _rows(b, (amount, start), row)
+    whole = b.add(b.add(b.mul(t, steep), b.muldiv(t, times, over, more)), first)
+    slack = slack if lean.equals(0) else b.add(b.mul(b.floats(t), lean), slack)
+    return whole, Place(b, b.mulmod(t, times, over, more), over, slack)
 
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
