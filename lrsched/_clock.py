@@ -381,7 +381,7 @@ class Progress(Record):
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
     ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
-    says that all of it is exactly 1, although XLA multiplies by a rounded 1 / total.
+    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total.
     """
 
     b: Builder
@@ -405,8 +405,11 @@ class Progress(Record):
 
     def _share(self, part: Term, rest: Term) -> Term:
         b, share = self.b, self.b.div(part, self.total)
-        rounded = self.whole and b.weighed and share.op == "div" and share.args[1].is_const
-        return b.where(b.le(rest, 0), 1.0, share) if rounded else share
+        if not self.whole or share.op != "div":
+            return share
+        if b.weighed and share.args[1].is_const:
+            return b.where(b.le(rest, 0), 1.0, share)
+        return b.where(b.eq(rest, 0), 1.0, share) if b.exact_ends and b.branching else share
 
     def simple(self) -> Progress:
         """The progress of a shape that is held at its ends by itself."""
@@ -512,8 +515,10 @@ def exact_constant(x: Term) -> bool:
 
 
 def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
-    """floor(t * ratio - shift) for an integer t in [0, limit] and exact constants or columns, exactly."""
+    """floor(t * ratio - shift) for an integer t up to the limit and exact constants or columns, exactly."""
     ratio, start = b.lift(ratio), -b.lift(shift)
+    if -b.limit <= t.lo < 0 and t.hi - t.lo <= b.limit:  # products are of numbers without a sign
+        return whole_steps(b, b.sub(t, t.lo), ratio, -(start + ratio * t.lo))
     narrow = "column" in (ratio.op, start.op)
     steep, first, times, over, more = _rows(b, (ratio, start), lambda k, c: _row(k, c, b.limit, narrow))
     floor = b.add(b.muldiv(t, times, over, more), first)

@@ -232,6 +232,10 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "(linear().over(7, 0.01, 0.0005) >> linear().over(7, 0.0005, 0.01)).restarted(gamma=0.999).stretched(0.001).lasting(20)",
         EARLY,
     ),
+    "samples of a rise that begins a step ahead, in stretched cycles": (
+        "warmup(10, profile=linear().sampled(at=(0.25, 0.5)), skip_zero=True).restarted().stretched(5.865)",
+        EARLY,
+    ),
     "the end of a cycle that a stretch cuts": ("linear().over(10).restarted().lasting(15).stretched(1.57)", EARLY),
     "the end of a cycle that a squeeze cuts": ("linear().over(10).restarted().lasting(15).stretched(0.57)", EARLY),
     "there and back again, stretched": ("linear().over(10).after('mirror').lasting(15).stretched(1.57)", EARLY),
