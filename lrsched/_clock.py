@@ -409,7 +409,11 @@ class Progress(Record):
             return share
         if b.weighed and share.args[1].is_const:
             return b.where(b.le(rest, 0), 1.0, share)
-        return b.where(b.eq(rest, 0), 1.0, share) if b.exact_ends and b.branching else share
+        if not b.exact_ends or not b.branching:
+            return share
+        while rest.op == "minimum" and rest.args[1].is_const and rest.args[1].lo > 0:
+            rest = rest.args[0]
+        return b.where(b.eq(rest, 0), 1.0, share)
 
     def simple(self) -> Progress:
         """The progress of a shape that is held at its ends by itself."""
@@ -465,7 +469,7 @@ class Progress(Record):
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
         total = stop - start
-        done = b.maximum(self._less(start), 0)
+        done = self.done if b.branching and start.equals(0) else b.maximum(self._less(start), 0)
         left = b.maximum(b.neg(self._less(stop)), 0) if not stop.equals(_value(self.total)) else self.left
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)

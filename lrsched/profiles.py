@@ -482,7 +482,10 @@ class _Shaped(Profile):
         xs = self.xs  # type: ignore[attr-defined]
         places = [_place(x, xs[i]) for i in range(1, len(xs) - 1)]
         places = [0, *places, x.total]
-        return choose(x, places[1:-1], [shape(i, x.section(places[i], places[i + 1])) for i in range(len(xs) - 1)])
+        sections = [x.section(start, stop) for start, stop in itertools.pairwise(places)]
+        if x.b.branching:  # a rounding where two segments meet is one of the shape's
+            sections[1:-1] = [section.simple() for section in sections[1:-1]]
+        return choose(x, places[1:-1], [shape(i, section) for i, section in enumerate(sections)])
 
 
 def _place(x: Progress, share: Any) -> Any:
