@@ -506,7 +506,8 @@ class Progress(Record):
             if self.raw.least is not None:
                 index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
             return b.minimum(index, times)
-        return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
+        index = b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
+        return b.where(b.le(self.left, 0), times, index)
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
         """Progress f(u) with remainder g(z), both accurate."""

@@ -236,6 +236,10 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "warmup(10, profile=linear().sampled(at=(0.25, 0.5)), skip_zero=True).restarted().stretched(5.865)",
         EARLY,
     ),
+    "the last sample of an extension, between two steps after it": (
+        "linear().sampled(times=3).over(95, end=0.01).extended(6, 11)",
+        (5, 6, 10, 11, 11.25, 12, 40.5),
+    ),
     "the end of a cycle that a stretch cuts": ("linear().over(10).restarted().lasting(15).stretched(1.57)", EARLY),
     "the end of a cycle that a squeeze cuts": ("linear().over(10).restarted().lasting(15).stretched(0.57)", EARLY),
     "there and back again, stretched": ("linear().over(10).after('mirror').lasting(15).stretched(1.57)", EARLY),
