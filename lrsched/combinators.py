@@ -527,9 +527,9 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         later, offset = b.sub(index, passed), offset + step * passed
         clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
     if exact_constant(step):
-        whole, part = multiple(b, later, step)
-        first = b.floor(offset) if exact_constant(offset) else b.lift(0)
-        whole, part = b.add(whole, first), part + b.floats(offset - first)
+        known = exact_constant(offset)
+        whole, place = multiple(b, later, step, offset if known else b.lift(0))
+        part = place.part if known else place.part + b.floats(offset)
     else:
         start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)

@@ -500,18 +500,20 @@ class _Shaped(Profile):
         plain = isinstance(xs, tuple) and isinstance(ys, tuple) and _fields.all_plain((*xs, *ys))
         rows = count - (x.left is not b.sub(x.total, x.done))  # the last one ends where nothing is left, by itself
         index = x.passed(places[1:rows]) if plain else None
+
+        def one(i: int) -> Any:
+            section = x.section(places[i], places[i + 1], inside=index is not None)
+            inner = b.branching and 0 < i < count - 1  # a rounding where two segments meet is one of the shape's
+            return shape(lambda values: values[i], section.simple() if inner else section)
+
         if index is None or count <= TREE:
-            inside = index is not None
-            return choose(x, places[1:-1], lambda i: shape(lambda v: v[i], x.section(places[i], places[i + 1], inside)))
+            return choose(x, places[1:-1], one)
 
         def read(values: Any) -> Term:
             return b.column([number_of(v) if type(v) is Term else v for v in values[:rows]], index)
 
         value = shape(read, x.section(read(places), read(places[1:]), inside=True))
-        if rows == count:
-            return value
-        last = shape(lambda v: v[rows], x.section(places[rows], places[count], inside=True))
-        return b.where(x.before(places[rows]), value, last)
+        return value if rows == count else b.where(x.before(places[rows]), value, one(rows))
 
 
 def _place(x: Progress, share: Any) -> Any:

@@ -105,8 +105,8 @@ def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
 
 
 def _mulmod(t: Any, times: Any, over: Any, more: Any) -> Any:
-    """(t * times + more) mod over; an unsigned integer, since it may be beyond the signed ones."""
-    return _divided(t, times, over, more)[1]
+    """(t * times + more) mod over; wrapped around where it is beyond the integers with a sign."""
+    return _divided(t, times, over, more)[1].astype(int_type())
 
 
 def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
