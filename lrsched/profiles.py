@@ -498,22 +498,24 @@ class _Shaped(Profile):
         count = len(xs) - 1
         places = [0, *(_place(x, xs[i]) for i in range(1, count)), number_of(x.total)]
         plain = isinstance(xs, tuple) and isinstance(ys, tuple) and _fields.all_plain((*xs, *ys))
-        rows = count - (x.left is not b.sub(x.total, x.done))  # the last one ends where nothing is left, by itself
-        index = x.passed(places[1:rows]) if plain else None
+        ranges = b.branching and b.exact_ends  # only their first and last segments are held at an end
+        first, stop = int(ranges), count - (ranges or x.left is not b.sub(x.total, x.done))
+        index = x.passed(places[first + 1 : stop]) if plain else None
 
         def one(i: int) -> Any:
             section = x.section(places[i], places[i + 1], inside=index is not None)
-            inner = b.branching and 0 < i < count - 1  # a rounding where two segments meet is one of the shape's
-            return shape(lambda values: values[i], section.simple() if inner else section)
+            return shape(lambda values: values[i], section.simple() if b.branching and 0 < i < count - 1 else section)
 
         if index is None or count <= TREE:
             return choose(x, places[1:-1], one)
 
         def read(values: Any) -> Term:
-            return b.column([number_of(v) if type(v) is Term else v for v in values[:rows]], index)
+            return b.column([number_of(v) if type(v) is Term else v for v in values[first:stop]], index)
 
-        value = shape(read, x.section(read(places), read(places[1:]), inside=True))
-        return value if rows == count else b.where(x.before(places[rows]), value, one(rows))
+        many = x.section(read(places), read(places[1:]), inside=True)
+        value = shape(read, many.simple() if ranges else many)
+        value = b.where(x.before(places[1]), one(0), value) if first else value
+        return b.where(x.before(places[stop]), value, one(stop)) if stop < count else value
 
 
 def _place(x: Progress, share: Any) -> Any:

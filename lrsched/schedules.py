@@ -67,6 +67,8 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
         return value
     if profile.first == 1.0:
         return _with_exact_ends(x, profile, value, start, end, near, far)
+    if value is weight:
+        return value
     known = not getattr(profile, "_arrays", False)  # else the far end keeps the gradient of what the run knows
     return b.where(b.eq(weight, 1.0), far if known else b.add(b.mul(span, b.sub(weight, 1.0)), far), value)
 
