@@ -491,7 +491,8 @@ class _Shaped(Profile):
         xs = self.xs  # type: ignore[attr-defined]
         places = [_place(x, xs[i]) for i in range(1, len(xs) - 1)]
         places = [0, *places, x.total]
-        return choose(x, places[1:-1], [shape(i, x.section(places[i], places[i + 1])) for i in range(len(xs) - 1)])
+        shapes = [shape(i, x.section(places[i], places[i + 1])) for i in range(len(xs) - 1)]
+        return choose(x.b, [x.before(place) for place in places[1:-1]], shapes)
 
 
 def _place(x: Progress, share: Any) -> Any:
@@ -511,15 +512,15 @@ def _reached(x: Progress, share: Any) -> Any:
     return _place(x, share) if pace is None else pace.edge(x.total)
 
 
-def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
-    """The value of the part that the progress is in, by halves."""
+def choose(b: Builder, before: list[Term], values: list[Any]) -> Any:
+    """The value of the part that the progress is in, by halves, given before which parts' ends it is."""
     if len(values) == 1:
         return values[0]
     middle = len(values) // 2
-    return x.b.where(
-        x.before(places[middle - 1]),
-        choose(x, places[: middle - 1], values[:middle]),
-        choose(x, places[middle:], values[middle:]),
+    return b.where(
+        before[middle - 1],
+        choose(b, before[: middle - 1], values[:middle]),
+        choose(b, before[middle:], values[middle:]),
     )
 
 
@@ -641,9 +642,9 @@ class Staircase(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        places = [_reached(x, self.at[i]) for i in range(len(self.at))]
+        shares = [self.at[i] for i in range(len(self.at))]
         values = [b.floats(self.levels[i]) for i in range(len(self.levels))]
-        level = choose(x, places, values)
+        level = choose(b, [x.before_jump(share, _reached(x, share)) for share in shares], values)
         return level, 1.0 - level
 
 
@@ -687,9 +688,11 @@ class Phases(Profile):
         return [part / sums[-1] for part in sums[:-1]]
 
     def formula(self, x: Progress) -> Pair:
-        places = [0, *(x.place(share) for share in self.shares(x.b)), x.total]
+        b, shares = x.b, self.shares(x.b)
+        places = [0, *(x.place(share) for share in shares), x.total]
         pairs = [p.formula(x.section(places[i], places[i + 1])) for i, p in enumerate(self.profiles)]
-        return choose(x, places[1:-1], [p for p, _ in pairs]), choose(x, places[1:-1], [q for _, q in pairs])
+        before = [x.before_share(*pair) for pair in zip(shares, places[1:-1], strict=True)]
+        return choose(b, before, [p for p, _ in pairs]), choose(b, before, [q for _, q in pairs])
 
 
 # ---- combinators
@@ -933,12 +936,14 @@ class SampledAt(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        places = [x.place(self.at[i]) for i in range(len(self.at))]
+        shares = [self.at[i] for i in range(len(self.at))]
+        places = [x.place(share) for share in shares]
         pairs = []
         for place in (0, *places):
             done = b.lift(place)
             pairs.append(self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped, x.unit)))
-        return choose(x, places, [p for p, _ in pairs]), choose(x, places, [q for _, q in pairs])
+        before = [x.before_share(*pair) for pair in zip(shares, places, strict=True)]
+        return choose(b, before, [p for p, _ in pairs]), choose(b, before, [q for _, q in pairs])
 
 
 flat = Flat

@@ -144,6 +144,12 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a squeezed clock that has gone past its end": "step_decay(2, 0.5).lasting(4).advanced(4).stretched(0.5)",
     "a clock that has gone past its end, and an odd squeeze": "step_decay(2, 0.5).lasting(4).advanced(4)"
     ".stretched(0.30000001192092896)",
+    "jumps under a stretch": "staircase((0.30000001192092896, 0.8999999761581421), (1.0, 2.0, 3.0)).over(10)"
+    ".stretched(2.0)",
+    "jumps in a part of a stretched sequence": "(hold(3) >> staircase((0.5, 0.699999988079071), (1.0, 2.0, 3.0)).over(10) "
+    ">> hold(5)).stretched(1.100000023841858)",
+    "samples at shares under a stretch": "linear().sampled(at=(0.10000000149011612, 0.8999999761581421)).over(100)"
+    ".stretched(1.100000023841858)",
     "an end before the beginning of a stretch": "step_decay(1, 0.5).lasting(2).lasting(10).advanced(5).stretched(0.5)",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
