@@ -204,6 +204,22 @@ def test_what_is_extended_keeps_its_steps_and_its_digits_to_the_end():
         np.testing.assert_allclose(found, [schedule(t) for t in steps], rtol=1e-6, err_msg=text)
 
 
+def test_what_is_extended_in_the_run_by_lengths_of_which_some_are_known():
+    def made(n, at, total):
+        return (lrs.hold(150_000, 3.0) >> lrs.hold(50_000, 2.0) >> lrs.hold(n)).extended(at, total)
+
+    numbers, steps = (100_000, 1_000, 500_000), jnp.array([249_664, 249_665, 249_666, 333_109, 333_110, 333_111])
+    expected = made(*numbers)(np.asarray(steps))
+    for place in range(3):
+
+        @jax.jit
+        def found(number, place=place):
+            return made(*numbers[:place], number, *numbers[place + 1 :])(steps)
+
+        np.testing.assert_array_equal(found(numbers[place]), expected)
+    assert set(expected.tolist()) == {1.0, 2.0, 3.0}
+
+
 def test_the_first_power_of_a_number_is_that_number():
     gammas = np.linspace(0.25, 6.0, 1_000, dtype=np.float32)
     found = jax.jit(jax.vmap(apply, in_axes=(0, None)))(jax.vmap(lrs.exponential_decay)(gammas), 1)
