@@ -18,7 +18,7 @@ import numpy as np
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._pace import Pace
+from lrsched._pace import Pace, pace_of
 from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
@@ -262,7 +262,8 @@ class Clock(Record):
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
-        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
+        if self.most is not None and self.most is not steps and b.le(steps, self.most).value is not True:
+            x = self._stopped(x, length, steps)
         return x if x.total.lo > 0 else _ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
@@ -271,7 +272,7 @@ class Clock(Record):
         if self.least is None or b.le(self.least, 0).value is True:
             return x
         place = b.minimum(b.lift(self.least) * self.scale, length)
-        return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
+        return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place), paced=None)
 
     def _stopped(self, x: Progress, length: Term, steps: Any) -> Progress:
         """The progress that stays where the clock stops."""
@@ -308,7 +309,20 @@ class Clock(Record):
         whole, part, _ = pace.place(b.maximum(b.add(steps, self.past), 0), self.scale)
         done = b.minimum(b.maximum(self.elapsed, 0.0), total)
         left = b.maximum(b.floats(b.sub(whole, self._in_stretch(self.at))) + part, 0.0)
-        return Progress(b, done, b.where(b.le(done, 0.0), total, b.minimum(left, total)), total, stepped=True)
+        left = b.where(b.le(done, 0.0), total, b.minimum(left, total))
+        return Progress(b, done, left, total, stepped=True, paced=(self, steps))
+
+    def stops_before(self, step: Term, before: Term, steps: Any) -> Term:
+        """Whether the clock is before a local step, or stops before it although its last step lies beyond."""
+        most = self.most
+        return before if most is None or most is steps else self.b.where(self.b.lt(most, step), True, before)
+
+    def short_of(self, step: Term, part: Term) -> Term:
+        """Whether a clock whose pace is known is before a local step, not below 0, and a small part of one."""
+        b, pace = self.b, self.pace
+        assert pace is not None
+        whole, rest, _ = pace.place(b.maximum(step, 0), self.scale)
+        return b.lt(b.floats(b.sub(self._in_stretch(self.at), whole)), rest + part * self.scale)
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
@@ -381,7 +395,8 @@ class Progress(Record):
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
     ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
-    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total.
+    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total. ``paced`` is a clock
+    whose pace is known and the whole steps that it runs through.
     """
 
     b: Builder
@@ -392,6 +407,7 @@ class Progress(Record):
     unit: Any = 1
     raw: Clock | None = None
     whole: bool = True
+    paced: tuple[Clock, Any] | None = None
 
     @property
     def u(self) -> Term:
@@ -421,12 +437,12 @@ class Progress(Record):
 
     def reversed(self) -> Progress:
         """Run from the end."""
-        return replaced(self, done=self.left, left=self.done, raw=None)
+        return replaced(self, done=self.left, left=self.done, raw=None, paced=None)
 
     def mirrored(self) -> Progress:
         """There in the first half, back in the second."""
-        if self.raw is not None:
-            return replaced(self, raw=None).mirrored()
+        if self.raw is not None or self.paced is not None:
+            return replaced(self, raw=None, paced=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
         whole = nearer.kind == "i" and self.total.hi <= b.limit
@@ -440,6 +456,8 @@ class Progress(Record):
     def place(self, share: Any) -> Any:
         """How much is done at a share of the total: a whole step where the total is in steps."""
         b, total = self.b, self.total
+        if self.paced is not None:
+            return b.mul(b.floats(b.share(share, self.paced[1])), self.unit)
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
         if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
             steps = b.floor(b.add(steps, 0.5))
@@ -469,10 +487,31 @@ class Progress(Record):
         raw = self.raw
         t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
         known = t.kind == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
-        if not known or (raw is not None and raw.least is not None):
+        if not known or self.paced is not None or (raw is not None and raw.least is not None):
             return None
         edges = [min(math.ceil(place + offset), WIDEST) for place in places]
         return self.b.search(np.array(edges, dtype=np.int64), t)
+
+    def before_share(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, a whole step."""
+        if self.paced is None:
+            return self.before(place)
+        clock, steps = self.paced
+        step = self.b.share(share, steps)
+        return clock.stops_before(step, self.b.lt(clock.at, clock.edge(step)), steps)
+
+    def before_jump(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, wherever between steps it is."""
+        b, pace = self.b, pace_of(self.b, share)
+        if self.paced is None or pace is None:
+            return self.before(place)
+        clock, steps = self.paced
+        whole, part, missing = pace.place(b.lift(steps), share)
+        up = b.lt(missing, part)
+        step = b.add(b.add(whole, b.where(up, 1, 0)), clock.past)
+        near = clock.short_of(step, b.where(up, b.neg(missing), part))
+        near = b.where(b.lt(step, 0), self.before(place), near)
+        return clock.stops_before(b.floats(whole) + part, near, steps)
 
     def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""

@@ -121,10 +121,10 @@ class Ratio(Pace):
 
     def _divided(self, x: Term, times: Term, over: Term) -> tuple[Term, Term]:
         """floor(x * times / over) and the rest: integers that wrap around know by how much an estimate is off."""
-        b, most = self.b, MOSTLY * self.b.limit
+        b, x, most = self.b, self.b.settled(x), MOSTLY * self.b.limit
         near = b.floats(x) * (b.floats(times) / b.floats(over))
         first = b.floor(b.maximum(b.minimum(near, most), -most))
-        rest = b.sub(b.mul(x, times), b.mul(first, over))
+        rest = b.sub(_wrapped(b.mul(x, times)), b.mul(first, over))
         more = b.floor(b.floats(rest) / b.floats(over))
         rest = b.sub(rest, b.mul(more, over))
         once = b.sub(b.where(b.lt(rest, over), 0, 1), b.where(b.lt(rest, 0), 1, 0))
@@ -132,6 +132,12 @@ class Ratio(Pace):
         sure = b.lt(b.maximum(size, b.floats(over)), b.limit / 2)
         whole = b.where(sure, b.add(b.add(first, more), once), first)
         return whole, b.where(sure, b.sub(rest, b.mul(once, over)), 0)
+
+
+def _wrapped(x: Term) -> Term:
+    """A plain number as the integers of the target wrap it around; what they compute themselves is so already."""
+    size = x.b.limit + 1
+    return x.b.lift((x.args[0] + size) % (2 * size) - size) if x.op == "const" else x
 
 
 def pace_of(b: Builder, scale: Any) -> Pace | None:

@@ -507,7 +507,7 @@ class _Shaped(Profile):
             return shape(lambda values: values[i], section.simple() if b.branching and 0 < i < count - 1 else section)
 
         if index is None or count <= TREE:
-            return choose(x, places[1:-1], one)
+            return choose(b, lambda i: x.before(places[i]), one, 0, count)
 
         def read(values: Any) -> Term:
             return b.column([number_of(v) if type(v) is Term else v for v in values[first:stop]], index)
@@ -537,17 +537,25 @@ def _reached(x: Progress, share: Any) -> Any:
     return _place(x, share) if pace is None else pace.edge(x.total)
 
 
-def choose(x: Progress, places: list[Any], part: Callable[[int], Any], first: int = 0) -> Any:
-    """The value of the part that the progress is in, by halves; parts that it is never in are not asked for."""
-    if not places:
+def choose(b: Builder, before: Callable[[int], Term], part: Callable[[int], Any], first: int, stop: int) -> Any:
+    """The value of the part of some that the progress is in, by halves, given whether it is before each.
+
+    Parts that it is never in are not asked for.
+    """
+    if stop - first == 1:
         return part(first)
-    middle = len(places) // 2
-    before = x.before(places[middle])
-    sides = (places[:middle], first), (places[middle + 1 :], first + middle + 1)
-    if before.op == "const":
-        rest, first = sides[not before.args[0]]
-        return choose(x, rest, part, first)
-    return x.b.where(before, *(choose(x, rest, part, first) for rest, first in sides))
+    middle = (first + stop) // 2
+    condition = before(middle)
+    if condition.op == "const":
+        return choose(b, before, part, *((first, middle) if condition.args[0] else (middle, stop)))
+    return b.where(condition, choose(b, before, part, first, middle), choose(b, before, part, middle, stop))
+
+
+def choose_pair(b: Builder, before: Callable[[int], Term], part: Callable[[int], Pair], count: int) -> Pair:
+    """The same for pairs, each part lowered once."""
+    pair, asked = functools.cache(part), functools.cache(before)
+    p = choose(b, asked, lambda i: pair(i)[0], 0, count)
+    return p, choose(b, asked, lambda i: pair(i)[1], 0, count)
 
 
 def check_increasing(where: str, argument: str, values: Any) -> None:
@@ -671,8 +679,14 @@ class Staircase(Profile):
         places = [_reached(x, self.at[i]) for i in range(len(self.at))]
         plain = isinstance(levels, tuple) and _fields.all_plain(levels)
         index = x.passed(places) if plain and len(levels) > TREE else None
-        level = choose(x, places, lambda i: b.floats(levels[i])) if index is None else b.column(levels, index)
+        level = b.column(levels, index) if index is not None else self._level(x, places)
         return level, 1.0 - level
+
+    def _level(self, x: Progress, places: list[Any]) -> Any:
+        b, levels, count = x.b, self.levels, len(places) + 1
+        return choose(
+            b, lambda i: x.before_jump(self.at[i - 1], places[i - 1]), lambda i: b.floats(levels[i]), 0, count
+        )
 
 
 def phases(*parts: tuple[Any, Profile]) -> Profile:
@@ -715,9 +729,14 @@ class Phases(Profile):
         return [part / sums[-1] for part in sums[:-1]]
 
     def formula(self, x: Progress) -> Pair:
-        places = [0, *(x.place(share) for share in self.shares(x.b)), x.total]
-        pair = functools.cache(lambda i: self.profiles[i].formula(x.section(places[i], places[i + 1])))
-        return choose(x, places[1:-1], lambda i: pair(i)[0]), choose(x, places[1:-1], lambda i: pair(i)[1])
+        shares = self.shares(x.b)
+        places = [0, *(x.place(share) for share in shares), x.total]
+        return choose_pair(
+            x.b,
+            lambda i: x.before_share(shares[i - 1], places[i]),
+            lambda i: self.profiles[i].formula(x.section(places[i], places[i + 1])),
+            len(self.profiles),
+        )
 
 
 # ---- combinators
@@ -970,8 +989,9 @@ class SampledAt(Profile):
         index = x.passed(places[1:]) if len(places) > TREE else None
         if index is not None:
             return read(b.column(places, index))
-        pair = functools.cache(lambda i: read(places[i]))
-        return choose(x, places[1:], lambda i: pair(i)[0]), choose(x, places[1:], lambda i: pair(i)[1])
+        return choose_pair(
+            b, lambda i: x.before_share(self.at[i - 1], places[i]), lambda i: read(places[i]), len(places)
+        )
 
 
 flat = Flat

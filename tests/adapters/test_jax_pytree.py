@@ -144,6 +144,12 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     "a squeezed clock that has gone past its end": "step_decay(2, 0.5).lasting(4).advanced(4).stretched(0.5)",
     "a clock that has gone past its end, and an odd squeeze": "step_decay(2, 0.5).lasting(4).advanced(4)"
     ".stretched(0.30000001192092896)",
+    "jumps under a stretch": "staircase((0.30000001192092896, 0.8999999761581421), (1.0, 2.0, 3.0)).over(10)"
+    ".stretched(2.0)",
+    "jumps in a part of a stretched sequence": "(hold(3) >> staircase((0.5, 0.699999988079071), (1.0, 2.0, 3.0)).over(10) "
+    ">> hold(5)).stretched(1.100000023841858)",
+    "samples at shares under a stretch": "linear().sampled(at=(0.10000000149011612, 0.8999999761581421)).over(100)"
+    ".stretched(1.100000023841858)",
     "an end before the beginning of a stretch": "step_decay(1, 0.5).lasting(2).lasting(10).advanced(5).stretched(0.5)",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
@@ -196,6 +202,22 @@ def test_what_is_extended_keeps_its_steps_and_its_digits_to_the_end():
         schedule = lrs.parse(text)
         found = jax.jit(apply)(schedule, jnp.array(steps))
         np.testing.assert_allclose(found, [schedule(t) for t in steps], rtol=1e-6, err_msg=text)
+
+
+def test_what_is_extended_in_the_run_by_lengths_of_which_some_are_known():
+    def made(n, at, total):
+        return (lrs.hold(150_000, 3.0) >> lrs.hold(50_000, 2.0) >> lrs.hold(n)).extended(at, total)
+
+    numbers, steps = (100_000, 1_000, 500_000), jnp.array([249_664, 249_665, 249_666, 333_109, 333_110, 333_111])
+    expected = made(*numbers)(np.asarray(steps))
+    for place in range(3):
+
+        @jax.jit
+        def found(number, place=place):
+            return made(*numbers[:place], number, *numbers[place + 1 :])(steps)
+
+        np.testing.assert_array_equal(found(numbers[place]), expected)
+    assert set(expected.tolist()) == {1.0, 2.0, 3.0}
 
 
 def test_the_first_power_of_a_number_is_that_number():
