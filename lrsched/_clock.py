@@ -9,7 +9,7 @@ step by which a piece starts after a whole one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from lrsched._record import Record, replaced
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
-__all__ = ["Clock", "Progress", "unit_progress"]
+__all__ = ["Clock", "Progress", "number_of", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
@@ -135,10 +135,10 @@ class Clock(Record):
             at=self.b.sub(self.at, whole),
             offset=offset,
             inside=False,
-            most=None if self.most is None else _number(self.b.lift(self.most) - step),
-            least=None if self.least is None else _number(self.b.lift(self.least) - step),
-            gone=_number(self.b.add(self.gone, whole)),
-            past=_number(self.b.add(self.past, step)),
+            most=None if self.most is None else number_of(self.b.lift(self.most) - step),
+            least=None if self.least is None else number_of(self.b.lift(self.least) - step),
+            gone=number_of(self.b.add(self.gone, whole)),
+            past=number_of(self.b.add(self.past, step)),
         )
 
     def _start(self, step: Any) -> tuple[Term, Any]:
@@ -154,7 +154,7 @@ class Clock(Record):
         if whole.is_const and self.at.hi - whole.lo > b.limit:
             whole = b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         whole = reached(b, whole)
-        return whole, _number(start - whole)
+        return whole, number_of(start - whole)
 
     def _below_limit(self, t: Term, step: Any) -> Term:
         """A step that stays an integer of the target when a negative plain number is taken off."""
@@ -164,11 +164,11 @@ class Clock(Record):
 
     def stretched(self, scale: Any, pace: Pace | None = None) -> Clock:
         """The clock that runs ``scale`` times slower; ``pace`` is the scale as integers, if the run alone knows it."""
-        most, least = (None if x is None else _number(self.b.div(x, scale)) for x in (self.most, self.least))
+        most, least = (None if x is None else number_of(self.b.div(x, scale)) for x in (self.most, self.least))
         whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).kind == "i"
         pace = pace if whole else None
         same = self.plain and getattr(scale, "op", "") == "column"
-        scale = scale if same else _number(self.b.lift(self.scale) * scale)
+        scale = scale if same else number_of(self.b.lift(self.scale) * scale)
         moved = replaced(self, scale=scale, inside=False, gone=0, past=0, root=self.offset, pace=pace)
         return replaced(moved, most=most, least=least)
 
@@ -253,7 +253,7 @@ class Clock(Record):
 
     def _least(self, steps: Any) -> Any:
         """Where the clock stops, if it also stops after ``steps`` local steps."""
-        return steps if self.most is None else _number(self.b.minimum(self.most, steps))
+        return steps if self.most is None else number_of(self.b.minimum(self.most, steps))
 
     def progress(self, steps: Any) -> Progress:
         """How far the clock is through ``steps`` local steps; stays at the end after them."""
@@ -342,7 +342,7 @@ def _ended(x: Progress) -> Progress:
     return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
 
 
-def _number(term: Term) -> Any:
+def number_of(term: Term) -> Any:
     """The plain number of a constant term, else the term."""
     return term.args[0] if term.op == "const" else term
 
@@ -444,7 +444,7 @@ class Progress(Record):
         if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
             steps = b.floor(b.add(steps, 0.5))
         if self.stepped and steps.kind == "i":
-            return _number(b.share(share, steps) * self.unit)
+            return number_of(b.share(share, steps) * self.unit)
         if self.stepped:
             return b.floor(b.mul(steps, share) + 0.5) * self.unit
         exact = isinstance(total.value, int | float | Fraction) and isinstance(share, int | float | Fraction)
@@ -459,13 +459,23 @@ class Progress(Record):
             local = b.div(place, self.unit)
             if b.lift(raw.offset).is_const or not local.is_const:
                 return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
-            return b.lt(raw.at, raw.edge(_number(local)))
+            return b.lt(raw.at, raw.edge(number_of(local)))
         if self.done.kind == "i" and place.kind == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
 
-    def section(self, start: Any, stop: Any) -> Progress:
-        """Progress within [start, stop] of what is done, held outside."""
+    def passed(self, places: Sequence[Any]) -> Term | None:
+        """How many of the increasing places are done, where whole steps tell it; None where only comparisons do."""
+        raw = self.raw
+        t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
+        known = t.kind == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
+        if not known or (raw is not None and raw.least is not None):
+            return None
+        edges = [min(math.ceil(place + offset), WIDEST) for place in places]
+        return self.b.search(np.array(edges, dtype=np.int64), t)
+
+    def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
+        """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
         first, last = b.div(start, self.unit), b.div(stop, self.unit)
@@ -473,14 +483,18 @@ class Progress(Record):
             x = self.raw.since(_number(first)).progress(_number(last - first))
             return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
         total = stop - start
-        done = self.done if b.branching and start.equals(0) else b.maximum(self._less(start), 0)
-        left = b.maximum(b.neg(self._less(stop)), 0) if not stop.equals(_value(self.total)) else self.left
+        done = self._less(start)
+        left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
+        if inside and total.is_const and total.lo > 0:
+            return Progress(b, done, left, total, self.stepped, self.unit)
+        done = done if b.branching and start.equals(0) else b.maximum(done, 0)
+        left = left if left is self.left else b.maximum(left, 0)
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
         raw = self.raw
         if raw is not None:
             first = b.div(start, self.unit)
-            raw = raw.since(_number(first)) if first.kind == "i" else None
+            raw = raw.since(number_of(first)) if first.kind == "i" else None
         done, left, safe = b.minimum(done, total), b.minimum(left, total), total
         if not (total.op == "const" or total.lo > 0):
             safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)

@@ -19,7 +19,18 @@ from lrsched._record import Record
 if TYPE_CHECKING:
     from lrsched._node import Node
 
-__all__ = ["BASES", "CHECKS", "REQUIRED", "Field", "field_of", "float_type", "is_jax", "is_opaque"]
+__all__ = [
+    "BASES",
+    "CHECKS",
+    "REQUIRED",
+    "Field",
+    "all_plain",
+    "any_jax",
+    "field_of",
+    "float_type",
+    "is_jax",
+    "is_opaque",
+]
 
 REQUIRED: Any = object()
 BASES: dict[str, type[Node]] = {}
@@ -30,6 +41,16 @@ def is_jax(value: object) -> bool:
     """Whether ``value`` is a JAX array or tracer; never imports JAX."""
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(value, getattr(jax, "Array", ()))
+
+
+def all_plain(values: Iterable[Any]) -> bool:
+    """Whether all are Python's own numbers."""
+    return {int, float}.issuperset(map(type, values))
+
+
+def any_jax(values: Sequence[Any]) -> bool:
+    """Whether one of several numbers is a JAX array or tracer."""
+    return not all_plain(values) and any(map(is_jax, values))
 
 
 def is_opaque(value: object) -> bool:
@@ -74,8 +95,9 @@ class Field(Record):
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """One real number within the field's range; a JAX scalar passes as it is."""
-        if type(value) is float and self.low < value < self.high:
-            return value + 0.0
+        plain = float(value) if type(value) is int and -(2**53) < value < 2**53 else value
+        if type(plain) is float and self.low < plain < self.high:
+            return plain + 0.0  # -0.0 becomes 0.0
         if is_jax(value):
             return value
         number = check_real(where, name, value, self.describe())
@@ -135,10 +157,11 @@ def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
 
 
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
         fail(where, name, f"a sequence of {field.base}s", value, kind=True)
+    base = BASES[field.base]
     for i, item in enumerate(value):
-        if not isinstance(item, BASES[field.base]):
+        if not isinstance(item, base):
             fail(where, f"{name}[{i}]", f"a {field.base}", item, kind=True)
     return tuple(value)
 

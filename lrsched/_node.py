@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, datacl
 
 from lrsched import _fields
 from lrsched._errors import ScheduleError, ScheduleTypeError, fail
-from lrsched._fields import BASES, CHECKS, REQUIRED, Field, is_opaque
+from lrsched._fields import BASES, CHECKS, REQUIRED, Field, all_plain, is_opaque
 
 if TYPE_CHECKING:
     from lrsched._clock import Clock, Progress
     from lrsched._term import Term
 
-__all__ = ["BASES", "KINDS", "MAX_DEPTH", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
+__all__ = ["BASES", "KINDS", "MAX_DEPTH", "NO_NUMBERS", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
 
 KINDS: dict[str, type[Node]] = {}
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
@@ -55,12 +55,13 @@ class Node:
             set_field(self, name, value)
             return value
 
-    def __new__(cls, *args: Any, **values: Any) -> Self:
-        if not hasattr(cls, "kind_name"):
-            raise ScheduleTypeError(
-                f"{cls.__name__} is the base of all kinds: build one of them, such as constant(1.0)"
-            )
-        return super().__new__(cls)
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls) and "_declared" not in vars(cls):
+            raise ScheduleTypeError(f"{cls.__name__}: the constructor of a kind follows from its fields")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        name = type(self).__name__
+        raise ScheduleTypeError(f"{name} is the base of all kinds: build one of them, such as constant(1.0)")
 
     def __setattr__(self, name: str, value: Any) -> None:
         from dataclasses import FrozenInstanceError
@@ -174,8 +175,12 @@ class Node:
 
 def prepare(node: Node, depth: int) -> None:
     """Give a node whose fields are set what it needs to be called."""
-    set_field(node, "_depth", depth)
-    set_field(node, "__call__", _FirstCall(node))
+    set_depth(node, depth)
+    set_call(node, _FirstCall(node))
+
+
+NO_NUMBERS = (Node, str, bytes, list, tuple, dict, set, type(None))  # operands that an operator leaves to the other one
+set_arrays, set_call, set_depth = (vars(Node)[name].__set__ for name in ("_arrays", "__call__", "_depth"))
 
 
 class _FirstCall(weakref.ref["Node"]):
@@ -189,7 +194,7 @@ class _FirstCall(weakref.ref["Node"]):
         node: Any = super().__call__()
         assert node is not None, "a node lives while it is called"
         call = calling(node)
-        set_field(node, "__call__", call)
+        set_call(node, call)
         return call(t)
 
 
@@ -246,7 +251,7 @@ def leaves_of(node: Node) -> Iterator[Any]:
 
 def _is_array(value: Any) -> bool:
     if isinstance(value, tuple):
-        return any(map(is_opaque, value))
+        return not all_plain(value) and any(map(is_opaque, value))
     return not isinstance(value, int | float | None)
 
 
@@ -289,6 +294,11 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
 
 
 NUMBERS = ("real", "count")  # forms of single numbers
+SOUND = {  # what tells a constructor without a closer look that an argument stays as it is
+    "real": "type({0}) is float and low_{0} < {0} < high_{0} and {0}",  # 0 may be -0.0
+    "count": "type({0}) is int and {0} >= low_{0}",
+    "node": "isinstance({0}, base_{0})",
+}
 PLAIN = {  # what tells a constructor without a closer look that a field holds no array
     "real": "type({}) is float",
     "count": "type({}) is int",
@@ -302,17 +312,23 @@ PLAIN = {  # what tells a constructor without a closer look that a field holds n
 
 def _constructor(cls: type[Node]) -> Callable[..., None]:
     """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
-    space: dict[str, Any] = {"prepare": prepare, "where": cls.where(), "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
-    space["set_field"] = set_field
+    where = cls.where()
+    space: dict[str, Any] = {"prepare": prepare, "where": where, "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
+    space["set_arrays"] = set_arrays
     arguments: list[str] = []
     lines = ["    depth = 0"]
     plain: list[str] = []
     for name, spec in cls._declared.items():
-        optional = spec.default is not REQUIRED
-        arguments.append(f"{name}=default_{name}" if optional else name)
-        space |= {f"check_{name}": CHECKS[spec.form], f"spec_{name}": spec, f"default_{name}": spec.default}
-        space[f"set_{name}"] = vars(cls)[name].__set__
-        lines.append(f"    {name} = check_{name}(spec_{name}, where, {spec.label or name!r}, {name})")
+        label = spec.label or name
+        space |= {f"check_{name}": CHECKS[spec.form], f"spec_{name}": spec, f"set_{name}": vars(cls)[name].__set__}
+        space |= {f"low_{name}": spec.low, f"high_{name}": spec.high, f"base_{name}": BASES.get(spec.base)}
+        sound = [SOUND[spec.form].format(name)] if spec.form in SOUND else []
+        if spec.default is not REQUIRED:
+            space[f"default_{name}"] = spec.check(where, label, spec.default)
+            sound.insert(0, f"{name} is default_{name}")
+        arguments.append(name if spec.default is REQUIRED else f"{name}=default_{name}")
+        closer = f"{name} = check_{name}(spec_{name}, where, {label!r}, {name})"
+        lines.append(f"    if not ({' or '.join(sound)}): {closer}" if sound else f"    {closer}")
         lines.append(f"    set_{name}(self, {name})")
         if spec.form in PLAIN:
             plain.append(PLAIN[spec.form].format(name))
@@ -321,7 +337,7 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
         elif spec.form == "nodes":
             lines.append(f"    depth = max([depth, *[part._depth for part in {name}]])")
     lines.append("    if depth >= MAX_DEPTH: too_deep(where)")
-    lines.append(f"    if {' and '.join(plain) or 'True'}: set_field(self, '_arrays', False)")
+    lines.append(f"    if {' and '.join(plain) or 'True'}: set_arrays(self, False)")
     lines += ["    self.validate()"] * (cls.validate is not Node.validate)
     text = "\n".join([f"def __init__(self, {', '.join(arguments)}):", *lines, "    prepare(self, depth + 1)"])
     exec(text, space)  # noqa: S102 - names of declared fields alone

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from lrsched._errors import check_count, check_real, fail
-from lrsched._scalars import FLOATS, INT_MAX, Scalars, is_jax, on_jax, real_scalar
+from lrsched._fields import is_jax
+from lrsched._scalars import FLOATS, INT_MAX, Scalars, on_jax, real_scalar
 
 __all__ = ["Reducer", "check_counter", "check_factor", "check_share", "is_better", "select", "set_fields"]
 

@@ -11,13 +11,13 @@ import math
 import numbers
 import operator
 import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from lrsched._errors import fail
+from lrsched._fields import is_jax
 
-__all__ = ["FLOATS", "INT_MAX", "Scalars", "is_jax", "on_jax", "real_scalar", "single"]
+__all__ = ["FLOATS", "INT_MAX", "Scalars", "on_jax", "real_scalar", "single"]
 
 INT_MAX = 2**31 - 1
 
@@ -59,12 +59,6 @@ def _where(condition: bool, yes: Any, no: Any) -> Any:
 FLOATS = Scalars(
     where=_where, maximum=max, minimum=min, real=float, count=int, single=single, narrow=single, in_double=_call
 )
-
-
-def is_jax(value: object) -> bool:
-    """Whether ``value`` is a JAX array or tracer; false as long as nobody has imported JAX."""
-    array = getattr(sys.modules.get("jax"), "Array", None)
-    return array is not None and isinstance(value, array)
 
 
 def on_jax(dtype: Any = None) -> Scalars:

@@ -9,7 +9,7 @@ from lrsched import _pytree  # noqa: F401 (every kind is a pytree)
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._naming import speaking_as
-from lrsched._node import BASES, Node
+from lrsched._node import BASES, NO_NUMBERS, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -422,12 +422,12 @@ BASES["Schedule"] = Schedule
 
 def lift(value: Any) -> Schedule | None:
     """A number as a constant schedule; None for anything that is neither number nor schedule."""
-    from lrsched.schedules import Constant
-
     if isinstance(value, Schedule):
         return value
-    if isinstance(value, Node | str | bytes | list | tuple | dict | set) or value is None:
+    if isinstance(value, NO_NUMBERS):
         return None
+    from lrsched.schedules import Constant
+
     return Constant(value)
 
 

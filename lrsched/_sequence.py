@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Sequence", "sequence"]
 
 CHAIN = 4
-FEW = 6
+FEW = 32
 
 
 def sequence(*schedules: Any) -> Schedule:
@@ -58,7 +58,7 @@ class Sequence(Schedule):
     def validate(self) -> None:
         if len(self.parts) < 2:
             fail(">>", "parts", "at least two schedules", self.parts)
-        if any(isinstance(part, Sequence) for part in self.parts):
+        if Sequence in map(type, self.parts):
             flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
             set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
         for i, part in enumerate(self.parts[:-1]):
@@ -77,7 +77,7 @@ class Sequence(Schedule):
         if isinstance(self.parts, Stack):
             return _stacked_pieces(self.parts).formula(clock)
         lengths = [part.duration for part in self.parts]
-        plain = {int, float}.issuperset(map(type, lengths))
+        plain = _fields.all_plain(lengths)
         some = lengths if plain else [is_jax(n) or n != 0 for n in lengths]
         parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)

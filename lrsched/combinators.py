@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, _number, exact_constant, multiple, words
+from lrsched._clock import Clock, exact_constant, multiple, number_of, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
-from lrsched._pace import Pace, pace_of
+from lrsched._pace import Pace, Ratio, pace_of
 from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
@@ -418,6 +418,8 @@ class Restarted(_Wrapper):
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         index = count_passed(clock, starts[1:])
+        begun = index.hi + 1
+        starts, lengths = starts[:begun], lengths[:begun]
         scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
 
@@ -523,7 +525,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
         passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
         later, offset = b.sub(index, passed), offset + step * passed
-        clock = replaced(clock, offset=_number(offset), root=_number(b.lift(clock.root) + step * passed))
+        clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
     if exact_constant(step):
         known = exact_constant(offset)
         whole, place = multiple(b, later, step, offset if known else b.lift(0))
@@ -536,7 +538,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
     least, most = None, _stop(clock, index, length)
     if clock.least is not None and later is index:
-        least = _number(b.sub(clock.least, b.mul(index, length)))
+        least = number_of(b.sub(clock.least, b.mul(index, length)))
     moved = replaced(moved, most=most, least=least)
     return index, replaced(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
 
@@ -547,7 +549,7 @@ def _stop(clock: Clock, index: Term, length: Any) -> Any:
     if clock.most is None:
         return None
     cycles = b.div(clock.most, length)
-    return None if cycles.kind == "i" and cycles.is_const else _number(b.sub(clock.most, b.mul(index, length)))
+    return None if cycles.kind == "i" and cycles.is_const else number_of(b.sub(clock.most, b.mul(index, length)))
 
 
 def backwards(clock: Clock, length: Any) -> Clock:
@@ -572,10 +574,10 @@ def backwards(clock: Clock, length: Any) -> Clock:
     at = b.sub(whole, clock.at)
     last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)
-    offset = _number(part)
-    least = 0 if clock.most is None else _number(b.maximum(b.sub(length, clock.most), 0))
+    offset = number_of(part)
+    least = 0 if clock.most is None else number_of(b.maximum(b.sub(length, clock.most), 0))
     moved = replaced(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
-    return replaced(moved, past=_number(past), root=0 if pace is not None else offset, pace=pace)
+    return replaced(moved, past=number_of(past), root=0 if pace is not None else offset, pace=pace)
 
 
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
@@ -679,8 +681,10 @@ class Stretched(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
-        k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
+        k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
         perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
+            k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
         pace = pace_of(b, k)
         if not perhaps and not (isinstance(n, int) and n == 0):
             return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
@@ -731,17 +735,19 @@ class Extended(_Wrapper):
         return self.total
 
     def _scale(self, b: Any) -> Any:
-        return _number(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
+        return number_of(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        scale = self._scale(clock.b)
+        b, scale = clock.b, self._scale(clock.b)
+        over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
+        pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
         return clock.split(
             self.at,
             self.schedule.formula,
-            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
+            lambda c: self.schedule.formula(c.since(self.at).stretched(scale, pace).since(clock.b.neg(self.at))),
         )
 
     def edges(self, stop: Any) -> Iterable[int]:
@@ -802,7 +808,7 @@ class Advanced(_Wrapper):
         b = clock.b
         self._refuse_beyond(b.limit)
         if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit and b.single:
-            back = _number(b.neg(self.k))
+            back = number_of(b.neg(self.k))
             return self.schedule.formula(replaced(clock, offset=back, past=back, inside=False, most=None))
         return self.schedule.formula(clock.since(b.neg(self.k)))
 

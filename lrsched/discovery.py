@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrsched._errors import check_count, check_real, fail
-from lrsched._scalars import is_jax
+from lrsched._fields import is_jax
 
 __all__ = ["Suggestions", "diverged", "smooth", "suggest", "trust_ratio"]
 

@@ -5,6 +5,7 @@ Every kind gives its shape twice: ``p`` and ``1 - p``, both accurate, from what 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lrsched import _fields, _host, _pytree  # noqa: F401 (every kind is a pytree)
-from lrsched._clock import Progress
+from lrsched._clock import Progress, number_of
 from lrsched._errors import ScheduleError, fail
-from lrsched._node import BASES, Node, kind
+from lrsched._node import BASES, NO_NUMBERS, Node, kind
 from lrsched._pace import pace_of
+from lrsched._term import Term
 
 if TYPE_CHECKING:
     from lrsched._schedule import Schedule
-    from lrsched._term import Builder, Term
+    from lrsched._term import Builder
 
 __all__ = [
     "Profile",
@@ -81,7 +83,7 @@ class Profile(Node):
         """Whether p <= 1 - p at progress x, and the smaller of the two."""
         b = x.b
         p, q = (b.floats(b.settled(v)) for v in self.formula(x))
-        return b.le(p, q), b.minimum(p, q)
+        return smaller(b, p, q)
 
     def as_power(self) -> tuple[Any, bool] | None:
         """The exponent of a profile that is a power of what is left, or (True) 1 less a power of what is done."""
@@ -184,9 +186,7 @@ def lift(value: Any) -> Profile | None:
     """A number as a flat profile; None for anything that is neither number nor profile."""
     if isinstance(value, Profile):
         return value
-    if isinstance(value, Node | str | bytes | list | tuple | dict | set) or value is None:
-        return None
-    return Flat(value)
+    return None if isinstance(value, NO_NUMBERS) else Flat(value)
 
 
 def _joined(kind: type[Sum | Product], a: Any, b: Any) -> Profile:
@@ -208,10 +208,15 @@ def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
 def power_rest(x: Progress, power: Any) -> Term:
     """``1 - z**power`` without cancellation, where z is what is left."""
     b = x.b
-    if b.lift(power).equals(1):
+    known = b.lift(power)
+    if known.equals(1):
         return x.u
-    late, power = b.le(x.left, x.done), b.floats(power)
     u, z = x.u, b.maximum(x.z, TINY)
+    if known.equals(2):
+        return u * (1.0 + x.z)
+    if known.equals(0.5):
+        return u / (1.0 + b.pow(x.z if b.branching else z, 0.5))
+    late, power = b.le(x.left, x.done), b.floats(power)
     if b.scalar:
         rest = b.where(late, -b.expm1(b.log(z) * power), -b.expm1(b.log1p(-_half(u)) * power))
     else:
@@ -234,7 +239,14 @@ def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
 
 def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
     """Whether p / (p + q) is at most the half, and the smaller of it and q / (p + q)."""
-    return b.le(p, q), b.minimum(p, q) / (p + q)
+    first, least = smaller(b, b.lift(p), b.lift(q))
+    return first, least / (p + q)
+
+
+def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
+    """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
+    first = b.le(p, q)
+    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)
 
 
 @kind("flat")
@@ -269,7 +281,8 @@ class Linear(Profile):
         return x.u if rest else x.z
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), x.b.div(x.b.minimum(x.done, x.left), x.total)
+        later, part = smaller(x.b, x.left, x.done)
+        return later, x.b.div(part, x.total)
 
 
 @kind("cosine")
@@ -285,7 +298,8 @@ class Cosine(Profile):
     sided = steady = True
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
+        later, part = smaller(x.b, x.left, x.done)
+        return later, self._square(x, part)
 
     def side(self, x: Progress, rest: bool) -> Term:
         b = x.b
@@ -457,6 +471,7 @@ class Tanh(Profile):
 
 
 STEEPEST = 1e100
+TREE = 4  # segments, above which they are the rows of a table
 
 
 class _Shaped(Profile):
@@ -477,23 +492,40 @@ class _Shaped(Profile):
             if any(abs(b - a) > STEEPEST * (y - x) for (x, y), (a, b) in pairs):
                 fail(where, "xs", f"so far apart that no slope between points is above {STEEPEST:g}", xs)
 
-    def segments(self, x: Progress, shape: Callable[[int, Progress], Any]) -> Any:
-        """The segment's shape at its own progress."""
-        xs = self.xs  # type: ignore[attr-defined]
-        places = [_place(x, xs[i]) for i in range(1, len(xs) - 1)]
-        places = [0, *places, x.total]
-        sections = [x.section(start, stop) for start, stop in itertools.pairwise(places)]
-        if x.b.branching:  # a rounding where two segments meet is one of the shape's
-            sections[1:-1] = [section.simple() for section in sections[1:-1]]
-        return choose(x, places[1:-1], [shape(i, section) for i, section in enumerate(sections)])
+    def segments(self, x: Progress, shape: Callable[[Callable[[Any], Any], Progress], Any]) -> Any:
+        """The segment's shape at its own progress, from a function that picks the segment's number of several."""
+        b, xs, ys = x.b, self.xs, self.ys  # type: ignore[attr-defined]
+        count = len(xs) - 1
+        places = [0, *(_place(x, xs[i]) for i in range(1, count)), number_of(x.total)]
+        plain = isinstance(xs, tuple) and isinstance(ys, tuple) and _fields.all_plain((*xs, *ys))
+        ranges = b.branching and b.exact_ends  # only their first and last segments are held at an end
+        first, stop = int(ranges), count - (ranges or x.left is not b.sub(x.total, x.done))
+        index = x.passed(places[first + 1 : stop]) if plain else None
+
+        def one(i: int) -> Any:
+            section = x.section(places[i], places[i + 1], inside=index is not None)
+            return shape(lambda values: values[i], section.simple() if b.branching and 0 < i < count - 1 else section)
+
+        if index is None or count <= TREE:
+            return choose(x, places[1:-1], one)
+
+        def read(values: Any) -> Term:
+            return b.column([number_of(v) if type(v) is Term else v for v in values[first:stop]], index)
+
+        many = x.section(read(places), read(places[1:]), inside=True)
+        value = shape(read, many.simple() if ranges else many)
+        value = b.where(x.before(places[1]), one(0), value) if first else value
+        return b.where(x.before(places[stop]), value, one(stop)) if stop < count else value
 
 
 def _place(x: Progress, share: Any) -> Any:
     """The exact (not rounded) amount done at a share."""
     b, total = x.b, x.total
     if isinstance(share, int | float) and total.is_const and total.kind in "iq" and not _fields.is_jax(total.args[0]):
-        place = b.mul(total, Fraction(share))
-        return place.args[0] if place.op == "const" else place
+        if total.op != "const":
+            return b.mul(total, Fraction(share))
+        place = total.args[0] * Fraction(share)
+        return place.numerator if place.denominator == 1 else place
     if isinstance(total.value, float) and isinstance(share, int | float):
         return Fraction(total.value) * Fraction(share)
     return b.mul(b.floats(total), share)
@@ -505,21 +537,22 @@ def _reached(x: Progress, share: Any) -> Any:
     return _place(x, share) if pace is None else pace.edge(x.total)
 
 
-def choose(x: Progress, places: list[Any], values: list[Any]) -> Any:
-    """The value of the part that the progress is in, by halves."""
-    if len(values) == 1:
-        return values[0]
-    middle = len(values) // 2
-    return x.b.where(
-        x.before(places[middle - 1]),
-        choose(x, places[: middle - 1], values[:middle]),
-        choose(x, places[middle:], values[middle:]),
-    )
+def choose(x: Progress, places: list[Any], part: Callable[[int], Any], first: int = 0) -> Any:
+    """The value of the part that the progress is in, by halves; parts that it is never in are not asked for."""
+    if not places:
+        return part(first)
+    middle = len(places) // 2
+    before = x.before(places[middle])
+    sides = (places[:middle], first), (places[middle + 1 :], first + middle + 1)
+    if before.op == "const":
+        rest, first = sides[not before.args[0]]
+        return choose(x, rest, part, first)
+    return x.b.where(before, *(choose(x, rest, part, first) for rest, first in sides))
 
 
 def check_increasing(where: str, argument: str, values: Any) -> None:
     """Refuse a tuple of numbers that does not increase."""
-    if isinstance(values, tuple) and not any(map(_fields.is_jax, values)):
+    if isinstance(values, tuple) and not _fields.any_jax(values):
         for before, after in itertools.pairwise(values):
             if not before < after:
                 fail(where, argument, "increasing", values)
@@ -540,7 +573,7 @@ class Knots(_Shaped):
     first, last = None, None
 
     def formula(self, x: Progress) -> Pair:
-        value = self.segments(x, lambda i, s: line(x.b, self.ys[i], self.ys[i + 1], s.z, s.u))
+        value = self.segments(x, lambda of, s: line(x.b, of(self.ys), of(self.ys[1:]), s.z, s.u))
         return value, 1.0 - value
 
 
@@ -573,15 +606,15 @@ class Pchip(_Shaped):
 
     def formula(self, x: Progress) -> Pair:
         slopes = _slopes(x.b, self.xs, self.ys)
-        value = self.segments(x, lambda i, s: self._cubic(i, s, slopes))
+        value = self.segments(x, lambda of, s: self._cubic(of, s, slopes))
         return value, 1.0 - value
 
-    def _cubic(self, i: int, s: Progress, slopes: list[Any]) -> Any:
+    def _cubic(self, of: Callable[[Any], Any], s: Progress, slopes: list[Any]) -> Any:
         b, u, z = s.b, s.u, s.z
-        width = b.lift(self.xs[i + 1]) - self.xs[i]
-        start, end = b.floats(self.ys[i]), b.floats(self.ys[i + 1])
-        out = (z * z) * (start * (1.0 + 2.0 * u) + (width * slopes[i]) * u)
-        back = (u * u) * (end * (1.0 + 2.0 * z) - (width * slopes[i + 1]) * z)
+        width = b.lift(of(self.xs[1:])) - of(self.xs)
+        start, end = b.floats(of(self.ys)), b.floats(of(self.ys[1:]))
+        out = (z * z) * (start * (1.0 + 2.0 * u) + (width * of(slopes)) * u)
+        back = (u * u) * (end * (1.0 + 2.0 * z) - (width * of(slopes[1:])) * z)
         return out + back
 
 
@@ -634,10 +667,11 @@ class Staircase(Profile):
             fail(self.where(), "levels", f"one more than the {len(self.at)} places", self.levels)
 
     def formula(self, x: Progress) -> Pair:
-        b = x.b
+        b, levels = x.b, self.levels
         places = [_reached(x, self.at[i]) for i in range(len(self.at))]
-        values = [b.floats(self.levels[i]) for i in range(len(self.levels))]
-        level = choose(x, places, values)
+        plain = isinstance(levels, tuple) and _fields.all_plain(levels)
+        index = x.passed(places) if plain and len(levels) > TREE else None
+        level = choose(x, places, lambda i: b.floats(levels[i])) if index is None else b.column(levels, index)
         return level, 1.0 - level
 
 
@@ -682,8 +716,8 @@ class Phases(Profile):
 
     def formula(self, x: Progress) -> Pair:
         places = [0, *(x.place(share) for share in self.shares(x.b)), x.total]
-        pairs = [p.formula(x.section(places[i], places[i + 1])) for i, p in enumerate(self.profiles)]
-        return choose(x, places[1:-1], [p for p, _ in pairs]), choose(x, places[1:-1], [q for _, q in pairs])
+        pair = functools.cache(lambda i: self.profiles[i].formula(x.section(places[i], places[i + 1])))
+        return choose(x, places[1:-1], lambda i: pair(i)[0]), choose(x, places[1:-1], lambda i: pair(i)[1])
 
 
 # ---- combinators
@@ -927,12 +961,17 @@ class SampledAt(Profile):
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        places = [x.place(self.at[i]) for i in range(len(self.at))]
-        pairs = []
-        for place in (0, *places):
+        places = [0, *(x.place(self.at[i]) for i in range(len(self.at)))]
+
+        def read(place: Any) -> Pair:
             done = b.lift(place)
-            pairs.append(self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped, x.unit)))
-        return choose(x, places, [p for p, _ in pairs]), choose(x, places, [q for _, q in pairs])
+            return self.profile.formula(Progress(b, done, b.sub(x.total, done), x.total, x.stepped, x.unit))
+
+        index = x.passed(places[1:]) if len(places) > TREE else None
+        if index is not None:
+            return read(b.column(places, index))
+        pair = functools.cache(lambda i: read(places[i]))
+        return choose(x, places[1:], lambda i: pair(i)[0]), choose(x, places[1:], lambda i: pair(i)[1])
 
 
 flat = Flat

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields, _host
-from lrsched._clock import Clock, Progress
+from lrsched._clock import Clock, Progress, number_of
 from lrsched._errors import fail
-from lrsched._fields import is_jax
+from lrsched._fields import any_jax, is_jax
 from lrsched._node import kind
 from lrsched._schedule import Schedule
 from lrsched._term import named
@@ -47,11 +47,6 @@ LINEAR = Linear()
 MOSTLY = 0.51
 
 
-def _plain(term: Term) -> Any:
-    """The plain number of a constant, else the term."""
-    return term.args[0] if term.op == "const" else term
-
-
 def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     """``end + (start - end) * p``, measured from the end of smaller value, with both ends exact."""
     b, x = x.b, x if profile.first is None else x.simple()
@@ -72,7 +67,10 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
         return value
     if profile.first == 1.0:
         return _with_exact_ends(x, profile, value, start, end, near, far)
-    return b.where(b.eq(weight, 1.0), far, value)
+    if value is weight:
+        return value
+    known = not getattr(profile, "_arrays", False)  # else the far end keeps the gradient of what the run knows
+    return b.where(b.eq(weight, 1.0), far if known else b.add(b.mul(span, b.sub(weight, 1.0)), far), value)
 
 
 def _weight(x: Progress, profile: Profile | Choice, falling: Term) -> Term:
@@ -255,7 +253,7 @@ class Over(Schedule):
         b = clock.b
         if self.endpoint:
             last = b.minimum(b.maximum(b.lift(self.steps) - 1, 1), self.steps)
-            x = clock.within(False).progress(_plain(last))
+            x = clock.within(False).progress(number_of(last))
         else:
             x = clock.progress(self.steps)
         return blend(x, self.profile, self.start, self.end)
@@ -435,7 +433,7 @@ def powers(base: float, count: int) -> list[float]:
 
 def check_sorted(where: str, argument: str, values: Any) -> None:
     """Refuse a tuple of numbers that falls somewhere."""
-    if isinstance(values, tuple) and not any(map(is_jax, values)) and list(values) != sorted(values):
+    if isinstance(values, tuple) and not any_jax(values) and list(values) != sorted(values):
         fail(where, argument, "in increasing order", values)
 
 
@@ -446,7 +444,7 @@ def piece_index(clock: Clock, starts: Any) -> Term:
         return b.lift(0)
     if is_jax(starts) and clock.plain:
         return b.search(starts, clock.own)
-    if is_jax(starts) or any(map(is_jax, starts)):
+    if is_jax(starts) or any_jax(starts):
         edges = [clock.edge(starts[i]) for i in range(len(starts))]
         if all(getattr(edge, "op", "bound") in ("const", "bound") for edge in edges):
             return b.search(_stacked(edges), clock.own)
@@ -523,7 +521,7 @@ class Piecewise(_Endless):
 def read(b: Builder, values: Any, index: Term) -> Term:
     """values[index] for a tuple of numbers or a JAX array."""
     if not is_jax(values):
-        values = _stacked(list(values)) if any(map(is_jax, values)) else np.array(values, dtype=np.float64)
+        values = _stacked(list(values)) if any_jax(values) else np.array(values, dtype=np.float64)
     return b.gather(values, index)
 
 

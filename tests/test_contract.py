@@ -300,6 +300,16 @@ def test_an_error_names_the_argument_of_what_was_called(message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_a_class_that_is_no_kind_is_refused() -> None:
+    class Undeclared(lrs.Schedule):
+        pass
+
+    with pytest.raises(lrs.ScheduleError, match="Undeclared is the base of all kinds: build one of them"):
+        Undeclared()
+    with pytest.raises(lrs.ScheduleError, match="Own: the constructor of a kind follows from its fields"):
+        type("Own", (lrs.Schedule,), {"__init__": lambda self: None})
+
+
 def test_a_flag_or_a_choice_of_the_wrong_kind_is_a_type_error() -> None:
     for build in (lambda: warmup(3, skip_zero=None), lambda: linear().over(3, endpoint="yes")):  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="must be one of False, True"):

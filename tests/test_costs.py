@@ -192,6 +192,20 @@ def test_a_first_call_is_few_calls_and_no_regular_expression(make: Callable[[], 
     assert not names & SLOW_AT_FIRST
 
 
+BUILT = [56, 165, 135, 36, 1_450]
+
+
+@pytest.mark.parametrize(
+    ("make", "allowed"), [(make, allowed) for (make, _), allowed in zip(FIRST, BUILT, strict=True)]
+)
+def test_building_is_few_calls(make: Callable[[], Any], allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments that are plainly sound are not looked at by a function."""
+    monkeypatch.setitem(sys.modules, "jax", None)
+    make()
+    count = calls(make)
+    assert count <= allowed, count
+
+
 def closure(t: int, peak: float = 3e-4, start: int = 500, total: int = 100_000, end: float = 3e-5) -> float:
     if t < start:
         return peak * t / start
