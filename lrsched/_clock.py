@@ -480,7 +480,7 @@ class Progress(Record):
         start, stop = b.lift(start), b.lift(stop)
         first, last = b.div(start, self.unit), b.div(stop, self.unit)
         if self.raw is not None and exact_constant(first) and exact_constant(last) and not last.equals(first.value):
-            x = self.raw.since(_number(first)).progress(_number(last - first))
+            x = self.raw.since(number_of(first)).progress(number_of(last - first))
             return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
         total = stop - start
         done = self._less(start)
