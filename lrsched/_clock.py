@@ -517,6 +517,10 @@ class Progress(Record):
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
+        first, last = b.div(start, self.unit), b.div(stop, self.unit)
+        if self.raw is not None and exact_constant(first) and exact_constant(last) and not last.equals(first.value):
+            x = self.raw.since(number_of(first)).progress(number_of(last - first))
+            return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
         total = stop - start
         done = self._less(start)
         left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
@@ -559,8 +563,8 @@ class Progress(Record):
             if self.raw.least is not None:
                 index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
             return b.minimum(index, times)
-        index = b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
-        return b.where(b.le(self.left, 0), times, index)
+        index = b.floor(b.div(b.mul(self.done, times), self.total))
+        return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
         """Progress f(u) with remainder g(z), both accurate."""
@@ -654,6 +658,12 @@ class Place(Record):
         part = b.add(part, self.slack)
         b.places[part] = self
         return part
+
+    @property
+    def turned(self) -> Place:
+        """The place as far before a whole step as this one is after it."""
+        b = self.b
+        return replaced(self, count=b.sub(b.floordiv(self.over, 2) * 2, self.count), slack=b.neg(self.slack))
 
     def later(self, amount: Term) -> tuple[Term, Place]:
         """How many whole steps there are to what is an exact number of steps later, and its place."""

@@ -565,7 +565,12 @@ def backwards(clock: Clock, length: Any) -> Clock:
         whole, past = pace.last(b.add(length, clock.past))
         whole, part = clock._since_root(whole), b.floats(past) * clock.scale
     else:
-        whole, part = _up(b, b.lift(clock.scale) * length, begun)
+        end, place = b.lift(clock.scale) * length, b.places.get(begun)
+        if place is None or not exact_constant(end):
+            whole, part = _up(b, end, begun)
+        else:
+            whole, place = place.later(end)
+            part = place.turned.part
     at = b.sub(whole, clock.at)
     last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)

@@ -240,6 +240,18 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "linear().sampled(times=3).over(95, end=0.01).extended(6, 11)",
         (5, 6, 10, 11, 11.25, 12, 40.5),
     ),
+    "a delay inside extended cycles": (
+        "cosine().delayed(0.3).over(40).restarted(times=2, t_mult=1.5).extended(30, 172)",
+        (29, 30, 42, 43, 44, 45, 46, 58, 59, 60, 171, 172),
+    ),
+    "knots inside stretched cycles": (
+        "knots((0.0, 0.3, 0.7, 1.0), (1.0, 0.6, 0.5, 0.0)).over(40, 2.0).restarted(times=3, t_mult=2.0, gamma=0.5).stretched(1.3)",
+        (0, 15, 16, 51, 52, 153, 154, 155, 156, 363, 364),
+    ),
+    "samples on the way back in stretched cycles": (
+        "linear().sampled(times=5).over(11, 0.3, 0.1).mirrored().restarted().lasting(500).stretched(0.3333333333333333)",
+        (*EARLY, 55, 77, 99, 165, 166, 167),
+    ),
     "the end of a cycle that a stretch cuts": ("linear().over(10).restarted().lasting(15).stretched(1.57)", EARLY),
     "the end of a cycle that a squeeze cuts": ("linear().over(10).restarted().lasting(15).stretched(0.57)", EARLY),
     "there and back again, stretched": ("linear().over(10).after('mirror').lasting(15).stretched(1.57)", EARLY),
