@@ -18,7 +18,7 @@ import numpy as np
 from lrsched._digital import Line
 from lrsched._errors import fail
 from lrsched._fields import is_jax
-from lrsched._pace import Pace
+from lrsched._pace import Pace, pace_of
 from lrsched._record import Record, replaced
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Clock(Record):
     @property
     def slack(self) -> float:
         """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
-        if all(self.b.lift(x).kind != "f" for x in (self.scale, self.offset)):
+        if all(x.kind != "f" or x in self.b.places for x in map(self.b.lift, (self.scale, self.offset))):
             return 0
         return NEAR if self.b.single else NEAR**2
 
@@ -128,23 +128,33 @@ class Clock(Record):
             own, at = (self._below_limit(x, step) for x in (self.own, self.at))
             step = reached(self.b, self.b.lift(step))
             return replaced(self, own=self.b.sub(own, step), at=self.b.sub(at, step), inside=False)
-        start = self.b.lift(self.scale) * step + self.offset
-        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
-        whole = self.b.neg(self.b.floor(-start)) if ahead else self.b.floor(start)  # so that no place is rounded away
-        if whole.is_const and self.at.hi - whole.lo > self.b.limit:
-            whole = self.b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
-        whole = reached(self.b, whole)
+        whole, offset = self._start(step)
         return replaced(
             self,
             own=self.b.sub(self.own, whole),
             at=self.b.sub(self.at, whole),
-            offset=number_of(start - whole),
+            offset=offset,
             inside=False,
             most=None if self.most is None else number_of(self.b.lift(self.most) - step),
             least=None if self.least is None else number_of(self.b.lift(self.least) - step),
             gone=number_of(self.b.add(self.gone, whole)),
             past=number_of(self.b.add(self.past, step)),
         )
+
+    def _start(self, step: Any) -> tuple[Term, Any]:
+        """Where a local step is, as a whole step of the clock and a part of one."""
+        b, amount = self.b, self.b.lift(self.scale) * step
+        place = b.places.get(b.lift(self.offset))
+        if place is not None and exact_constant(amount):
+            whole, place = place.later(amount)
+            return whole, place.part
+        start = amount + self.offset
+        ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
+        whole = b.neg(b.floor(-start)) if ahead else b.floor(start)  # so that no place is rounded away
+        if whole.is_const and self.at.hi - whole.lo > b.limit:
+            whole = b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
+        whole = reached(b, whole)
+        return whole, number_of(start - whole)
 
     def _below_limit(self, t: Term, step: Any) -> Term:
         """A step that stays an integer of the target when a negative plain number is taken off."""
@@ -252,7 +262,8 @@ class Clock(Record):
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
-        x = x if self.most is None or b.le(steps, self.most).value is True else self._stopped(x, length, steps)
+        if self.most is not None and self.most is not steps and b.le(steps, self.most).value is not True:
+            x = self._stopped(x, length, steps)
         return x if x.total.lo > 0 else _ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
@@ -261,7 +272,7 @@ class Clock(Record):
         if self.least is None or b.le(self.least, 0).value is True:
             return x
         place = b.minimum(b.lift(self.least) * self.scale, length)
-        return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place))
+        return replaced(x, done=b.maximum(x.done, place), left=b.minimum(x.left, length - place), paced=None)
 
     def _stopped(self, x: Progress, length: Term, steps: Any) -> Progress:
         """The progress that stays where the clock stops."""
@@ -298,13 +309,31 @@ class Clock(Record):
         whole, part, _ = pace.place(b.maximum(b.add(steps, self.past), 0), self.scale)
         done = b.minimum(b.maximum(self.elapsed, 0.0), total)
         left = b.maximum(b.floats(b.sub(whole, self._in_stretch(self.at))) + part, 0.0)
-        return Progress(b, done, b.where(b.le(done, 0.0), total, b.minimum(left, total)), total, stepped=True)
+        left = b.where(b.le(done, 0.0), total, b.minimum(left, total))
+        return Progress(b, done, left, total, stepped=True, paced=(self, steps))
+
+    def stops_before(self, step: Term, before: Term, steps: Any) -> Term:
+        """Whether the clock is before a local step, or stops before it although its last step lies beyond."""
+        most = self.most
+        return before if most is None or most is steps else self.b.where(self.b.lt(most, step), True, before)
+
+    def short_of(self, step: Term, part: Term) -> Term:
+        """Whether a clock whose pace is known is before a local step, not below 0, and a small part of one."""
+        b, pace = self.b, self.pace
+        assert pace is not None
+        whole, rest, _ = pace.place(b.maximum(step, 0), self.scale)
+        return b.lt(b.floats(b.sub(self._in_stretch(self.at), whole)), rest + part * self.scale)
 
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
         b, offset = self.b, self.b.lift(self.offset)
-        if offset.is_const or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
+        known = offset.is_const and offset.kind != "f"
+        if known or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
             return minus(b, self.at, offset + length)
+        place = b.places.get(offset)
+        if place is not None:
+            whole, end = place.later(length)
+            return b.sub(b.floats(b.sub(self.at, whole)), end.part)
         near = b.floor(length + Fraction(1, 2))
         return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))
 
@@ -366,7 +395,8 @@ class Progress(Record):
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
     ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
-    says that all of it is exactly 1, although XLA multiplies by a rounded 1 / total.
+    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total. ``paced`` is a clock
+    whose pace is known and the whole steps that it runs through.
     """
 
     b: Builder
@@ -377,6 +407,7 @@ class Progress(Record):
     unit: Any = 1
     raw: Clock | None = None
     whole: bool = True
+    paced: tuple[Clock, Any] | None = None
 
     @property
     def u(self) -> Term:
@@ -390,8 +421,15 @@ class Progress(Record):
 
     def _share(self, part: Term, rest: Term) -> Term:
         b, share = self.b, self.b.div(part, self.total)
-        rounded = self.whole and b.weighed and share.op == "div" and share.args[1].is_const
-        return b.where(b.le(rest, 0), 1.0, share) if rounded else share
+        if not self.whole or share.op != "div":
+            return share
+        if b.weighed and share.args[1].is_const:
+            return b.where(b.le(rest, 0), 1.0, share)
+        if not b.exact_ends or not b.branching:
+            return share
+        while rest.op == "minimum" and rest.args[1].is_const and rest.args[1].lo > 0:
+            rest = rest.args[0]
+        return b.where(b.eq(rest, 0), 1.0, share)
 
     def simple(self) -> Progress:
         """The progress of a shape that is held at its ends by itself."""
@@ -399,12 +437,12 @@ class Progress(Record):
 
     def reversed(self) -> Progress:
         """Run from the end."""
-        return replaced(self, done=self.left, left=self.done, raw=None)
+        return replaced(self, done=self.left, left=self.done, raw=None, paced=None)
 
     def mirrored(self) -> Progress:
         """There in the first half, back in the second."""
-        if self.raw is not None:
-            return replaced(self, raw=None).mirrored()
+        if self.raw is not None or self.paced is not None:
+            return replaced(self, raw=None, paced=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
         whole = nearer.kind == "i" and self.total.hi <= b.limit
@@ -418,6 +456,8 @@ class Progress(Record):
     def place(self, share: Any) -> Any:
         """How much is done at a share of the total: a whole step where the total is in steps."""
         b, total = self.b, self.total
+        if self.paced is not None:
+            return b.mul(b.floats(b.share(share, self.paced[1])), self.unit)
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
         if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
             steps = b.floor(b.add(steps, 0.5))
@@ -447,21 +487,47 @@ class Progress(Record):
         raw = self.raw
         t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
         known = t.kind == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
-        if not known or (raw is not None and raw.least is not None):
+        if not known or self.paced is not None or (raw is not None and raw.least is not None):
             return None
         edges = [min(math.ceil(place + offset), WIDEST) for place in places]
         return self.b.search(np.array(edges, dtype=np.int64), t)
+
+    def before_share(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, a whole step."""
+        if self.paced is None:
+            return self.before(place)
+        clock, steps = self.paced
+        step = self.b.share(share, steps)
+        return clock.stops_before(step, self.b.lt(clock.at, clock.edge(step)), steps)
+
+    def before_jump(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, wherever between steps it is."""
+        b, pace = self.b, pace_of(self.b, share)
+        if self.paced is None or pace is None:
+            return self.before(place)
+        clock, steps = self.paced
+        whole, part, missing = pace.place(b.lift(steps), share)
+        up = b.lt(missing, part)
+        step = b.add(b.add(whole, b.where(up, 1, 0)), clock.past)
+        near = clock.short_of(step, b.where(up, b.neg(missing), part))
+        near = b.where(b.lt(step, 0), self.before(place), near)
+        return clock.stops_before(b.floats(whole) + part, near, steps)
 
     def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
+        first, last = b.div(start, self.unit), b.div(stop, self.unit)
+        if self.raw is not None and exact_constant(first) and exact_constant(last) and not last.equals(first.value):
+            x = self.raw.since(number_of(first)).progress(number_of(last - first))
+            return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
         total = stop - start
         done = self._less(start)
         left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
         if inside and total.is_const and total.lo > 0:
             return Progress(b, done, left, total, self.stepped, self.unit)
-        done, left = b.maximum(done, 0), b.maximum(left, 0) if left is not self.left else left
+        done = done if b.branching and start.equals(0) else b.maximum(done, 0)
+        left = left if left is self.left else b.maximum(left, 0)
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
         raw = self.raw
@@ -497,7 +563,8 @@ class Progress(Record):
             if self.raw.least is not None:
                 index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
             return b.minimum(index, times)
-        return b.minimum(b.floor(b.div(b.mul(self.done, times), self.total)), times)
+        index = b.floor(b.div(b.mul(self.done, times), self.total))
+        return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 
     def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
         """Progress f(u) with remainder g(z), both accurate."""
@@ -510,8 +577,10 @@ def exact_constant(x: Term) -> bool:
 
 
 def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
-    """floor(t * ratio - shift) for an integer t in [0, limit] and exact constants or columns, exactly."""
+    """floor(t * ratio - shift) for an integer t up to the limit and exact constants or columns, exactly."""
     ratio, start = b.lift(ratio), -b.lift(shift)
+    if -b.limit <= t.lo < 0 and t.hi - t.lo <= b.limit:  # products are of numbers without a sign
+        return whole_steps(b, b.sub(t, t.lo), ratio, -(start + ratio * t.lo))
     narrow = "column" in (ratio.op, start.op)
     steep, first, times, over, more = _rows(b, (ratio, start), lambda k, c: _row(k, c, b.limit, narrow))
     floor = b.add(b.muldiv(t, times, over, more), first)
@@ -573,16 +642,60 @@ def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
-def multiple(b: Builder, t: Term, amount: Any) -> tuple[Term, Term]:
-    """t * amount for an integer t and an exact constant or column, as a whole number and a part in [0, 1)."""
+class Place(Record):
+    """A part of a step, ``(count - over // 2) / over + slack``, which is counted in integers between -1/2 and 1/2."""
 
-    def row(exact: Fraction) -> tuple[int, int, int]:
-        near = (exact - math.floor(exact)).limit_denominator(b.limit)
-        return math.floor(exact), near.numerator, near.denominator
+    b: Builder
+    count: Term
+    over: Term
+    slack: Term
 
-    steep, times, over = _rows(b, (b.lift(amount),), row)
-    whole = b.add(b.mul(t, steep), b.muldiv(t, times, over))
-    return whole, b.div(b.floats(b.mulmod(t, times, over)), b.floats(over))
+    @property
+    def part(self) -> Term:
+        """The part as a real number, known to the builder as this place."""
+        b = self.b
+        part = b.div(b.floats(b.sub(self.count, b.floordiv(self.over, 2))), b.floats(self.over))
+        part = b.add(part, self.slack)
+        b.places[part] = self
+        return part
+
+    @property
+    def turned(self) -> Place:
+        """The place as far before a whole step as this one is after it."""
+        b = self.b
+        return replaced(self, count=b.sub(b.floordiv(self.over, 2) * 2, self.count), slack=b.neg(self.slack))
+
+    def later(self, amount: Term) -> tuple[Term, Place]:
+        """How many whole steps there are to what is an exact number of steps later, and its place."""
+        b = self.b
+
+        def row(exact: Fraction, over: Fraction) -> tuple[Any, ...]:
+            more = round(exact * over)
+            whole, part = divmod(more, int(over))
+            return whole, whole + 1, over - part, part, part - over, float(exact - more / over)
+
+        whole, next_, missing, more, less, slack = _rows(b, (amount, self.over), row)
+        carried = b.le(missing, self.count)
+        count = b.add(self.count, b.where(carried, b.settled(less), b.settled(more)))
+        place = replaced(self, count=count, slack=b.add(self.slack, slack))
+        return b.where(carried, b.settled(next_), b.settled(whole)), place
+
+
+def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Place]:
+    """t * amount + start for an integer t and exact constants or columns: the nearest whole number, and the place."""
+
+    def row(slope: Fraction, first: Fraction) -> tuple[Any, ...]:
+        steep = math.floor(slope)
+        over = math.lcm(slope.denominator, first.denominator)
+        over = over if over <= b.limit else (slope - steep).limit_denominator(b.limit).denominator
+        times, more = round((slope - steep) * over), round(first * over)
+        slack = float(slope - steep - Fraction(times, over)), float(first - Fraction(more, over))
+        return (steep, times, over, *divmod(more + over // 2, over), *slack)
+
+    steep, times, over, first, more, lean, slack = _rows(b, (amount, start), row)
+    whole = b.add(b.add(b.mul(t, steep), b.muldiv(t, times, over, more)), first)
+    slack = slack if lean.equals(0) else b.add(b.mul(b.floats(t), lean), slack)
+    return whole, Place(b, b.mulmod(t, times, over, more), over, slack)
 
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:

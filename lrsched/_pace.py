@@ -11,7 +11,7 @@ from lrsched._record import Record
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
-__all__ = ["Pace", "pace_of", "quotient"]
+__all__ = ["Pace", "Ratio", "pace_of", "quotient"]
 
 MOSTLY = 1 - 2.0**-20
 
@@ -51,17 +51,19 @@ class Pace(Record):
 
     def whole(self, t: Term) -> Term:
         """floor(t / scale), or the last integer of the target where it is beyond it."""
-        b = self.b
+        b, back = self.b, self.b.lt(t, 0)
         most = b.where(self._shortens, b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
-        whole = b.muldiv(b.mul(b.maximum(b.minimum(t, most), 0), self.lift), self.times, self.over)
-        return b.where(b.lt(most, t), b.limit, whole)
+        size = b.minimum(b.maximum(t, b.neg(t)), most)
+        whole = b.muldiv(b.mul(size, self.lift), self.times, self.over, b.where(back, b.sub(self.over, 1), 0))
+        return b.where(back, b.neg(whole), b.where(b.lt(most, t), b.limit, whole))
 
     def edge(self, step: Term) -> Term:
         """ceil(step * scale), or the last integer of the target where it is beyond it."""
-        b = self.b
-        whole, rest = self._parts(b.maximum(step, 0))
+        b, back = self.b, self.b.lt(step, 0)
+        whole, rest = self._parts(b.maximum(step, b.neg(step)))
         up = b.add(whole, b.where(b.lt(b.minimum(rest, b.sub(b.limit, whole)), 1), 0, 1))
-        return b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
+        up = b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
+        return b.where(back, b.neg(b.floordiv(whole, self.lift)), up)
 
     def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
@@ -90,6 +92,52 @@ class Pace(Record):
         near = b.minimum(step, most)
         whole = b.muldiv(near, self.over, self.times)
         return b.where(b.lt(most, step), b.limit, whole), b.mulmod(near, self.over, self.times)
+
+
+class Ratio(Pace):
+    """A pace of two integers of the run: exact where their products with steps stay below 2**52, a real beyond.
+
+    Under x64 that is 2**113.
+    """
+
+    @property
+    def grows(self) -> bool:
+        """Never known of a quotient."""
+        return False
+
+    def whole(self, t: Term) -> Term:
+        """floor(t / scale)."""
+        return self._divided(t, self.times, self.over)[0]
+
+    def edge(self, step: Term) -> Term:
+        """ceil(step * scale)."""
+        return self.b.neg(self._divided(self.b.neg(step), self.over, self.times)[0])
+
+    def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+        """step * scale: a whole number, what is beyond it, and what the next one is beyond."""
+        whole, rest = self._divided(step, self.over, self.times)
+        times = self.b.floats(self.times)
+        return whole, self.b.floats(rest) / times, self.b.floats(self.b.sub(self.times, rest)) / times
+
+    def _divided(self, x: Term, times: Term, over: Term) -> tuple[Term, Term]:
+        """floor(x * times / over) and the rest: integers that wrap around know by how much an estimate is off."""
+        b, x, most = self.b, self.b.settled(x), MOSTLY * self.b.limit
+        near = b.floats(x) * (b.floats(times) / b.floats(over))
+        first = b.floor(b.maximum(b.minimum(near, most), -most))
+        rest = b.sub(_wrapped(b.mul(x, times)), b.mul(first, over))
+        more = b.floor(b.floats(rest) / b.floats(over))
+        rest = b.sub(rest, b.mul(more, over))
+        once = b.sub(b.where(b.lt(rest, over), 0, 1), b.where(b.lt(rest, 0), 1, 0))
+        size = b.maximum(near, -near) * (b.floats(over) * (2.0**-22 if b.single else 2.0**-51))
+        sure = b.lt(b.maximum(size, b.floats(over)), b.limit / 2)
+        whole = b.where(sure, b.add(b.add(first, more), once), first)
+        return whole, b.where(sure, b.sub(rest, b.mul(once, over)), 0)
+
+
+def _wrapped(x: Term) -> Term:
+    """A plain number as the integers of the target wrap it around; what they compute themselves is so already."""
+    size = x.b.limit + 1
+    return x.b.lift((x.args[0] + size) % (2 * size) - size) if x.op == "const" else x
 
 
 def pace_of(b: Builder, scale: Any) -> Pace | None:

@@ -18,8 +18,8 @@ class Record:
     _defaults: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls) -> None:
-        cls._names = tuple(cls.__annotations__)
-        cls._defaults = {name: vars(cls)[name] for name in cls._names if name in vars(cls)}
+        cls._names = (*getattr(cls, "_names", ()), *cls.__annotations__)
+        cls._defaults = {name: getattr(cls, name) for name in cls._names if hasattr(cls, name)}
 
     def __init__(self, *values: Any, **named: Any) -> None:
         space = self.__dict__

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Sequence", "sequence"]
 
 CHAIN = 4
-FEW = 6
+FEW = 32
 
 
 def sequence(*schedules: Any) -> Schedule:

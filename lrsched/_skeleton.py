@@ -205,9 +205,9 @@ class Skeleton:
             return self.where(term, known) if term.op == "where" else self._call(term, known)
         if term.op in ("bound", "column"):
             raise UnfitError
-        return self._operation(term, [known[named(a).num] if isinstance(a, Term) else a for a in term.args])
+        return self._operation(term, [known[named(a).num] if isinstance(a, Term) else a for a in term.args], known)
 
-    def _operation(self, term: Term, operands: list[Any]) -> Value:
+    def _operation(self, term: Term, operands: list[Any], known: Known) -> Value:
         from lrsched import _steps
 
         if term.op == "checked":
@@ -216,9 +216,15 @@ class Skeleton:
             return (_steps.search if term.op == "search" else _steps.gather)(self, *operands)
         if all(isinstance(x, Scalar) for x in operands):
             return self.scalar(term, operands)
+        if term.op == "floor" and isinstance(operands[0], Linear) and isinstance(operands[0].base, Node):
+            operands = [self._quotient(named(term.args[0]), known) or operands[0]]
         rule = _steps.RULES.get(term.op)
         found: Value | None = None if rule is None else rule(self, *operands)
         return self.node(term.op, *operands) if found is None else found
+
+    def _quotient(self, term: Term, known: Known) -> Node | None:
+        """A quotient that is divided, since the whole numbers in it count, and not multiplied by 1 / the divisor."""
+        return self.node("div", *(known[named(a).num] for a in term.args)) if term.op == "div" else None
 
     def scalar(self, term: Term, operands: list[Any]) -> Scalar:
         """An operation on plain numbers."""

@@ -149,6 +149,7 @@ class Builder:
         self._wholes: dict[int, Term] = {}
         self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
+        self.places: dict[Term, Any] = {}  # what is known of parts of a step
 
     # -- constants
 

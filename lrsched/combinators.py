@@ -16,7 +16,7 @@ from lrsched._clock import Clock, exact_constant, multiple, number_of, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
-from lrsched._pace import Pace, pace_of
+from lrsched._pace import Pace, Ratio, pace_of
 from lrsched._record import replaced
 from lrsched._schedule import Schedule, lift, longest
 from lrsched._sequence import Sequence, sequence
@@ -527,9 +527,9 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         later, offset = b.sub(index, passed), offset + step * passed
         clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
     if exact_constant(step):
-        whole, part = multiple(b, later, step)
-        first = b.floor(offset) if exact_constant(offset) else b.lift(0)
-        whole, part = b.add(whole, first), part + b.floats(offset - first)
+        known = exact_constant(offset)
+        whole, place = multiple(b, later, step, offset if known else b.lift(0))
+        part = place.part if known else place.part + b.floats(offset)
     else:
         start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
@@ -565,7 +565,12 @@ def backwards(clock: Clock, length: Any) -> Clock:
         whole, past = pace.last(b.add(length, clock.past))
         whole, part = clock._since_root(whole), b.floats(past) * clock.scale
     else:
-        whole, part = _up(b, b.lift(clock.scale) * length, begun)
+        end, place = b.lift(clock.scale) * length, b.places.get(begun)
+        if place is None or not exact_constant(end):
+            whole, part = _up(b, end, begun)
+        else:
+            whole, place = place.later(end)
+            part = place.turned.part
     at = b.sub(whole, clock.at)
     last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)
@@ -676,8 +681,10 @@ class Stretched(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
-        k = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
+        k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
         perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
+            k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
         pace = pace_of(b, k)
         if not perhaps and not (isinstance(n, int) and n == 0):
             return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
@@ -734,11 +741,13 @@ class Extended(_Wrapper):
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        scale = self._scale(clock.b)
+        b, scale = clock.b, self._scale(clock.b)
+        over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
+        pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
         return clock.split(
             self.at,
             self.schedule.formula,
-            lambda c: self.schedule.formula(c.since(self.at).stretched(scale).since(clock.b.neg(self.at))),
+            lambda c: self.schedule.formula(c.since(self.at).stretched(scale, pace).since(clock.b.neg(self.at))),
         )
 
     def edges(self, stop: Any) -> Iterable[int]:

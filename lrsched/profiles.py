@@ -83,7 +83,7 @@ class Profile(Node):
         """Whether p <= 1 - p at progress x, and the smaller of the two."""
         b = x.b
         p, q = (b.floats(b.settled(v)) for v in self.formula(x))
-        return b.le(p, q), b.minimum(p, q)
+        return smaller(b, p, q)
 
     def as_power(self) -> tuple[Any, bool] | None:
         """The exponent of a profile that is a power of what is left, or (True) 1 less a power of what is done."""
@@ -208,10 +208,15 @@ def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
 def power_rest(x: Progress, power: Any) -> Term:
     """``1 - z**power`` without cancellation, where z is what is left."""
     b = x.b
-    if b.lift(power).equals(1):
+    known = b.lift(power)
+    if known.equals(1):
         return x.u
-    late, power = b.le(x.left, x.done), b.floats(power)
     u, z = x.u, b.maximum(x.z, TINY)
+    if known.equals(2):
+        return u * (1.0 + x.z)
+    if known.equals(0.5):
+        return u / (1.0 + b.pow(x.z if b.branching else z, 0.5))
+    late, power = b.le(x.left, x.done), b.floats(power)
     if b.scalar:
         rest = b.where(late, -b.expm1(b.log(z) * power), -b.expm1(b.log1p(-_half(u)) * power))
     else:
@@ -234,7 +239,14 @@ def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
 
 def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
     """Whether p / (p + q) is at most the half, and the smaller of it and q / (p + q)."""
-    return b.le(p, q), b.minimum(p, q) / (p + q)
+    first, least = smaller(b, b.lift(p), b.lift(q))
+    return first, least / (p + q)
+
+
+def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
+    """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
+    first = b.le(p, q)
+    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)
 
 
 @kind("flat")
@@ -269,7 +281,8 @@ class Linear(Profile):
         return x.u if rest else x.z
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), x.b.div(x.b.minimum(x.done, x.left), x.total)
+        later, part = smaller(x.b, x.left, x.done)
+        return later, x.b.div(part, x.total)
 
 
 @kind("cosine")
@@ -285,7 +298,8 @@ class Cosine(Profile):
     sided = steady = True
 
     def nearer(self, x: Progress) -> Pair:
-        return x.b.le(x.left, x.done), self._square(x, x.b.minimum(x.done, x.left))
+        later, part = smaller(x.b, x.left, x.done)
+        return later, self._square(x, part)
 
     def side(self, x: Progress, rest: bool) -> Term:
         b = x.b
@@ -484,20 +498,24 @@ class _Shaped(Profile):
         count = len(xs) - 1
         places = [0, *(_place(x, xs[i]) for i in range(1, count)), number_of(x.total)]
         plain = isinstance(xs, tuple) and isinstance(ys, tuple) and _fields.all_plain((*xs, *ys))
-        rows = count - (x.left is not b.sub(x.total, x.done))  # the last one ends where nothing is left, by itself
-        index = x.passed(places[1:rows]) if plain else None
+        ranges = b.branching and b.exact_ends  # only their first and last segments are held at an end
+        first, stop = int(ranges), count - (ranges or x.left is not b.sub(x.total, x.done))
+        index = x.passed(places[first + 1 : stop]) if plain else None
+
+        def one(i: int) -> Any:
+            section = x.section(places[i], places[i + 1], inside=index is not None)
+            return shape(lambda values: values[i], section.simple() if b.branching and 0 < i < count - 1 else section)
+
         if index is None or count <= TREE:
-            inside = index is not None
-            return choose(x, places[1:-1], lambda i: shape(lambda v: v[i], x.section(places[i], places[i + 1], inside)))
+            return choose(b, lambda i: x.before(places[i]), one, 0, count)
 
         def read(values: Any) -> Term:
-            return b.column([number_of(v) if type(v) is Term else v for v in values[:rows]], index)
+            return b.column([number_of(v) if type(v) is Term else v for v in values[first:stop]], index)
 
-        value = shape(read, x.section(read(places), read(places[1:]), inside=True))
-        if rows == count:
-            return value
-        last = shape(lambda v: v[rows], x.section(places[rows], places[count], inside=True))
-        return b.where(x.before(places[rows]), value, last)
+        many = x.section(read(places), read(places[1:]), inside=True)
+        value = shape(read, many.simple() if ranges else many)
+        value = b.where(x.before(places[1]), one(0), value) if first else value
+        return b.where(x.before(places[stop]), value, one(stop)) if stop < count else value
 
 
 def _place(x: Progress, share: Any) -> Any:
@@ -519,17 +537,25 @@ def _reached(x: Progress, share: Any) -> Any:
     return _place(x, share) if pace is None else pace.edge(x.total)
 
 
-def choose(x: Progress, places: list[Any], part: Callable[[int], Any], first: int = 0) -> Any:
-    """The value of the part that the progress is in, by halves; parts that it is never in are not asked for."""
-    if not places:
+def choose(b: Builder, before: Callable[[int], Term], part: Callable[[int], Any], first: int, stop: int) -> Any:
+    """The value of the part of some that the progress is in, by halves, given whether it is before each.
+
+    Parts that it is never in are not asked for.
+    """
+    if stop - first == 1:
         return part(first)
-    middle = len(places) // 2
-    before = x.before(places[middle])
-    sides = (places[:middle], first), (places[middle + 1 :], first + middle + 1)
-    if before.op == "const":
-        rest, first = sides[not before.args[0]]
-        return choose(x, rest, part, first)
-    return x.b.where(before, *(choose(x, rest, part, first) for rest, first in sides))
+    middle = (first + stop) // 2
+    condition = before(middle)
+    if condition.op == "const":
+        return choose(b, before, part, *((first, middle) if condition.args[0] else (middle, stop)))
+    return b.where(condition, choose(b, before, part, first, middle), choose(b, before, part, middle, stop))
+
+
+def choose_pair(b: Builder, before: Callable[[int], Term], part: Callable[[int], Pair], count: int) -> Pair:
+    """The same for pairs, each part lowered once."""
+    pair, asked = functools.cache(part), functools.cache(before)
+    p = choose(b, asked, lambda i: pair(i)[0], 0, count)
+    return p, choose(b, asked, lambda i: pair(i)[1], 0, count)
 
 
 def check_increasing(where: str, argument: str, values: Any) -> None:
@@ -653,8 +679,14 @@ class Staircase(Profile):
         places = [_reached(x, self.at[i]) for i in range(len(self.at))]
         plain = isinstance(levels, tuple) and _fields.all_plain(levels)
         index = x.passed(places) if plain and len(levels) > TREE else None
-        level = choose(x, places, lambda i: b.floats(levels[i])) if index is None else b.column(levels, index)
+        level = b.column(levels, index) if index is not None else self._level(x, places)
         return level, 1.0 - level
+
+    def _level(self, x: Progress, places: list[Any]) -> Any:
+        b, levels, count = x.b, self.levels, len(places) + 1
+        return choose(
+            b, lambda i: x.before_jump(self.at[i - 1], places[i - 1]), lambda i: b.floats(levels[i]), 0, count
+        )
 
 
 def phases(*parts: tuple[Any, Profile]) -> Profile:
@@ -697,9 +729,14 @@ class Phases(Profile):
         return [part / sums[-1] for part in sums[:-1]]
 
     def formula(self, x: Progress) -> Pair:
-        places = [0, *(x.place(share) for share in self.shares(x.b)), x.total]
-        pair = functools.cache(lambda i: self.profiles[i].formula(x.section(places[i], places[i + 1])))
-        return choose(x, places[1:-1], lambda i: pair(i)[0]), choose(x, places[1:-1], lambda i: pair(i)[1])
+        shares = self.shares(x.b)
+        places = [0, *(x.place(share) for share in shares), x.total]
+        return choose_pair(
+            x.b,
+            lambda i: x.before_share(shares[i - 1], places[i]),
+            lambda i: self.profiles[i].formula(x.section(places[i], places[i + 1])),
+            len(self.profiles),
+        )
 
 
 # ---- combinators
@@ -952,8 +989,9 @@ class SampledAt(Profile):
         index = x.passed(places[1:]) if len(places) > TREE else None
         if index is not None:
             return read(b.column(places, index))
-        pair = functools.cache(lambda i: read(places[i]))
-        return choose(x, places[1:], lambda i: pair(i)[0]), choose(x, places[1:], lambda i: pair(i)[1])
+        return choose_pair(
+            b, lambda i: x.before_share(self.at[i - 1], places[i]), lambda i: read(places[i]), len(places)
+        )
 
 
 flat = Flat

@@ -63,11 +63,12 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     value = _between(near, far, span, weight)
     if b.exact_ends and not b.branching and profile.first == 1.0 and profile.last == 0.0:
         return b.where(_at_far_end(x, falling), far, value)  # where the weight is 0, near is exact by itself
-    if not b.exact_ends and _reaches(near, far, span):
+    if (profile.first is None and value is weight) or (not b.exact_ends and _reaches(near, far, span)):
         return value
     if profile.first == 1.0:
         return _with_exact_ends(x, profile, value, start, end, near, far)
-    return b.where(b.eq(weight, 1.0), far, value)
+    known = not getattr(profile, "_arrays", False)  # else the far end keeps the gradient of what the run knows
+    return b.where(b.eq(weight, 1.0), far if known else b.add(b.mul(span, b.sub(weight, 1.0)), far), value)
 
 
 def _weight(x: Progress, profile: Profile | Choice, falling: Term) -> Term:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import subprocess
 import sys
@@ -84,6 +85,8 @@ REFUSED = [
     (lambda: recipes.untuned_linear(0.1, beta2=1.0), "untuned_linear: beta2 must be a number in"),
     (lambda: recipes.exponential_cooldown(1.0), "exponential_cooldown: ratio must be a number in"),
     (lambda: recipes.saturating_warmup(0.1, timescale=0.0), "saturating_warmup: timescale must be a finite number > 0"),
+    (lambda: recipes.noam(512, warmup=0), "noam: warmup must be a finite number > 0, got 0"),
+    (lambda: recipes.multi_period_cosine(0.1, math.nan), "multi_period_cosine: steps must be a finite number > 0, got"),
     (lambda: recipes.grimmer_long_steps(1.0, length=4), "grimmer_long_steps: length must be 2, 3 or 7, got 4"),
     (lambda: recipes.merge_weights(lrs.linear().reversed(), 4), "merge_weights: profile must be one that falls from 1"),
     (lambda: recipes.bias_corrected_decay(1.0), "bias_corrected_decay: decay must be a number in"),

@@ -216,6 +216,42 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "(linear().over(10).restarted(gamma=0.5).lasting(1) >> hold(1)).restarted(times=7, t_mult=0.25)",
         (0, 1, 7, 8, 9, TOP),
     ),
+    "a place a little after the start of a stretched cycle": (
+        "(hold(207) >> one_minus_power().over(11, end=0.1).restarted(times=3)).stretched(0.3333333333333333)",
+        (68, 69, 70, 72, 73, 76, 77, 78, 79, 80),
+    ),
+    "a place a little before the end of a stretched cycle": (
+        "(rex().over(10, start=2.0, end=0.01).restarted(times=5) >> polynomial().over(5).restarted(times=3)).stretched(1.3)",
+        (12, 13, 14, 26, 64, 65, 71, 72, 78),
+    ),
+    "joints inside stretched cycles": (
+        "(linear().over(10, start=0.0, end=0.3) >> linear().over(10, start=0.3)).restarted().stretched(0.3333333333333333)",
+        (3, 4, 13, 93, 173, 10**6, TOP - 1),
+    ),
+    "joints inside cycles shorter than a step": (
+        "(linear().over(7, 0.01, 0.0005) >> linear().over(7, 0.0005, 0.01)).restarted(gamma=0.999).stretched(0.001).lasting(20)",
+        EARLY,
+    ),
+    "samples of a rise that begins a step ahead, in stretched cycles": (
+        "warmup(10, profile=linear().sampled(at=(0.25, 0.5)), skip_zero=True).restarted().stretched(5.865)",
+        EARLY,
+    ),
+    "the last sample of an extension, between two steps after it": (
+        "linear().sampled(times=3).over(95, end=0.01).extended(6, 11)",
+        (5, 6, 10, 11, 11.25, 12, 40.5),
+    ),
+    "a delay inside extended cycles": (
+        "cosine().delayed(0.3).over(40).restarted(times=2, t_mult=1.5).extended(30, 172)",
+        (29, 30, 42, 43, 44, 45, 46, 58, 59, 60, 171, 172),
+    ),
+    "knots inside stretched cycles": (
+        "knots((0.0, 0.3, 0.7, 1.0), (1.0, 0.6, 0.5, 0.0)).over(40, 2.0).restarted(times=3, t_mult=2.0, gamma=0.5).stretched(1.3)",
+        (0, 15, 16, 51, 52, 153, 154, 155, 156, 363, 364),
+    ),
+    "samples on the way back in stretched cycles": (
+        "linear().sampled(times=5).over(11, 0.3, 0.1).mirrored().restarted().lasting(500).stretched(0.3333333333333333)",
+        (*EARLY, 55, 77, 99, 165, 166, 167),
+    ),
     "the end of a cycle that a stretch cuts": ("linear().over(10).restarted().lasting(15).stretched(1.57)", EARLY),
     "the end of a cycle that a squeeze cuts": ("linear().over(10).restarted().lasting(15).stretched(0.57)", EARLY),
     "there and back again, stretched": ("linear().over(10).after('mirror').lasting(15).stretched(1.57)", EARLY),
@@ -382,7 +418,11 @@ def test_wide_products_divided(target: str) -> None:
         for t in steps:
             step = np.array([t], dtype=np.int32) if target == "jax" else np.array([float(t)])
             values = [int(np.asarray(f(t if target == "python" else step)).ravel()[0]) for f in loaded]
-            assert tuple(values) == divmod(t * times + more, over)
+            whole, rest = divmod(t * times + more, over)
+            assert (values[0], values[1] % 2**32) == (
+                whole,
+                rest,
+            )  # a rest beyond the integers with a sign wraps around
 
 
 def _loaded(table: Any, root: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import random
 import threading
@@ -29,6 +30,18 @@ FOUND = [
     "multi_step((0, 2, 12, 100), gamma=1e-05).perturbed(3.0, 10)",
     "table((-2.415, 2.868, 4.345)).restarted(times=7, t_mult=4.56, gamma=0.001).perturbed(1.5, 40)",
     "chebyshev_steps(2, 5.226, 10.25, fractal=False).extended(0, 101).mirrored().after('repeat')",
+    "linear().sampled(times=5).over(10, end=0.01).reversed().restarted(times=2, gamma=0.5).stretched(0.7)",
+]
+COMPOSED = [
+    linear() ** 0.5,
+    cosine() * linear(),
+    linear().bent(0.3),
+    linear().bent(-0.7),
+    linear().warped(0.5),
+    linear().mirrored(),
+    linear().delayed(0.3),
+    lrs.phases((1.0, linear()), (2.0, cosine())),
+    lrs.pchip((0.0, 0.3, 0.7, 1.0), (1.0, 0.6, 0.2, 0.0)),
 ]
 
 
@@ -128,6 +141,19 @@ def test_long_shapes_to_their_last_step(name: str, n: int) -> None:
             stop = min(start + LONG + 5, 2**31 - 1)
             near = [start, start + 1, start + 5000, n // 2 - 1, n // 2, n // 2 + 1, n - 2, n - 1, n, n + 1, stop - 1]
             check(schedule, start, stop, [t for t in near if start <= t < stop])
+
+
+@pytest.mark.parametrize("profile", COMPOSED, ids=repr)
+def test_ends_of_composed_profiles_are_the_numbers_given(profile: Any) -> None:
+    """At lengths n where n * (1 / n) is not 1, too."""
+    for n, (start, end) in itertools.product((1, 7, 10, 49, 98, 103, 107), ((0.3, 0.03), (0.0, 0.7))):
+        shape = profile.over(n, start, end)
+        for schedule in (shape, hold(3) >> shape, shape.reversed(), shape.restarted(times=3, t_mult=1.5)):
+            steps = np.arange(4 * n + 9)
+            single, values = schedule(steps), schedule.sample(4 * n + 9)
+            ends = np.isin(single, (start, end))
+            assert ends.any()
+            np.testing.assert_array_equal(values[ends], single[ends])
 
 
 def test_a_cosine_keeps_its_digits_to_the_end() -> None:

@@ -366,7 +366,7 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         >>> recipes.multi_period_cosine(1.0, steps=8, cycles=1).sample(9).round(6).tolist()
         [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.146447, 0.5, 0.853553, 1.0]
     """
-    positive("multi_period_cosine", cycles=cycles)
+    positive("multi_period_cosine", steps=steps, cycles=cycles)
     half = None if is_jax(cycles) or is_jax(steps) else Fraction(steps) / (2 * Fraction(cycles))
     if half is not None and half.denominator == 1:
         return peak * COSINE.over(half.numerator).mirrored().restarted()

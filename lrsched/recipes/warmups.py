@@ -498,6 +498,7 @@ def noam(dimension: Any, warmup: int = 4000, factor: Any = 1.0) -> Schedule:
         >>> round(recipes.noam(512, warmup=4000)(3999), 9)
         0.000698771
     """
+    positive("noam", dimension=dimension, warmup=warmup)
     return factor * (dimension * warmup) ** -0.5 * (Warmup(warmup, skip_zero=True) * InverseSqrt(warmup).advanced(1))
 
 

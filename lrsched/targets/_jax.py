@@ -105,12 +105,15 @@ def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
 
 
 def _mulmod(t: Any, times: Any, over: Any, more: Any) -> Any:
-    """(t * times + more) mod over; an unsigned integer, since it may be beyond the signed ones."""
-    return _divided(t, times, over, more)[1]
+    """(t * times + more) mod over; wrapped around where it is beyond the integers with a sign."""
+    return _divided(t, times, over, more)[1].astype(int_type())
 
 
 def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
-    """t * times + more divided by over, and the rest: a product of two words, an estimate in floats, corrected."""
+    """t * times + more divided by over, and the rest: a product of two words, two estimates in floats, each below it.
+
+    The first leaves a quotient of 2**13 or less, the second one of at most 1 (2**15 in 64 bits).
+    """
     word, real = (jnp.uint32, jnp.float32) if int_type() == jnp.int32 else (jnp.uint64, jnp.float64)
     t, times, over, more = (_word(x, word) for x in (t, times, over, more))
     width, digits = t.dtype.itemsize * 8, np.finfo(real).nmant
@@ -118,15 +121,12 @@ def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
     low = low + more
     high = high + (low < more).astype(word)
     quotient = jnp.zeros_like(high * over)
-    for _ in range(3):
-        left_high, left_low = _less(high, low, quotient, over)
-        size = left_high.astype(real) * 2.0**width + left_low.astype(real)
-        size = jnp.where(left_high >> (width - 1) == 1, 0.0, size)
-        quotient = quotient + (size / over.astype(real) * (1.0 - 2.0 ** (3 - digits))).astype(word)
     for _ in range(2):
-        left_high, left_low = _less(high, low, quotient, over)
-        quotient = quotient + ((left_high > 0) | (left_low >= over)).astype(word)
-    return quotient, _less(high, low, quotient, over)[1]
+        size = high.astype(real) * 2.0**width + low.astype(real)
+        part = (size / over.astype(real) * (1.0 - 2.0 ** (3 - digits))).astype(word)
+        quotient, (high, low) = quotient + part, _less(high, low, part, over)
+    once = ((high > 0) | (low >= over)).astype(word)
+    return quotient + once, low - once * over
 
 
 def _word(x: Any, word: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import subprocess
 import sys
 from fractions import Fraction
@@ -140,6 +141,16 @@ FOUND = {  # what random search found wrong of schedules that are arguments
     ".restarted(times=4, t_mult=5.225).stretched(9.999999747378752e-06)",
     "a jump a little after a whole step": "warmup(10, start=3.5, end=1.75, skip_zero=True, "
     "profile=staircase((0.10000000149011612, 0.5), (0.0, 0.5, 1.0)))",
+    "a squeezed clock that has gone past its end": "step_decay(2, 0.5).lasting(4).advanced(4).stretched(0.5)",
+    "a clock that has gone past its end, and an odd squeeze": "step_decay(2, 0.5).lasting(4).advanced(4)"
+    ".stretched(0.30000001192092896)",
+    "jumps under a stretch": "staircase((0.30000001192092896, 0.8999999761581421), (1.0, 2.0, 3.0)).over(10)"
+    ".stretched(2.0)",
+    "jumps in a part of a stretched sequence": "(hold(3) >> staircase((0.5, 0.699999988079071), (1.0, 2.0, 3.0)).over(10) "
+    ">> hold(5)).stretched(1.100000023841858)",
+    "samples at shares under a stretch": "linear().sampled(at=(0.10000000149011612, 0.8999999761581421)).over(100)"
+    ".stretched(1.100000023841858)",
+    "an end before the beginning of a stretch": "step_decay(1, 0.5).lasting(2).lasting(10).advanced(5).stretched(0.5)",
     "a length of half a step and a little": "warmup(5, 0.75, 2.5).stretched(0.10000000149011612).stretched(4.25).mirrored()",
 }
 
@@ -177,6 +188,38 @@ def test_an_argument_far_out():
     assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
 
 
+def test_what_is_extended_keeps_its_steps_and_its_digits_to_the_end():
+    for text, steps in (
+        ("logarithmic(1.64).over(100, start=0.5, end=2.0**-17, endpoint=True).extended(3, 102)", (52, 99, 100, 101)),
+        ("step_decay(18_000, 0.5).lasting(90_000).extended(70_035, 135_000)", (76_427, 76_428, 76_429, 134_999)),
+        (
+            "(hold(10**7, 3.0) >> hold(10**7, 2.0) >> hold(10**7)).extended(5, 5 * 10**7)",
+            (16666668, 33333336, 33333337),
+        ),
+        ("cosine().over(3 * 10**8).extended(10**8, 10**9)", (0, 10**8, 5 * 10**8, 10**9 - 1, 10**9)),
+        ("step_decay(1, 0.5).lasting(2).lasting(5).extended(4, 10)", (0, 1, 2, 3, 4, 9, 10)),
+    ):
+        schedule = lrs.parse(text)
+        found = jax.jit(apply)(schedule, jnp.array(steps))
+        np.testing.assert_allclose(found, [schedule(t) for t in steps], rtol=1e-6, err_msg=text)
+
+
+def test_what_is_extended_in_the_run_by_lengths_of_which_some_are_known():
+    def made(n, at, total):
+        return (lrs.hold(150_000, 3.0) >> lrs.hold(50_000, 2.0) >> lrs.hold(n)).extended(at, total)
+
+    numbers, steps = (100_000, 1_000, 500_000), jnp.array([249_664, 249_665, 249_666, 333_109, 333_110, 333_111])
+    expected = made(*numbers)(np.asarray(steps))
+    for place in range(3):
+
+        @jax.jit
+        def found(number, place=place):
+            return made(*numbers[:place], number, *numbers[place + 1 :])(steps)
+
+        np.testing.assert_array_equal(found(numbers[place]), expected)
+    assert set(expected.tolist()) == {1.0, 2.0, 3.0}
+
+
 def test_the_first_power_of_a_number_is_that_number():
     gammas = np.linspace(0.25, 6.0, 1_000, dtype=np.float32)
     found = jax.jit(jax.vmap(apply, in_axes=(0, None)))(jax.vmap(lrs.exponential_decay)(gammas), 1)
@@ -192,6 +235,22 @@ def test_shares_and_stretched_lengths_are_exact_for_the_numbers_as_stored():
     counts = rng.integers(0, 2.0 ** rng.integers(1, 25, 3_000)).astype(np.int32)
     expected = [round(Fraction(float(x)) * int(n)) for x, n in zip(shares, counts, strict=True)]
     np.testing.assert_array_equal(jax.jit(OPERATIONS["share"])(shares, counts), expected)
+
+
+def test_products_of_two_words_are_divided_exactly():
+    from lrsched.targets._jax import OPERATIONS
+
+    rnd, rows = random.Random(5), []
+    ends = (1, 2, 3, 2**16, 2**31 - 1)
+    while len(rows) < 20_000:
+        t, times, over = (rnd.choice((*ends, rnd.randrange(1, 2 ** rnd.randint(1, 31)))) for _ in range(3))
+        more = rnd.choice((0, over - 1, rnd.randrange(over)))
+        if (t * times + more) // over < 2**31:
+            rows.append((t, times, over, more))
+    columns = [np.array(column, dtype=np.int32) for column in zip(*rows, strict=True)]
+    expected = [divmod(t * times + more, over) for t, times, over, more in rows]
+    for operation, results in zip(("muldiv", "mulmod"), zip(*expected, strict=True), strict=True):
+        np.testing.assert_array_equal(jax.jit(OPERATIONS[operation])(*columns), results)
 
 
 def test_a_thousand_pieces_passed_as_an_argument_give_their_values():
