@@ -9,7 +9,7 @@ step by which a piece starts after a whole one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ from lrsched._errors import fail
 from lrsched._fields import is_jax
 from lrsched._pace import Pace, pace_of
 from lrsched._record import Record, replaced
+from lrsched._term import identity
 
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
-__all__ = ["Clock", "Progress", "number_of", "unit_progress"]
+__all__ = ["Clock", "Progress", "lowered", "number_of", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
@@ -354,6 +355,23 @@ def _ended(x: Progress) -> Progress:
     b, whole = x.b, x.done.kind == x.left.kind == x.total.kind == "i"
     total = b.maximum(x.total, 1 if x.total.kind == "i" else 1e-30)
     return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
+
+
+def lowered(node: Any, x: Clock | Progress) -> Any:
+    """The formula of an expression, lowered once for each clock or progress of a builder."""
+    known, name = x.b.lowered, (id(node), *_name(x))
+    if name not in known:
+        known[name] = node.formula(x), node, x  # which stay, so that no other has their number
+    return known[name][0]
+
+
+def _name(record: Record) -> Iterator[Any]:
+    """What tells a record from others of its kind."""
+    for value in record.__dict__.values():
+        if isinstance(value, Clock):
+            yield from _name(value)
+        else:
+            yield identity(value)
 
 
 def number_of(term: Term) -> Any:

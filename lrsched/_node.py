@@ -293,6 +293,10 @@ def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
     cls.__init__(self, *args, **values)
 
 
+FLAT = {  # how operators that are evaluated from the left are written without nesting
+    "sum": " (a chain of + is flat where the long sum comes first: s + c; or use lrsched.sum(...))",
+    "product": " (a chain of * is flat where the long product comes first: s * c)",
+}
 NUMBERS = ("real", "count")  # forms of single numbers
 SOUND = {  # what tells a constructor without a closer look that an argument stays as it is
     "real": "type({0}) is float and low_{0} < {0} < high_{0} and {0}",  # 0 may be -0.0
@@ -348,7 +352,8 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
 
 
 def _too_deep(where: str) -> NoReturn:
-    raise ScheduleError(f"{where}: expressions nest at most {MAX_DEPTH} deep; this one would be deeper")
+    advice = FLAT.get(where, "")
+    raise ScheduleError(f"{where}: expressions nest at most {MAX_DEPTH} deep; this one would be deeper{advice}")
 
 
 @dataclass_transform(

@@ -90,9 +90,10 @@ class Schedule(Node):
             >>> constant(0.2).warmup(2).sample(3).tolist()
             [0.0, 0.1, 0.2]
         """
+        from lrsched._sequence import first_value
         from lrsched.schedules import LINEAR, Warmup
 
-        return Warmup(steps, start, self(0), LINEAR if profile is None else profile, skip_zero) >> self
+        return Warmup(steps, start, first_value(self), LINEAR if profile is None else profile, skip_zero) >> self
 
     def restarted(self, times: int | None = None, t_mult: Any = 1, gamma: Any = 1.0) -> Schedule:
         """Cycle i is this schedule stretched to ``round(T0 * t_mult**i)`` steps (at least 1), times ``gamma**i``.

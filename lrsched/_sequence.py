@@ -23,7 +23,7 @@ from lrsched.schedules import count_passed
 if TYPE_CHECKING:
     from lrsched._term import Builder
 
-__all__ = ["Sequence", "sequence"]
+__all__ = ["Sequence", "first_value", "sequence"]
 
 CHAIN = 4
 FEW = 32
@@ -34,6 +34,8 @@ def sequence(*schedules: Any) -> Schedule:
     first, *others = schedules
     if isinstance(first, Sequence) and _may_follow(first, others):
         return longer(first, tuple(others)) if others else first
+    if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
+        return longer(schedules[-1], schedules[:-1], before=True)
     parts: list[Schedule] = []
     for i, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
@@ -47,6 +49,23 @@ def _may_follow(first: Sequence, others: list[Any]) -> bool:
     single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
     before = (first.parts[-1], *others[:-1]) if isinstance(first.parts, tuple) and single else ()
     return bool(before) and not any(isinstance(part.duration, float) for part in before)
+
+
+def _may_precede(others: tuple[Any, ...], last: Sequence) -> bool:
+    """Whether single parts can be put before a sequence, as far as can be told without looking at all of it."""
+    single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
+    return single and isinstance(last.parts, tuple) and not any(isinstance(part.duration, float) for part in others)
+
+
+def first_value(schedule: Schedule) -> Any:
+    """The value at step 0; of a sequence of plain numbers what its first part is given, where that is exactly it."""
+    from lrsched._blends import blend_of
+
+    if isinstance(schedule, Sequence) and not schedule._arrays:
+        begun = blend_of(schedule.parts[0])
+        if begun is not None and begun.profile.first == 1.0 and begun.steps > 0:
+            return begun.start
+    return schedule(0)
 
 
 @kind("sequence")

@@ -19,7 +19,7 @@ import numpy as np
 from lrsched import _host
 from lrsched._fields import is_jax
 
-__all__ = ["OPERATIONS", "Builder", "Term", "named", "range_of"]
+__all__ = ["OPERATIONS", "Builder", "Term", "identity", "named", "range_of"]
 
 INF = math.inf
 MOST_ROWS = 4096
@@ -150,6 +150,7 @@ class Builder:
         self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
         self.places: dict[Term, Any] = {}  # what is known of parts of a step
+        self.lowered: dict[Any, tuple[Any, Any, Any]] = {}  # what expressions became, with what they became it on
 
     # -- constants
 
@@ -233,7 +234,7 @@ class Builder:
     # -- terms
 
     def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
-        name = (op, kind, lo, hi, *[a.num if type(a) is Term else _identity(a) for a in args])
+        name = (op, kind, lo, hi, *[a.num if type(a) is Term else identity(a) for a in args])
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = Term(self, op, args, kind, lo, hi)
@@ -756,7 +757,8 @@ def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
     return t
 
 
-def _identity(arg: Any) -> Any:
+def identity(arg: Any) -> Any:
+    """What tells a value from others: numbers by kind and value, all but arrays of them as objects."""
     if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
         return (arg.dtype.char, arg.shape, arg.tobytes())
     if isinstance(arg, int | float | Fraction):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched._fields import field_of
-from lrsched._node import LATER, MAX_DEPTH, NUMBERS, Node, names_of, prepare, set_field
+from lrsched._node import LATER, MAX_DEPTH, NUMBERS, Node, names_of, prepare, set_arrays, set_field
 
 if TYPE_CHECKING:
     from lrsched._fields import Field
@@ -26,13 +26,15 @@ def make(kind: type[Node], values: dict[str, Any]) -> Any:
     return node
 
 
-def longer(node: Any, parts: tuple[Any, ...]) -> Any:
-    """A node of many parts with more of them: those that it has are not looked at again."""
+def longer(node: Any, parts: tuple[Any, ...], *, before: bool = False) -> Any:
+    """A node of many parts with more of them behind or before: those that it has are not looked at again."""
     kind, depth = type(node), max(part._depth for part in parts)
+    every = parts + node.parts if before else node.parts + parts
     if depth >= MAX_DEPTH:
-        return kind((*node.parts, *parts))
+        return kind(every)
     made = object.__new__(kind)
-    set_field(made, "parts", node.parts + parts)
+    set_field(made, "parts", every)
+    set_arrays(made, node._arrays or True in [part._arrays for part in parts])
     prepare(made, max(node._depth, depth + 1))
     return made
 

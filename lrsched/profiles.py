@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lrsched import _fields, _host, _pytree  # noqa: F401 (every kind is a pytree)
-from lrsched._clock import Progress, number_of
+from lrsched._clock import Progress, lowered, number_of, unit_progress
 from lrsched._errors import ScheduleError, fail
 from lrsched._node import BASES, NO_NUMBERS, Node, kind
 from lrsched._pace import pace_of
-from lrsched._term import Term
+from lrsched._term import Builder, Term
 
 if TYPE_CHECKING:
     from lrsched._schedule import Schedule
-    from lrsched._term import Builder
 
 __all__ = [
     "Profile",
@@ -903,7 +902,7 @@ class Delayed(Profile):
     def _held(self, x: Progress) -> Pair:
         """The first level until the end."""
         b = x.b
-        early, late = map(self.profile.formula, ends_of(x))
+        early, late = (lowered(self.profile, end) for end in ends_of(x))
         return tuple(b.where(b.eq(x.left, 0), q, p) for p, q in zip(early, late, strict=True))  # type: ignore[return-value]
 
 
@@ -917,13 +916,13 @@ class Normalised(Profile):
     def validate(self) -> None:
         from lrsched._node import holds_arrays
 
-        if not holds_arrays(self.profile) and self.profile(0.0) == self.profile(1.0):
+        known = isinstance(self.profile, Normalised) or holds_arrays(self.profile)
+        if not known and _level(self.profile):
             fail(self.where(), "profile", "one whose ends differ", self.profile)
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
-        p, q = self.profile.formula(x)
-        (p0, q0), (p1, q1) = (self.profile.formula(end) for end in ends_of(x))
+        (p, q), (p0, q0), (p1, q1) = (lowered(self.profile, place) for place in (x, *ends_of(x)))
         span = b.lift(p0) - p1
         rise = b.lift(p0) - p if _smaller((p0, p1), (q0, q1)) else b.lift(q) - q0
         down, up = (b.lift(p) - p1) / span, rise / span
@@ -932,6 +931,14 @@ class Normalised(Profile):
             b.where(start, 1.0, b.where(stop, 0.0, down)),
             b.where(start, 0.0, b.where(stop, 1.0, up)),
         )
+
+
+def _level(profile: Profile) -> bool:
+    """Whether a profile of plain numbers begins and ends with the same value."""
+    b = Builder(branching=True, limit=2**63 - 1, real_steps=True)
+    first, last = (b.floats(b.settled(lowered(profile, end)[0])) for end in ends_of(unit_progress(b)))
+    known = first.op == last.op == "const"
+    return bool(first.args == last.args if known else profile(0.0) == profile(1.0))
 
 
 def _smaller(one: Pair, other: Pair) -> bool:
