@@ -401,7 +401,9 @@ def test_expressions_are_small() -> None:
 
 def instructions(program: Any) -> int:
     """How many operations a jaxpr holds, those inside others included."""
-    jax = pytest.importorskip("jax")
+    pytest.importorskip("jax.extend")
+    import jax
+
     total = 0
     for equation in program.eqns:
         total += 1
@@ -416,7 +418,6 @@ def instructions(program: Any) -> int:
 
 def test_instructions_in_jax_are_few_and_do_not_grow() -> None:
     jax = pytest.importorskip("jax")
-    import jax.extend  # noqa: F811
 
     def count(schedule: Any) -> int:
         return instructions(jax.make_jaxpr(schedule)(3).jaxpr)
@@ -427,6 +428,49 @@ def test_instructions_in_jax_are_few_and_do_not_grow() -> None:
     assert count(lrs.constant(0.1)) <= 12
     assert count(RUN) <= 60, count(RUN)
     assert count(pieces(1000)) <= count(pieces(100)) + 40
+
+
+def even(n: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """n + 1 points of a profile at equal distances."""
+    return tuple(i / n for i in range(n + 1)), tuple(1 + (i * 7919 % 13) / 13 for i in range(n + 1))
+
+
+SHAPED: list[Callable[[int], Any]] = [
+    lambda n: lrs.knots(*even(n)).over(10_007),
+    lambda n: lrs.pchip(*even(n)).over(10_007),
+    lambda n: lrs.staircase(even(n)[0][1:-1], even(n)[1][1:]).over(10_007),
+    lambda n: cosine().sampled(at=even(n)[0][1:]).over(10_007),
+]
+
+
+@pytest.mark.parametrize("make", SHAPED)
+def test_segments_of_a_profile_are_rows_of_a_table(make: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    few, many = (calls(lambda n=n: make(n)(5_000)) for n in (10, 160))
+    assert many <= few + 150 * 700, "hundreds for each, for numbers that are exact"
+    few, many = (max(opcodes(make(n), t) for t in range(3, 10_000, 997)) for n in (10, 160))
+    assert many <= few + 40
+    monkeypatch.undo()
+    jax = pytest.importorskip("jax")
+    few, many = (instructions(jax.make_jaxpr(make(n))(3).jaxpr) for n in (10, 300))
+    assert many <= few + 12
+
+
+def test_many_kinds_of_pieces_are_groups_of_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [linear(), cosine(), rex(), lrs.polynomial(2.0), lrs.exponential(3.0), lrs.tanh(), lrs.inverse_time(3.0)]
+    kinds.append(lrs.one_minus_power())
+
+    def make(n: int) -> Any:
+        first, *rest = (kinds[i % 8].over(100, 1 + (i * 7919 % 13) / 13, 1 + (i * 31 % 17) / 13) for i in range(n))
+        return first.then(*rest)
+
+    monkeypatch.setitem(sys.modules, "jax", None)
+    few, many = (calls(lambda n=n: make(n)(777)) for n in (40, 400))
+    assert many <= few + 360 * 150
+    monkeypatch.undo()
+    jax = pytest.importorskip("jax")
+    few, many = (instructions(jax.make_jaxpr(make(n))(3).jaxpr) for n in (40, 400))
+    assert many <= few + 12
 
 
 def test_a_train_step_is_traced_once() -> None:
