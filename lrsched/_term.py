@@ -149,6 +149,8 @@ class Builder:
         self._wholes: dict[int, Term] = {}
         self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
+        self.forks = 0  # how many changes of the clock with two sides are being lowered
+        self.clocks: dict[int, list[Any]] = {}  # those changes, each followed by the clocks it was lowered on
         self.lowered: dict[Any, tuple[Any, Any, Any]] = {}  # what expressions became, with what they became it on
 
     # -- constants
