@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched._digital import Line
-from lrsched._errors import fail
+from lrsched._errors import ScheduleError, fail
 from lrsched._fields import is_jax
 from lrsched._pace import Pace, pace_of
 from lrsched._record import Record, replaced
@@ -25,9 +25,10 @@ from lrsched._term import identity
 if TYPE_CHECKING:
     from lrsched._term import Builder, Term
 
-__all__ = ["Clock", "Progress", "lowered", "number_of", "unit_progress"]
+__all__ = ["Clock", "Progress", "forked", "lowered", "number_of", "unit_progress"]
 
 WIDEST = 2**62 - 1  # of the integers of a column
+MOST_FORKS = 8  # above one another that double what is inside each time
 NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
 
 
@@ -363,6 +364,23 @@ def lowered(node: Any, x: Clock | Progress) -> Any:
     if name not in known:
         known[name] = node.formula(x), node, x  # which stay, so that no other has their number
     return known[name][0]
+
+
+def forked(node: Any, clock: Clock, both: Callable[[], Term]) -> Term:
+    """What an expression makes of ``both`` sides of a clock; an error where such forks nest beyond all measure."""
+    b = clock.b
+    clocks = b.clocks.setdefault(id(node), [node])  # which stays, so that no other has its number
+    clocks.append(clock)
+    if b.forks >= MOST_FORKS and len(clocks) > 1 << MOST_FORKS:
+        raise ScheduleError(
+            f"{node.where()}: extended, mirrored and restarted nest so deep that what is inside would be computed on "
+            f"more than {1 << MOST_FORKS} clocks; nest fewer of them"
+        )
+    b.forks += 1
+    try:
+        return both()
+    finally:
+        b.forks -= 1
 
 
 def _name(record: Record) -> Iterator[Any]:

@@ -150,6 +150,8 @@ class Builder:
         self._reals: dict[Any, Term] = {}
         self._joints: dict[Term, dict[Term, int]] = {}
         self.places: dict[Term, Any] = {}  # what is known of parts of a step
+        self.forks = 0  # how many changes of the clock with two sides are being lowered
+        self.clocks: dict[int, list[Any]] = {}  # those changes, each followed by the clocks it was lowered on
         self.lowered: dict[Any, tuple[Any, Any, Any]] = {}  # what expressions became, with what they became it on
 
     # -- constants

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched import _fields
-from lrsched._clock import Clock, exact_constant, multiple, number_of, words
+from lrsched._clock import Clock, exact_constant, forked, lowered, multiple, number_of, words
 from lrsched._errors import ScheduleError, check_count, fail
 from lrsched._fields import is_jax
 from lrsched._node import Node, children, kind, set_field, walk
@@ -426,9 +426,10 @@ class Restarted(_Wrapper):
     def edges(self, stop: Any) -> Iterable[int]:
         found: list[int] = []
         first = self.schedule.duration
+        edges = list(self.schedule.edges(first if self.t_mult < 1 else min(first, stop)))
         for start, length in self._spans(stop):
             found.append(start)
-            inner = (math.ceil(Fraction(edge * length, first)) for edge in self.schedule.edges(first))
+            inner = (math.ceil(Fraction(edge * length, first)) for edge in edges)
             found.extend(start + edge for edge in inner if edge < length)
         return found
 
@@ -439,7 +440,7 @@ class Restarted(_Wrapper):
             return [(i * first, first) for i in range(int(number))]
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
-        return [(s, n) for s, n in zip(starts, lengths, strict=True) if s < stop]
+        return [(s, n) for s, n in zip(starts, lengths, strict=False) if s < stop]
 
     def cycles(self, stop: int) -> list[int]:
         return [start + length - 1 for start, length in self._spans(stop)]
@@ -642,12 +643,13 @@ class Mirrored(_Wrapper):
                 at = b.sub(n, b.maximum(past, b.neg(past)))
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
-        return clock.split(n, self.schedule.formula, lambda c: self.schedule.formula(_back(c, n)))
+        inner = self.schedule.formula
+        return forked(self, clock, lambda: clock.split(n, inner, lambda c: inner(_back(c, n))))
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration
-        inner = list(self.schedule.edges(n))
-        return [*inner, n, *(2 * n - edge + 1 for edge in inner)]
+        inner = list(self.schedule.edges(min(n, stop)))
+        return inner if stop <= n else [*inner, n, *(2 * n - edge + 1 for edge in inner)]
 
     def cycles(self, stop: int) -> list[int] | None:
         return None
@@ -741,14 +743,14 @@ class Extended(_Wrapper):
         return clock.finite(self.total, self._both)
 
     def _both(self, clock: Clock) -> Term:
-        b, scale = clock.b, self._scale(clock.b)
+        b, scale, inner = clock.b, self._scale(clock.b), self.schedule.formula
         over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
         pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
-        return clock.split(
-            self.at,
-            self.schedule.formula,
-            lambda c: self.schedule.formula(c.since(self.at).stretched(scale, pace).since(clock.b.neg(self.at))),
-        )
+
+        def after(late: Clock) -> Term:
+            return inner(late.since(self.at).stretched(scale, pace).since(b.neg(self.at)))
+
+        return forked(self, clock, lambda: clock.split(self.at, inner, after))
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration
@@ -930,14 +932,14 @@ class After(_Wrapper):
         if self.policy == "mirror":
             back, odd = backwards(cycle, n), b.eq(b.mod(index, 2), 1)
             if not clock.plain:
-                return b.where(odd, inner(back), inner(cycle.within(True)))
+                return forked(self, clock, lambda: b.where(odd, inner(back), inner(cycle.within(True))))
             cycle = cycle.moved(b.where(odd, back.own, cycle.own), b.where(odd, back.at, cycle.at))
         return inner(cycle.within(True))
 
     def _line(self, clock: Clock) -> Term:
         b, n = clock.b, b_number(clock, self.schedule.duration)
-        end = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n), inside=True))
-        before = self.schedule.formula(Clock(b, b.lift(n) - 1, b.lift(n) - 1, inside=True))
+        last = b.lift(n) - 1
+        end, before = (lowered(self.schedule, Clock(b, last, at, inside=True)) for at in (b.lift(n), last))
 
         def beyond(late: Clock) -> Term:
             return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end

@@ -59,6 +59,55 @@ def test_profiles_in_profiles_cost_in_proportion(grow: Callable[[Any], Any], see
         assert more <= 4.5 * less, (less, more)
 
 
+def test_lines_after_lines_cost_in_proportion() -> None:
+    """The two values that a line goes through are lowered once, however many lines ask for them."""
+
+    def lines(s: Any) -> Any:
+        return s.after("extrapolate").lasting(s.duration + 3)
+
+    for few, many in zip(*(uses(nested(lines, cosine().over(64, end=0.1), n)) for n in (4, 12)), strict=True):
+        less, more = calls(few), calls(many)
+        assert more <= 4.5 * less, (less, more)
+
+
+HALVED: list[Callable[[Any], Any]] = [
+    lambda s: s.stretched(1.1).mirrored(),
+    lambda s: s.extended(7, s.duration + 5).mirrored(),
+    lambda s: s.restarted(times=2).extended(17, s.duration + 9),
+]
+
+
+@pytest.mark.parametrize("halve", HALVED)
+def test_clocks_that_double_at_each_level_are_refused_clearly(halve: Callable[[Any], Any]) -> None:
+    assert nested(halve, cosine().over(64), 4)(30) > 0
+    deep = nested(halve, cosine().over(64), 20)
+    with pytest.raises(lrs.ScheduleError, match=r"nest so deep .* more than 256 clocks"):
+        deep(30)
+
+
+def test_extensions_of_one_run_are_not_refused() -> None:
+    """Each is computed once for each that is later, not twice as often as the one before."""
+
+    def extended(s: Any) -> Any:
+        return s.extended(s.duration - 5, s.duration + 9)
+
+    few, many = (calls(partial(nested(extended, cosine().over(64), n), 30)) for n in (10, 30))
+    assert many <= 10 * few, (few, many)
+
+
+def test_boundaries_of_a_range_are_found_in_it_alone() -> None:
+    """Nested restarts have more boundaries than can be listed, but few of them are early."""
+    for grow in (
+        lambda s: s.restarted(times=2),
+        lambda s: s.mirrored(),
+        lambda s: s.restarted(times=2, t_mult=2).mirrored(),
+    ):
+        found = [nested(grow, cosine().over(8), n).boundaries(100) for n in (8, 40)]
+        assert found[0] == found[1] and found[0][0] == 8
+    empty = linear().over(1).restarted(times=5, t_mult=2.164)
+    assert empty.lasting(0).boundaries(5) == () and list(empty.edges(0)) == []
+
+
 def test_normalised_profiles_are_built_without_being_compiled_again() -> None:
     """Each level looks once at what it is made of, which is at most the square of the levels."""
     for (grow, seed), growth in zip(PROFILES[:3], (4.5, 18, 18), strict=True):
