@@ -192,6 +192,46 @@ def test_a_first_call_is_few_calls_and_no_regular_expression(make: Callable[[], 
     assert not names & SLOW_AT_FIRST
 
 
+def spread(count: int) -> tuple[list[float], list[float]]:
+    """Points from (0, 1) to (1, 0), at distances that differ."""
+    return [(i / (count - 1)) ** 1.5 for i in range(count)], [1 - (i / (count - 1)) ** 2 for i in range(count)]
+
+
+PLAIN = 0.1 * (warmup(100) >> cosine().over(900, end=0.1))
+
+SHAPES: dict[str, tuple[Callable[[], Any], int]] = {
+    "knots of 5 points": (lambda: lrs.knots(*spread(5)).over(1_000), 4_960),
+    "knots of 100 points": (lambda: lrs.knots(*spread(100)).over(1_000), 46_240),
+    "pchip of 5 points": (lambda: lrs.pchip(*spread(5)).over(1_000), 10_020),
+    "pchip of 100 points": (lambda: lrs.pchip(*spread(100)).over(1_000), 88_280),
+    "staircase of 30": (lambda: lrs.staircase(spread(31)[0][1:-1], spread(31)[1][:-1]).over(1_000), 3_470),
+    "sampled": (lambda: cosine().sampled(at=(0.1, 0.5, 0.75)).over(1_000), 3_160),
+    "sampled every few steps": (lambda: PLAIN.sampled(every=7), 2_940),
+    "per epoch": (lambda: (warmup(5) >> cosine().over(90)).per_epoch(391), 2_030),
+    "extended": (lambda: PLAIN.extended(500, 2_000), 3_940),
+    "cooled down": (lambda: PLAIN.cooldown(500, 200), 2_220),
+    "plan of ten": (lambda: lrs.plan(1_000, *((0.1, p, 0.1) for p in 5 * (cosine(), linear()))), 2_330),
+    "phases": (lambda: lrs.phases((1, linear().reversed()), (2, cosine()), (3, rex())).over(1_000), 3_970),
+    "restarts that shrink": (lambda: PLAIN.restarted(times=5, t_mult=0.5) + 0.01, 9_790),
+    "clipped sum": (lambda: (PLAIN + 0.1 * linear().over(500)).clipped(0.01, 0.08), 2_790),
+    "mirrored and delayed": (lambda: linear().over(300).mirrored().delayed(50).restarted(), 1_960),
+    "milestones": (lambda: 0.1 * warmup(5) * lrs.multi_step((30, 60, 90), 0.2), 860),
+    "table": (lambda: lrs.table(spread(100)[1], interpolate=True).stretched(4), 2_390),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_first_call_of_an_ordinary_expression_is_few_calls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was counted, and a tenth more."""
+    make, allowed = SHAPES[name]
+    monkeypatch.setitem(sys.modules, "jax", None)
+    make()(600)
+    schedule = make()
+    monkeypatch.setattr(re, "_compile", None)
+    count = calls(lambda: schedule(600))
+    assert count <= allowed, count
+
+
 BUILT = [56, 165, 135, 36, 1_450]
 
 

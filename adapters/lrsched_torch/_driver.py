@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
 from operator import is_
 from typing import Any
 
@@ -12,13 +11,11 @@ import torch
 
 import lrsched as lrs
 from lrsched.adapting import fail
-from lrsched_torch._keys import Group, has, number, own, put, raw
+from lrsched_torch._keys import Group, has, number, own, raw
 from lrsched_torch._rules import Plan
+from lrsched_torch._writes import NUMBERS, Function, Own, Write
 
 __all__ = ["Driver", "copied", "groups_of"]
-
-Function = Callable[[Any], Any]
-Write = tuple[Group, str, float | None]  # a group, a key and what the schedule is multiplied by, if anything
 
 
 class Driver:
@@ -38,7 +35,7 @@ class Driver:
     _list: Any  # the list of groups itself, which loading a state replaces; None when nothing is known
     _size: int
     _common: list[tuple[Function, str]]  # keys that hold a plain number, driven alike in every group
-    _careful: list[tuple[Function, list[Write]]]  # all others
+    _own: Own | None  # all others
     _tensors: bool  # whether anything driven is a tensor
 
     def _start(self, optimizer: Any, plan: Plan) -> None:
@@ -50,7 +47,7 @@ class Driver:
     def _forget(self) -> None:
         """Have the groups looked at before anything is written again."""
         self._list, self._size = None, -1
-        self._common, self._careful, self._tensors = [], [], False
+        self._common, self._own, self._tensors = [], None, False
 
     def _attach(self) -> None:
         """Ask the optimizer to tell when its state was loaded, and before each update, in which groups may be new.
@@ -82,7 +79,11 @@ class Driver:
         groups = self.optimizer.param_groups
         if groups is not self._list or len(groups) != self._size or not all(map(is_, groups, self._groups)):
             return True
-        return any(not _is_float(group[key]) for _, key in self._common for group in groups)
+        for _, key in self._common:
+            for group in groups:
+                if type(group[key]) not in NUMBERS:
+                    return True
+        return self._own is not None and not self._own.plain()
 
     def _write(self) -> None:
         """Write the values of the present step."""
@@ -93,13 +94,8 @@ class Driver:
             value = function(t)
             for group in self._groups:
                 group[key] = value
-        self._write_careful(t)
-
-    def _write_careful(self, t: Any) -> None:
-        for function, writes in self._careful:
-            value = function(t)
-            for group, key, base in writes:
-                put(group, key, value if base is None else base * value)
+        if self._own is not None:
+            self._own.write(t, anyway=True)
 
     def _refresh(self) -> None:
         """Look at the groups: which are new, what each follows, and which can be written without looking again."""
@@ -107,7 +103,7 @@ class Driver:
         self._rows = self._recognised(groups)
         self._list, self._size, self._groups = groups, len(groups), list(groups)
         own(groups, self._plan, self.optimizer.defaults)
-        self._common, self._careful = [], []
+        self._common, self._own = [], None
         for key, rule in self._plan.items():
             found: dict[lrs.Schedule, list[Write]] = {}
             for row, group in zip(self._rows, groups, strict=True):
@@ -119,7 +115,8 @@ class Driver:
                 if rule.kind == "all" and len(writes) == len(groups) and all(map(_is_plain, writes)):
                     self._common.append((function, key))
                 else:
-                    self._careful.append((function, writes))
+                    self._own = self._own or Own()
+                    self._own.add(function, writes)
         self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
 
     def _factor(self, key: str) -> float:
@@ -200,10 +197,6 @@ def _scaled(function: Function, factor: float) -> Function:
 def copied(value: Any) -> Any:
     """A tensor as a copy, a number as it is."""
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
-
-
-def _is_float(value: Any) -> bool:
-    return type(value) is float or type(value) is int
 
 
 def _is_plain(write: Write) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 import re
 from collections.abc import Iterable
@@ -9,11 +10,18 @@ from typing import Any
 
 import torch
 
-__all__ = ["Group", "available", "has", "number", "own", "put", "raw"]
+__all__ = ["Group", "available", "has", "number", "own", "place_of", "put", "raw"]
 
 Group = dict[str, Any]
 
 BETA = re.compile(r"beta([1-9])")
+
+
+@functools.cache
+def place_of(key: str) -> int | None:
+    """Which member of ``betas`` a key means, from 0; None if it means none."""
+    match = BETA.fullmatch(key)
+    return None if match is None else int(match[1]) - 1
 
 
 def raw(group: Group, key: str) -> Any:
@@ -21,11 +29,10 @@ def raw(group: Group, key: str) -> Any:
     if key in group:
         value = group[key]
     else:
-        match = BETA.fullmatch(key)
-        betas = group.get("betas")
-        if match is None or not isinstance(betas, tuple | list) or int(match[1]) > len(betas):
+        place, betas = place_of(key), group.get("betas")
+        if place is None or not isinstance(betas, tuple | list) or place >= len(betas):
             return None
-        value = betas[int(match[1]) - 1]
+        value = betas[place]
     if isinstance(value, torch.Tensor):
         return value if value.numel() == 1 and value.is_floating_point() else None
     return None if isinstance(value, bool) or not isinstance(value, numbers.Real) else value

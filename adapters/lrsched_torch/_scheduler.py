@@ -166,11 +166,11 @@ class Scheduler(Driver, LRScheduler):
         if count != 1 or type(count) is not int:
             count = self._checked(count)
         self.last_epoch = t = self.last_epoch + count
-        groups, careful = self.optimizer.param_groups, self._careful
+        groups, own = self.optimizer.param_groups, self._own
         if (
             groups is not self._list
             or len(groups) != self._size
-            or (careful and not all(map(is_, groups, self._groups)))
+            or (own is not None and not all(map(is_, groups, self._groups)))
         ):
             return _eagerly[0](self, 0)
         for function, key in self._common:
@@ -179,8 +179,8 @@ class Scheduler(Driver, LRScheduler):
             value = function(t)
             for group in groups:
                 group[key] = value
-        if careful:
-            self._write_careful(t)
+        if own is not None and not own.write(t):
+            return _eagerly[0](self, 0)
         return None
 
     def _advance(self, count: Any, applied: bool = True) -> None:
@@ -279,7 +279,7 @@ class Scheduler(Driver, LRScheduler):
     def __getstate__(self) -> dict[str, Any]:
         if self._has_changed():
             self._refresh()
-        made = ("_common", "_careful", "_groups", "_list", "_size")
+        made = ("_common", "_own", "_groups", "_list", "_size")
         return {key: value for key, value in self.__dict__.items() if key not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
