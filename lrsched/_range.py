@@ -13,11 +13,13 @@ import numpy as np
 
 from lrsched._blocks import BLOCK
 from lrsched._clock import Clock
-from lrsched._filling import generated, loaded, lowered
+from lrsched._filling import Made, generated, loaded, lowered
 from lrsched._term import Builder, Term
 from lrsched.targets._numpy import OPERATIONS
 
 __all__ = ["BLOCK", "Filler", "filler"]
+
+Piecewise = Callable[[int, int, int, Any], int] | None
 
 
 def filler(schedule: Any) -> Filler:
@@ -30,30 +32,40 @@ def filler(schedule: Any) -> Filler:
 
 
 class Filler:
-    """Fills vectors with a schedule's values; ``source`` is the generated code, empty if there are no ranges."""
+    """Fills vectors with a schedule's values; ``source`` is the generated code, empty if there are no ranges.
+
+    Long ranges of what repeats in short holds or cycles have code of their own.
+    """
 
     def __init__(self, schedule: Any) -> None:
         made = generated(schedule.formula)
         self.source = made.source
-        self.piecewise = loaded(made.source, made.objects) if made.source else None
+        self.repeating = made.repeating
+        self.piecewise = _loaded(made)
+        self._repeated: list[Piecewise] = []
         self._together: Callable[[Any], Any] | None = None
 
     def fill(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """Write the values of steps ``first`` to ``last - 1``."""
+        piecewise = self.piecewise
+        if 0 < self.repeating <= last - first:
+            if not self._repeated:
+                self._repeated.append(_loaded(generated(schedule.formula, repeats=True)) or piecewise)
+            piecewise = self._repeated[0]
         with np.errstate(all="ignore"):
-            t = first if self.piecewise is None else self.piecewise(first, first, last, out)
+            t = first if piecewise is None else piecewise(first, first, last, out)
             if t < last:
-                self._rest(schedule, t, first, last, out)
+                self._rest(schedule, piecewise, t, first, last, out)
 
-    def _rest(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+    def _rest(self, schedule: Any, piecewise: Piecewise, t: int, first: int, last: int, out: Any) -> None:
         """Go on from ``t``, where pieces are short, and look again from time to time whether they still are."""
         chunk = 4 * BLOCK
         while t < last:
-            stop = last if self.piecewise is None else min(t + chunk, last)
+            stop = last if piecewise is None else min(t + chunk, last)
             self.together(schedule, t, stop, out[t - first : stop - first])
             t, chunk = stop, 2 * chunk
-            if self.piecewise is not None and t < last:
-                t = self.piecewise(t, first, last, out)
+            if piecewise is not None and t < last:
+                t = piecewise(t, first, last, out)
 
     def together(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """All pieces of a block at once."""
@@ -62,6 +74,10 @@ class Filler:
         for low in range(first, last, BLOCK):
             high = min(low + BLOCK, last)
             out[low - first : high - first] = self._together(np.arange(low, high, dtype=np.float64))
+
+
+def _loaded(made: Made) -> Piecewise:
+    return loaded(made.source, made.objects) if made.source else None
 
 
 def _kernel(formula: Callable[[Clock], Term]) -> Callable[[Any], Any]:
