@@ -15,7 +15,7 @@ from lrsched._blocks import BLOCK, Blocks
 from lrsched._clock import Clock
 from lrsched._emit import named
 from lrsched._record import Record
-from lrsched._repeats import Cycle, Hold, least, replaced_terms, spread
+from lrsched._repeats import Cycle, Hold, repeats_in, replaced_terms
 from lrsched._skeleton import Known, Scalar, Skeleton, UnfitError
 from lrsched._term import Builder, Term
 from lrsched._waves import CALLED, DOWN, RAMP
@@ -45,26 +45,32 @@ def lowered(formula: Callable[[Clock], Term], b: Builder) -> Term:
 
 
 class Made(Record):
-    """The source of a filler, the objects that it names, and from which length on one for repeated values pays."""
+    """The source of a filler, the objects that it names, and the length from which on there is another; 0 if none."""
 
     source: str
     objects: dict[str, Any]
-    repeating: int = 0
+    repeating: int
 
 
-def generated(formula: Callable[[Clock], Term], *, repeats: bool = False) -> Made:
+def generated(formula: Callable[[Clock], Term], length: int = 0) -> Made:
     """The code that fills ranges; no source if the schedule has no ranges to speak of.
 
-    With ``repeats`` what repeats in short holds and cycles is computed once, which pays in long ranges.
+    In ranges of some length what repeats in short holds and cycles is computed once.
     """
     b = Builder(branching=True, limit=2**53, exact_ends=True)
     root = lowered(formula, b)
-    repeating = 0 if repeats else least(b, root)
+    repeats = repeats_in(b, root)
+    least = repeats.least if repeats else 0
+    source, objects = _written(repeats.spread()) if repeats and length >= least else ("", {})
+    return Made(source, objects, least) if source else Made(*_written(root), least)
+
+
+def _written(root: Term) -> tuple[str, dict[str, Any]]:
     writer = _Writer()
     try:
-        writer.tail(spread(root) if repeats else root, {}, [])
+        writer.tail(root, {}, [])
     except UnfitError:
-        return Made("", {}, repeating)
+        return "", {}
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
     buffers += "".join(f"place_{table}, coming_{table} = 0, None\n    " for table in writer.w.searches)
@@ -73,7 +79,7 @@ def generated(formula: Callable[[Clock], Term], *, repeats: bool = False) -> Mad
     )
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
-    return Made(source, writer.w.objects, repeating)
+    return source, writer.w.objects
 
 
 class _Writer:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lrsched._blocks import BLOCK
 from lrsched._clock import Clock
-from lrsched._filling import Made, generated, loaded, lowered
+from lrsched._filling import generated, loaded, lowered
 from lrsched._term import Builder, Term
 from lrsched.targets._numpy import OPERATIONS
 
@@ -23,35 +23,34 @@ Piecewise = Callable[[int, int, int, Any], int] | None
 
 
 def filler(schedule: Any) -> Filler:
-    """The filler of a schedule, made once."""
+    """The filler of a schedule, one for all its ranges."""
     memo = schedule._memo
     found = memo.get("filler")
     if found is None:
-        found = memo["filler"] = Filler(schedule)
+        found = memo["filler"] = Filler()
     return found
 
 
 class Filler:
-    """Fills vectors with a schedule's values; ``source`` is the generated code, empty if there are no ranges.
+    """Fills vectors with a schedule's values; long ranges of what repeats, in a way of their own."""
 
-    Long ranges of what repeats in short holds or cycles have code of their own.
-    """
-
-    def __init__(self, schedule: Any) -> None:
-        made = generated(schedule.formula)
-        self.source = made.source
-        self.repeating = made.repeating
-        self.piecewise = _loaded(made)
-        self._repeated: list[Piecewise] = []
+    def __init__(self) -> None:
+        self.repeating: int | None = None
+        self._ways: dict[bool, Piecewise] = {}
         self._together: Callable[[Any], Any] | None = None
+
+    def _way(self, schedule: Any, n: int) -> Piecewise:
+        """What fills ranges of n steps, generated when it is first needed."""
+        least = self.repeating
+        if least is None or (0 < least <= n) not in self._ways:
+            made = generated(schedule.formula, n)
+            self._ways[0 < made.repeating <= n] = loaded(made.source, made.objects) if made.source else None
+            self.repeating = least = made.repeating
+        return self._ways[0 < least <= n]
 
     def fill(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """Write the values of steps ``first`` to ``last - 1``."""
-        piecewise = self.piecewise
-        if 0 < self.repeating <= last - first:
-            if not self._repeated:
-                self._repeated.append(_loaded(generated(schedule.formula, repeats=True)) or piecewise)
-            piecewise = self._repeated[0]
+        piecewise = self._way(schedule, last - first)
         with np.errstate(all="ignore"):
             t = first if piecewise is None else piecewise(first, first, last, out)
             if t < last:
@@ -74,10 +73,6 @@ class Filler:
         for low in range(first, last, BLOCK):
             high = min(low + BLOCK, last)
             out[low - first : high - first] = self._together(np.arange(low, high, dtype=np.float64))
-
-
-def _loaded(made: Made) -> Piecewise:
-    return loaded(made.source, made.objects) if made.source else None
 
 
 def _kernel(formula: Callable[[Clock], Term]) -> Callable[[Any], Any]:

@@ -7,14 +7,14 @@ cycle, and spread over the range. So short holds and cycles are no ranges of the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lrsched._term import Builder, Term, named
 
-__all__ = ["Cycle", "Hold", "least", "parts_of", "replaced_terms", "spread"]
+__all__ = ["Cycle", "Hold", "Repeats", "replaced_terms", "repeats_in"]
 
 LONGEST_HOLD = 4_096
 LONGEST_CYCLE = 8_192
@@ -27,36 +27,15 @@ NOTHING: Name = ()
 ALL: Name = ("all",)
 
 
-def least(b: Builder, root: Term) -> int:
-    """How long a range has to be for repeated values to be computed once; 0 where nothing repeats."""
+def repeats_in(b: Builder, root: Term) -> Repeats | None:
+    """What repeats in the root, if anything does that is worth it."""
     if not any(name[0] in QUOTIENTS for name in b._computed):
-        return 0
-    found = _Repeats(root)
-    sizes = [found.sizes[found.names[part.num]] for part in found.parts]
-    holds, cycles = [x for kind, x in sizes if kind == "hold"], [x for kind, x in sizes if kind == "cycle"]
-    if not sizes or len(sizes) > MANY:
-        return 0
-    return max(8 * max(cycles) if cycles else 32 * math.ceil(min(holds)), 1_024)
+        return None
+    found = Repeats(root)
+    return found if 0 < len(found.parts) <= MANY else None
 
 
-def spread(root: Term) -> Term:
-    """The root with functions of a quotient or a remainder in the place of what depends on the step through it."""
-    found, b = _Repeats(root), root.b
-    made: dict[int, Term] = {}
-    for part in found.parts:
-        name = found.names[part.num]
-        kind, size = found.sizes[name]
-        sources = found.sources[name]
-        last = size - 1 if kind == "cycle" else max(s.hi for s in sources)
-        step = b.step(0 if kind == "cycle" else max(min(s.lo for s in sources), -b.limit - 1), last)
-        inner = replaced_terms(part, {source.num: step for source in sources})
-        x, *numbers = name[1:]
-        args = Repeated(inner, size), found.terms[x], *map(b.lift, numbers)
-        made[part.num] = b._term(kind, args, "f", part.lo, part.hi)
-    return replaced_terms(root, made)
-
-
-class _Repeats:
+class Repeats:
     """What each term depends on: nothing, one hold, one cycle, or the step in another way.
 
     A hold is named by the integer that is divided, and the numbers of its quotient ``(x * times + more) // over``;
@@ -69,16 +48,37 @@ class _Repeats:
         self.sizes: dict[Name, tuple[str, Any]] = {}
         self.sources: dict[Name, list[Term]] = {}
         parts: dict[int, Term] = {}
-        root = named(root)
-        for term in _in_order(root):
+        self.root = root = named(root)
+        for term in _in_order(root, self.terms):
             inner = [named(a) for a in parts_of(term)]
-            self.terms[term.num] = term
             name = self.names[term.num] = self._name(term, {self.names[a.num] for a in inner} - {NOTHING})
             if name == ALL:
                 parts |= {a.num: a for a in inner if a.kind == "f" and self._repeats(a)}
         if root.kind == "f" and self._repeats(root):
             parts[root.num] = root
         self.parts = list(parts.values())
+
+    @property
+    def least(self) -> int:
+        """How long a range has to be for repeated values to be computed once."""
+        sizes = [self.sizes[self.names[part.num]] for part in self.parts]
+        cycles = [size for kind, size in sizes if kind == "cycle"]
+        return max(8 * max(cycles) if cycles else 32 * math.ceil(min(size for _, size in sizes)), 1_024)
+
+    def spread(self) -> Term:
+        """The root with functions of a quotient or a remainder in the place of what depends on the step through it."""
+        return replaced_terms(self.root, {part.num: self._spread(part) for part in self.parts})
+
+    def _spread(self, part: Term) -> Term:
+        b, name = part.b, self.names[part.num]
+        kind, size = self.sizes[name]
+        sources = self.sources[name]
+        if kind == "cycle":
+            step = b.step(0, size - 1)
+        else:
+            step = b.step(max(min(s.lo for s in sources), -b.limit - 1), max(s.hi for s in sources))
+        values = Repeated(replaced_terms(part, {source.num: step for source in sources}), size)
+        return b._term(kind, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
 
     def _repeats(self, term: Term) -> bool:
         return self.names[term.num] not in (NOTHING, ALL)
@@ -123,19 +123,15 @@ class _Repeats:
         return name
 
 
-def _in_order(root: Term) -> Iterable[Term]:
-    """The terms that the root is made of, each after its own."""
-    waiting, done = [root], set()
+def _in_order(root: Term, found: dict[int, Term]) -> list[Term]:
+    """The terms that the root is made of, each after its own, and in ``found`` by their numbers."""
+    waiting = [root]
     while waiting:
-        term = waiting[-1]
-        ahead = [a for a in map(named, parts_of(term)) if a.num not in done]
-        if ahead and term.num not in done:
-            waiting.extend(ahead)
-            continue
-        waiting.pop()
-        if term.num not in done:
-            done.add(term.num)
-            yield term
+        term = named(waiting.pop())
+        if term.num not in found:
+            found[term.num] = term
+            waiting.extend(parts_of(term))
+    return [found[number] for number in sorted(found)]
 
 
 def replaced_terms(root: Term, new: dict[int, Term]) -> Term:

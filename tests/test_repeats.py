@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import strategies
 from lrsched import _filling, _repeats, cosine, exponential, hold, linear, rex, step_decay, warmup
-from lrsched._range import BLOCK, filler
+from lrsched._range import BLOCK
 
 N = 1_000_000
 WHOLE = [
@@ -47,6 +47,11 @@ MIXED = [
 ]
 
 
+def least(schedule: Any) -> int:
+    """How long a range has to be for repeated values to be computed once; 0 where nothing repeats."""
+    return _filling.generated(schedule.formula).repeating
+
+
 def alike(schedule: Any, start: int, stop: int) -> None:
     """The range has the bits of its steps, in numbers of either size, in a vector of any layout."""
     with np.errstate(all="ignore"):
@@ -62,18 +67,18 @@ def alike(schedule: Any, start: int, stop: int) -> None:
 @pytest.mark.parametrize("schedule", WHOLE, ids=lambda s: repr(s)[:60])
 def test_repeated_values_are_those_of_single_steps(schedule: Any) -> None:
     """From inside a hold or a cycle to inside another, over blocks, over the end, far out."""
-    assert filler(schedule).repeating
+    assert least(schedule)
     rnd = random.Random(repr(schedule))
     for start in (0, rnd.randrange(1, 100), rnd.randrange(N), N - rnd.randrange(30_000), 2**40 + rnd.randrange(N)):
-        alike(schedule, start, start + filler(schedule).repeating + rnd.randrange(3 * BLOCK))
+        alike(schedule, start, start + least(schedule) + rnd.randrange(3 * BLOCK))
 
 
 @pytest.mark.parametrize("schedule", MIXED, ids=lambda s: repr(s)[:60])
 def test_repeated_values_in_others(schedule: Any) -> None:
-    assert filler(schedule).repeating
+    assert least(schedule)
     rnd = random.Random(repr(schedule))
     for start in (0, rnd.randrange(1, 100), rnd.randrange(N), N - rnd.randrange(30_000)):
-        stop = start + filler(schedule).repeating + rnd.randrange(3 * BLOCK)
+        stop = start + least(schedule) + rnd.randrange(3 * BLOCK)
         single = schedule(np.arange(start, stop))
         np.testing.assert_allclose(schedule.sample(start, stop), single, rtol=2e-15, atol=1e-300)
 
@@ -134,8 +139,8 @@ def test_each_repeated_value_is_computed_once(schedule: Any, most: int, monkeypa
 
 def test_what_does_not_repeat_has_no_code_for_it() -> None:
     for schedule in (cosine().over(N), step_decay(10_000), linear().over(50_000).restarted()):
-        assert filler(schedule).repeating == 0
-    assert filler(cosine().over(N).sampled(every=100)).repeating == 3_200, "fewer holds are ranges of their own"
+        assert least(schedule) == 0
+    assert least(cosine().over(N).sampled(every=100)) == 3_200, "fewer holds are ranges of their own"
 
 
 def test_what_cannot_be_spread_is_computed_as_before() -> None:
@@ -147,5 +152,5 @@ def test_what_cannot_be_spread_is_computed_as_before() -> None:
     ):
         single = schedule(np.arange(50_000))
         np.testing.assert_allclose(schedule.sample(50_000), single, rtol=5e-15, atol=1e-300)
-    made = _filling.generated((linear().over(N).sampled(every=4).reversed()).formula, repeats=True)
-    assert not made.source
+    made = _filling.generated((linear().over(N).sampled(every=4).reversed()).formula, N)
+    assert made.source and "hold" not in made.source
