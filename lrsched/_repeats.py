@@ -19,9 +19,9 @@ __all__ = ["Cycle", "Hold", "Repeats", "replaced_terms", "repeats_in"]
 LONGEST_HOLD = 4_096
 LONGEST_CYCLE = 8_192
 WIDEST = 2**40  # of a divisor
-MANY = 8  # parts, each with a function of its own
+MANY = 16  # parts, each with a function of its own
 COLUMNS = 6  # holds shorter than this are written step by step of the hold, all holds at once
-QUOTIENTS = frozenset({"floordiv", "muldiv", "mod"})
+DIVISORS = {"floordiv": 1, "mod": 1, "muldiv": 2}  # which argument is the divisor
 Name = tuple[Any, ...]
 NOTHING: Name = ()
 ALL: Name = ("all",)
@@ -29,7 +29,8 @@ ALL: Name = ("all",)
 
 def repeats_in(b: Builder, root: Term) -> Repeats | None:
     """What repeats in the root, if anything does that is worth it."""
-    if not any(name[0] in QUOTIENTS for name in b._computed):
+    quotients = (t for t in b._computed.values() if t.op in DIVISORS)
+    if not any(t.args[DIVISORS[t.op]].op == "const" for t in quotients):
         return None
     found = Repeats(root)
     return found if 0 < len(found.parts) <= MANY else None
@@ -39,7 +40,8 @@ class Repeats:
     """What each term depends on: nothing, one hold, one cycle, or the step in another way.
 
     A hold is named by the integer that is divided, and the numbers of its quotient ``(x * times + more) // over``;
-    a cycle by the integer and its length. ``parts`` are the largest terms that depend on one of them.
+    a cycle by the integer and its length. ``parts`` are the largest terms that depend on one of them, where all that
+    does is a real number.
     """
 
     def __init__(self, root: Term) -> None:
@@ -48,15 +50,18 @@ class Repeats:
         self.sizes: dict[Name, tuple[str, Any]] = {}
         self.sources: dict[Name, list[Term]] = {}
         parts: dict[int, Term] = {}
+        others: set[Name] = set()  # quotients at whose steps ranges end all the same
         self.root = root = named(root)
         for term in _in_order(root, self.terms):
             inner = [named(a) for a in parts_of(term)]
             name = self.names[term.num] = self._name(term, {self.names[a.num] for a in inner} - {NOTHING})
             if name == ALL:
-                parts |= {a.num: a for a in inner if a.kind == "f" and self._repeats(a)}
-        if root.kind == "f" and self._repeats(root):
+                found = [a for a in inner if self.names[a.num] not in (NOTHING, ALL)]
+                parts |= {a.num: a for a in found if a.kind == "f"}
+                others |= {_quotient(self.names[a.num]) for a in found if a.kind != "f"}
+        if self.names[root.num] not in (NOTHING, ALL):
             parts[root.num] = root
-        self.parts = list(parts.values())
+        self.parts = [part for part in parts.values() if _quotient(self.names[part.num]) not in others]
 
     @property
     def least(self) -> int:
@@ -79,9 +84,6 @@ class Repeats:
             step = b.step(max(min(s.lo for s in sources), -b.limit - 1), max(s.hi for s in sources))
         values = Repeated(replaced_terms(part, {source.num: step for source in sources}), size)
         return b._term(kind, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
-
-    def _repeats(self, term: Term) -> bool:
-        return self.names[term.num] not in (NOTHING, ALL)
 
     def _name(self, term: Term, inner: set[Name]) -> Name:
         if term.op in ("step", "bound", "column", "call", "checked"):
@@ -121,6 +123,11 @@ class Repeats:
         self.sizes[name] = name[0], size
         self.sources.setdefault(name, []).append(term)
         return name
+
+
+def _quotient(name: Name) -> Name:
+    """The integer that is divided, and the divisor."""
+    return name[1], name[3 if name[0] == "hold" else 2]
 
 
 def _in_order(root: Term, found: dict[int, Term]) -> list[Term]:

@@ -144,13 +144,15 @@ def test_what_does_not_repeat_has_no_code_for_it() -> None:
 
 
 def test_what_cannot_be_spread_is_computed_as_before() -> None:
-    """A line that runs down, or at a pace of its own in each cycle, is no step counted up."""
+    """A line that runs down, or at a pace of its own in each cycle, is no step counted up; ends that stay."""
     for schedule in (
         linear().over(400).sampled(every=4).restarted(t_mult=1.5),
         step_decay(7, 0.9).lasting(N).reversed(),
         linear().over(N).sampled(every=4).reversed(),
+        hold(1).then(*(linear().over(500, 1.0 + i % 7, 0.5).sampled(every=7) for i in range(200))),
+        linear().over(10).after("mirror"),
     ):
+        source = _filling.generated(schedule.formula, N).source
+        assert source and "hold" not in source and "cycle" not in source
         single = schedule(np.arange(50_000))
         np.testing.assert_allclose(schedule.sample(50_000), single, rtol=5e-15, atol=1e-300)
-    made = _filling.generated((linear().over(N).sampled(every=4).reversed()).formula, N)
-    assert made.source and "hold" not in made.source
