@@ -16,6 +16,7 @@ LINES = 4  # tables of lines at once: with the output and the buffers they have 
 DEEP = 150  # operations inside operations; deeper ones are left to the code for arrays, which is not nested
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
+SPECIAL = frozenset({"wave", "patch", "choice", "call", "hold", "cycle"})
 Patch = tuple[Scalar, Scalar]
 Done = dict[int, str]
 
@@ -225,9 +226,9 @@ class Blocks:
         return found
 
     def _written(self, node: Node, target: str, done: Done) -> str:
-        special = {"wave": self._wave, "patch": self._patch, "choice": self._choice, "call": self._call}.get(node.op)
-        if special is not None:
-            return special(node, target, done)
+        if node.op in SPECIAL:
+            found: str = getattr(self, f"_{node.op}")(node, target, done)
+            return found
         if node.op == "real":
             return self.array(node.operands[0], target, done)
         operands, taken = [], []
@@ -269,6 +270,17 @@ class Blocks:
         self.copied(self.array(inner, target, done), target)
         self.w.line(f"if i <= {place.text} < i + n: {target}[{place.text} - i] = {single.text}")
         return target
+
+    def _hold(self, node: Node, target: str, done: Done) -> str:
+        name, a, over = node.operands
+        self.w.line(f"{name}.fill({a.factor.text}, {a.offset.text}, {over.text}, i, end, {target})")
+        return target
+
+    def _cycle(self, node: Node, target: str, done: Done) -> str:
+        values, a = node.operands
+        name = self.w.name()
+        self.w.line(f"{name} = {values}.read(i + {a.offset.text}, n)")
+        return name
 
     def _choice(self, node: Node, target: str, done: Done) -> str:
         holds, *sides = node.operands

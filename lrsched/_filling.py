@@ -15,6 +15,7 @@ from lrsched._blocks import BLOCK, Blocks
 from lrsched._clock import Clock
 from lrsched._emit import named
 from lrsched._record import Record
+from lrsched._repeats import Cycle, Hold, repeats_in, replaced_terms
 from lrsched._skeleton import Known, Scalar, Skeleton, UnfitError
 from lrsched._term import Builder, Term
 from lrsched._waves import CALLED, DOWN, RAMP
@@ -44,26 +45,41 @@ def lowered(formula: Callable[[Clock], Term], b: Builder) -> Term:
 
 
 class Made(Record):
-    """The source of a filler, and the objects that it names."""
+    """The source of a filler, the objects that it names, and the length from which on there is another; 0 if none."""
 
     source: str
     objects: dict[str, Any]
+    repeating: int
 
 
-def generated(formula: Callable[[Clock], Term]) -> Made:
-    """The code that fills ranges; no source if the schedule has no ranges to speak of."""
+def generated(formula: Callable[[Clock], Term], length: int = 0) -> Made:
+    """The code that fills ranges; no source if the schedule has no ranges to speak of.
+
+    In ranges of some length what repeats in short holds and cycles is computed once.
+    """
+    b = Builder(branching=True, limit=2**53, exact_ends=True)
+    root = lowered(formula, b)
+    repeats = repeats_in(b, root)
+    least = repeats.least if repeats else 0
+    source, objects = _written(repeats.spread()) if repeats and length >= least else ("", {})
+    return Made(source, objects, least) if source else Made(*_written(root), least)
+
+
+def _written(root: Term) -> tuple[str, dict[str, Any]]:
     writer = _Writer()
-    root = lowered(formula, Builder(branching=True, limit=2**53, exact_ends=True))
     try:
         writer.tail(root, {}, [])
     except UnfitError:
-        return Made("", {})
+        return "", {}
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
     buffers += "".join(f"place_{table}, coming_{table} = 0, None\n    " for table in writer.w.searches)
+    buffers += "".join(
+        f"{name} = {kind}(values_{name}, min(hi - t, {BLOCK}))\n    " for name, kind in writer.w.repeats.items()
+    )
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
     source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
-    return Made(source, writer.w.objects)
+    return source, writer.w.objects
 
 
 class _Writer:
@@ -110,7 +126,7 @@ class _Writer:
         a, c = clamp.args
         first, second = (a, c) if clamp.op == "minimum" else (c, a)
         holds = self.w.value(root.b.le(a, c), known)
-        sides = _replaced(root, clamp, first), _replaced(root, clamp, second)
+        sides = tuple(replaced_terms(root, {clamp.num: side}) for side in (first, second))
         if not isinstance(holds, Scalar) or holds.value is not None:
             self.tail(sides[not (isinstance(holds, Scalar) and holds.value)], known, patches)
             return
@@ -196,7 +212,7 @@ class Forms:
     def _form(self, term: Term, parts: set[str]) -> str:
         if term.op == "step":
             return "step"
-        if "vector" in parts or term.op == "call":
+        if "vector" in parts or term.op in ("call", "hold", "cycle"):
             return "vector"
         if "step" not in parts or term.op in ("search", "floordiv", "muldiv", "lt", "le", "eq"):
             return "number"
@@ -210,43 +226,6 @@ def _outside(chain: list[Term], inner: Term, term: Term) -> Term:
         args = [term if named(a) is before else a for a in step.args]
         before, term = step, term.b._make(step.op, *args)
     return term
-
-
-def _replaced(root: Term, old: Term, new: Term) -> Term:
-    """The root with another term in the place of one that it is made of."""
-    b, made = root.b, {old.num: named(new)}
-    waiting = [named(root)]
-    while waiting:
-        term = waiting[-1]
-        parts = [named(a) for a in _parts(term)]
-        ahead = [a for a in parts if a.num not in made]
-        if ahead and term.num not in made:
-            waiting.extend(ahead)
-            continue
-        waiting.pop()
-        if term.num in made:
-            continue
-        if all(made[a.num] is a for a in parts):
-            made[term.num] = term
-            continue
-        args = [made[named(a).num] if isinstance(a, Term) else a for a in term.args]
-        if term.op == "call":
-            numbers = [(key, made[named(value).num]) for key, value in term.args[2]]
-            made[term.num] = b.call(term.args[0], args[1], numbers)
-        elif term.op == "gather":
-            table, index = term.args[0], args[1]
-            index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
-            made[term.num] = b.gather(table, index, term.kind)
-        elif term.op in ("search", "where", "checked"):
-            made[term.num] = getattr(b, term.op)(*args)
-        else:
-            made[term.num] = b._make(term.op, *args)
-    return made[named(root).num]
-
-
-def _parts(term: Term) -> list[Term]:
-    inner = [value for _, value in term.args[2]] if term.op == "call" else []
-    return [a for a in term.args if isinstance(a, Term)] + inner
 
 
 def _needed(lines: list[str]) -> list[str]:
@@ -278,7 +257,7 @@ def _space() -> dict[str, Any]:
     from lrsched.targets._python import HELPERS, MATH
 
     space: dict[str, Any] = {"numpy": np, "empty": np.empty, "copy": np.array, "float64": np.dtype(np.float64)}
-    space |= {"ramp": RAMP, "down": DOWN} | {name: getattr(math, name) for name in MATH}
+    space |= {"ramp": RAMP, "down": DOWN, "hold": Hold, "cycle": Cycle} | {name: getattr(math, name) for name in MATH}
     exec(compile("".join(HELPERS.values()), "<lrsched helpers>", "exec"), space)  # noqa: S102 - own text
     return (
         space

@@ -19,41 +19,52 @@ from lrsched.targets._numpy import OPERATIONS
 
 __all__ = ["BLOCK", "Filler", "filler"]
 
+Piecewise = Callable[[int, int, int, Any], int] | None
+
 
 def filler(schedule: Any) -> Filler:
-    """The filler of a schedule, made once."""
+    """The filler of a schedule, one for all its ranges."""
     memo = schedule._memo
     found = memo.get("filler")
     if found is None:
-        found = memo["filler"] = Filler(schedule)
+        found = memo["filler"] = Filler()
     return found
 
 
 class Filler:
-    """Fills vectors with a schedule's values; ``source`` is the generated code, empty if there are no ranges."""
+    """Fills vectors with a schedule's values; long ranges of what repeats, in a way of their own."""
 
-    def __init__(self, schedule: Any) -> None:
-        made = generated(schedule.formula)
-        self.source = made.source
-        self.piecewise = loaded(made.source, made.objects) if made.source else None
+    def __init__(self) -> None:
+        self.repeating: int | None = None
+        self._ways: dict[bool, Piecewise] = {}
         self._together: Callable[[Any], Any] | None = None
+
+    def _way(self, schedule: Any, n: int) -> Piecewise:
+        """What fills ranges of n steps, generated when it is first needed."""
+        least = self.repeating
+        if least is None or (0 < least <= n) not in self._ways:
+            made = generated(schedule.formula, n)
+            self._ways[0 < made.repeating <= n] = loaded(made.source, made.objects) if made.source else None
+            self.repeating = least = made.repeating
+        return self._ways[0 < least <= n]
 
     def fill(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """Write the values of steps ``first`` to ``last - 1``."""
+        piecewise = self._way(schedule, last - first)
         with np.errstate(all="ignore"):
-            t = first if self.piecewise is None else self.piecewise(first, first, last, out)
+            t = first if piecewise is None else piecewise(first, first, last, out)
             if t < last:
-                self._rest(schedule, t, first, last, out)
+                self._rest(schedule, piecewise, t, first, last, out)
 
-    def _rest(self, schedule: Any, t: int, first: int, last: int, out: Any) -> None:
+    def _rest(self, schedule: Any, piecewise: Piecewise, t: int, first: int, last: int, out: Any) -> None:
         """Go on from ``t``, where pieces are short, and look again from time to time whether they still are."""
         chunk = 4 * BLOCK
         while t < last:
-            stop = last if self.piecewise is None else min(t + chunk, last)
+            stop = last if piecewise is None else min(t + chunk, last)
             self.together(schedule, t, stop, out[t - first : stop - first])
             t, chunk = stop, 2 * chunk
-            if self.piecewise is not None and t < last:
-                t = self.piecewise(t, first, last, out)
+            if piecewise is not None and t < last:
+                t = piecewise(t, first, last, out)
 
     def together(self, schedule: Any, first: int, last: int, out: Any) -> None:
         """All pieces of a block at once."""

@@ -109,6 +109,7 @@ class Skeleton:
         self.last: tuple[list[str], int, int, str, list[str], list[str]] | None = None
         self.held: list[Any] = []
         self.searches: list[str] = []
+        self.repeats: dict[str, str] = {}
         self.count = 0
 
     # ---- text
@@ -205,6 +206,8 @@ class Skeleton:
             return self.where(term, known) if term.op == "where" else self._call(term, known)
         if term.op in ("bound", "column"):
             raise UnfitError
+        if term.op in ("hold", "cycle"):
+            return self._repeated(term, known)
         return self._operation(term, [known[named(a).num] if isinstance(a, Term) else a for a in term.args], known)
 
     def _operation(self, term: Term, operands: list[Any], known: Known) -> Value:
@@ -255,6 +258,15 @@ class Skeleton:
         self.objects[name] = function
         keywords = tuple((key, known[named(value).num]) for key, value in numbers)
         return self.node("call", name, known[named(t).num], keywords)
+
+    def _repeated(self, term: Term, known: Known) -> Node:
+        """What repeats in holds or cycles: an array, by the name of its values and what is known of the quotient."""
+        from lrsched import _steps
+
+        values, *numbers = term.args
+        name = self.names.setdefault((id(values), term.op), f"{term.op}{len(self.repeats)}")
+        self.repeats[name], self.objects[f"values_{name}"] = term.op, values
+        return _steps.repeated(self, term.op, name, *(known[named(a).num] for a in numbers))
 
     def _checked(self, operands: list[Any]) -> Value:
         wrong, value = operands

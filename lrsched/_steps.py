@@ -23,7 +23,7 @@ from lrsched._skeleton import (
     literal,
 )
 
-__all__ = ["RULES", "equal", "gather", "place", "search", "tame", "times"]
+__all__ = ["RULES", "equal", "gather", "place", "repeated", "search", "tame", "times"]
 
 
 # ---- integers in scalar code
@@ -236,6 +236,21 @@ def rest(w: Skeleton, a: Value, over: Value) -> Value | None:
     if not isinstance(a, Affine) or not isinstance(count, Scalar) or not isinstance(over, Scalar):
         return None
     return Affine(a.factor, w.let(f"{a.offset.text} - {count.text} * {over.text}"))
+
+
+def repeated(w: Skeleton, op: str, name: str, a: Value, *numbers: Any) -> Node:
+    """Values that repeat with the quotient, or with the remainder, of a step counted up."""
+    if not isinstance(a, Affine) or a.factor.value is None or a.factor.value <= 0:
+        raise UnfitError
+    if op == "cycle":
+        if a.factor.value != 1:
+            raise UnfitError
+        return w.node(op, name, a)
+    factor, over, more = numbers
+    a = Affine(times(w, a.factor, factor), plus(w, times(w, a.offset, factor), more))
+    if not 2 * a.factor.value <= over.value:
+        raise UnfitError
+    return w.node(op, name, a, over)
 
 
 def floor(w: Skeleton, a: Value) -> Value | None:

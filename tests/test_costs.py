@@ -24,6 +24,8 @@ RUN = 3e-4 * (warmup(500) >> cosine().over(99_500, end=0.1))
 SAMPLED = [
     RUN,
     rex().sampled(times=20).over(100_000),
+    cosine().over(10**6).sampled(every=3),
+    (warmup(10) >> cosine().over(8_000)).restarted(gamma=0.999),
     cosine().over(1000).restarted(t_mult=2, gamma=0.5),
     (warmup(100) >> hold(900)).restarted() * linear().over(10**6),
     lrs.exponential_decay(0.9999),
