@@ -280,6 +280,7 @@ class Clock(Record):
         """The progress that stays where the clock stops."""
         b, most = self.b, self.b.lift(self.most)
         place = most * self.scale
+        place = b.maximum(place, 0) if place.lo < 0 else place  # over before a section begins
         if most.kind == "f":  # the end but for roundings is the end
             place = b.where(b.le(b.mul(b.floats(steps), 1 - NEAR**2), most), length, place)
         raw = x.raw

@@ -303,6 +303,10 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
         "inverse_time_decay(0.5).lasting(3).after('repeat').advanced(3)",
         (0, TOP - 2, TOP - 1, TOP),
     ),
+    "a section that begins after its clock has stopped": (
+        "cosine().delayed(0.3).over(100, 2.0, 0.01).lasting(10).stretched(1.1)",
+        (0, 5, 9, 11, 200),
+    ),
     "a power ahead of the clock": ("exponential_decay(0.996).advanced(100)", (0, 99, 10**4)),
     "a slow power beyond the integers of the clock": ("exponential_decay(0.99999999).advanced(10**9)", (0, 10**9, TOP)),
     "drops beyond the integers of the clock": ("step_decay(10**9, 0.5).advanced(10**9)", (0, 10**9, TOP)),
