@@ -554,10 +554,13 @@ class Progress(Record):
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
-        first, last = b.div(start, self.unit), b.div(stop, self.unit)
-        if self.raw is not None and exact_constant(first) and exact_constant(last) and not last.equals(first.value):
-            x = self.raw.since(number_of(first)).progress(number_of(last - first))
-            return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
+        raw = self.raw
+        if raw is not None:
+            first, last = b.div(start, self.unit), b.div(stop, self.unit)
+            if exact_constant(first) and exact_constant(last) and not last.equals(first.value):
+                x = raw.since(number_of(first)).progress(number_of(last - first))
+                return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
+            raw = raw.since(number_of(first)) if first.kind == "i" else None
         total = stop - start
         done = self._less(start)
         left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
@@ -567,10 +570,6 @@ class Progress(Record):
         left = left if left is self.left else b.maximum(left, 0)
         if total.op == "const" and total.args[0] == 0:
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
-        raw = self.raw
-        if raw is not None:
-            first = b.div(start, self.unit)
-            raw = raw.since(number_of(first)) if first.kind == "i" else None
         done, left, safe = b.minimum(done, total), b.minimum(left, total), total
         if not (total.op == "const" or total.lo > 0):
             safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)
