@@ -309,9 +309,9 @@ class Blocks:
         return name
 
     def _call(self, node: Node, target: str, done: Done) -> str:
-        function, t, numbers = node.operands
-        keywords = "".join(f", {key}={self.array(value, self.take(), done)}" for key, value in numbers)
+        function, t, *values = node.operands
+        numbers = ", ".join(self.array(value, self.take(), done) for value in values)
         steps = self.array(t, target, done)
         name = self.w.name()
-        self.w.line(f"{name} = call_({function}, copy({steps}){keywords})")
+        self.w.line(f"{name} = call_({function}({numbers}), copy({steps}))")
         return name

@@ -65,8 +65,6 @@ def _in_order(root: Term) -> list[Term]:
 
 
 def _inputs(term: Term) -> list[Term]:
-    if term.op == "call":
-        return [term.args[1], *(value for _, value in term.args[2])]
     return [a for a in term.args if hasattr(a, "num")]
 
 
@@ -134,8 +132,6 @@ def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: froze
     made: dict[int, Term] = {}
     for term in terms:
         args = tuple(made[a.num] if hasattr(a, "num") else a for a in term.args)
-        if term.op == "call":
-            args = (term.args[0], made[term.args[1].num], tuple((k, made[v.num]) for k, v in term.args[2]))
         if term.op == "clamp":
             made[term.num] = _clamped(term, args[0], known[term.args[0].num]) if term in kept else args[0]
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:

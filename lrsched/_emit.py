@@ -17,6 +17,7 @@ __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
+PREFIXES = frozenset({"custom", "table", "v"})  # with a counter, the names of objects that code uses
 LONGEST = 12
 ROWS = 3
 LEAVES = frozenset({"step", "const", "bound", "column"})
@@ -363,8 +364,6 @@ class _Writer:
             needed: Iterable[Any] = term.args
             if term.op == "where" and self._branches(term):
                 needed = term.args[:1]
-            elif term.op == "call":
-                needed = (term.args[1], *[value for _, value in term.args[2]])
             found = self.inputs[term.num] = []
             for part in needed:
                 if type(part) is Term:
@@ -406,8 +405,6 @@ class _Writer:
                 continue
             found[term.num] = term
             waiting += [a for a in term.args if type(a) is Term and a.op not in LEAVES]
-            if term.op == "call":
-                waiting.extend(value for _, value in term.args[2])
         return found
 
     def _expression(self, term: Term, known: dict[int, str]) -> str:
@@ -420,13 +417,14 @@ class _Writer:
 
     def _arguments(self, term: Term, known: dict[int, str]) -> list[str]:
         if term.op == "call":
-            function, t, numbers = term.args
-            keywords = ", ".join(f"{key}={_bare(self.text(value, known))}" for key, value in numbers)
-            return [self.object("custom", function), self.text(t, known), keywords]
+            function, t, *values = term.args
+            numbers = ", ".join(_bare(self.text(value, known)) for value in values)
+            return [self.object("custom", function), self.text(t, known), numbers]
         return [self.text(a, known) if type(a) is Term else self.object("table", a) for a in term.args]
 
     def object(self, prefix: str, value: Any) -> str:
-        """The name of an object that the code uses."""
+        """The name of an object that the code uses: a word of this module's and a number, never one from outside."""
+        assert prefix in PREFIXES, prefix
         for name, held in self.objects.items():
             if held is value:
                 return name
@@ -466,7 +464,8 @@ def _bare(expression: str) -> str:
 
 
 def plain_number(value: Any, kind: str) -> str:
-    """A constant as Python writes it."""
+    """A constant as Python writes it: a plain number, so that no text from outside gets into the source."""
+    assert type(value) in (int, float, bool), value
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if value != value else ("inf" if value > 0 else "-inf")
     text = repr(value)

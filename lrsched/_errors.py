@@ -78,7 +78,7 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
         fail(where, argument, allowed, value, kind=True)
     if number < smallest:
         fail(where, argument, allowed, value)
-    return number
+    return int(number)
 
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:

@@ -5,9 +5,10 @@ One declaration serves the check of an argument, equality, text, JSON, the pytre
 
 from __future__ import annotations
 
+import keyword
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +189,14 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
 
 
 def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
-    return tuple(sorted((str(key), field.check_real(where, str(key), x)) for key, x in dict(value).items()))
+    """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
+    pairs = list(value.items() if isinstance(value, Mapping) else value)
+    for key, _ in pairs:
+        if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
+            fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)
+    if len({key for key, _ in pairs}) < len(pairs):
+        fail(where, name, "numbers of different names", [key for key, _ in pairs])
+    return tuple(sorted((key, field.check_real(where, key, x)) for key, x in pairs))
 
 
 CHECKS = {

@@ -254,9 +254,10 @@ def loaded(source: str, objects: dict[str, Any]) -> Callable[[int, int, int, Any
 def _space() -> dict[str, Any]:
     """What every filler may call: helpers of scalar code, operations on arrays, steps and waves."""
     from lrsched.targets._numpy import OPERATIONS
-    from lrsched.targets._python import HELPERS, MATH
+    from lrsched.targets._python import BUILTINS, HELPERS, MATH
 
     space: dict[str, Any] = {"numpy": np, "empty": np.empty, "copy": np.array, "float64": np.dtype(np.float64)}
+    space |= {"__builtins__": {}} | {builtin.__name__: builtin for builtin in (*BUILTINS, max, min)}
     space |= {"ramp": RAMP, "down": DOWN, "hold": Hold, "cycle": Cycle} | {name: getattr(math, name) for name in MATH}
     exec(compile("".join(HELPERS.values()), "<lrsched helpers>", "exec"), space)  # noqa: S102 - own text
     return (

@@ -7,6 +7,7 @@ catalogue and the generated test data.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
@@ -196,6 +197,14 @@ class _FirstCall(weakref.ref["Node"]):
         call = calling(node)
         set_call(node, call)
         return call(t)
+
+
+def forget(concerned: Callable[[Node], bool]) -> None:
+    """Drop what was computed for every living expression with a part that is ``concerned``."""
+    for node in gc.get_objects():
+        if issubclass(type(node), Node) and any(map(concerned, walk(node))):
+            node._memo.clear()
+            set_call(node, _FirstCall(node))
 
 
 def names_of(kind: type[Node]) -> tuple[str, ...]:

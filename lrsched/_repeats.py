@@ -159,14 +159,14 @@ def replaced_terms(root: Term, new: dict[int, Term]) -> Term:
             made[term.num] = term
             continue
         args = [made[named(a).num] if isinstance(a, Term) else a for a in term.args]
-        made[term.num] = _again(b, term, args, made)
+        made[term.num] = _again(b, term, args)
     return made[named(root).num]
 
 
-def _again(b: Builder, term: Term, args: list[Any], made: dict[int, Term]) -> Term:
+def _again(b: Builder, term: Term, args: list[Any]) -> Term:
     """The same operation on other arguments."""
     if term.op == "call":
-        return b.call(term.args[0], args[1], [(key, made[named(value).num]) for key, value in term.args[2]])
+        return b.call(*args[:2], args[2:])
     if term.op == "gather":
         table, index = args
         index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
@@ -179,8 +179,7 @@ def _again(b: Builder, term: Term, args: list[Any], made: dict[int, Term]) -> Te
 
 def parts_of(term: Term) -> list[Term]:
     """The terms that a term is made of."""
-    inner = [value for _, value in term.args[2]] if term.op == "call" else []
-    return [a for a in term.args if isinstance(a, Term)] + inner
+    return [a for a in term.args if isinstance(a, Term)]
 
 
 # ---- when a range is filled

@@ -193,8 +193,6 @@ class Skeleton:
     def _inputs(self, term: Term) -> list[Term]:
         if term.op == "where":
             return list(term.args[0].args) if term.args[0].op == "eq" else [term.args[0]]
-        if term.op == "call":
-            return [term.args[1], *(value for _, value in term.args[2])]
         return [a for a in term.args if isinstance(a, Term)]
 
     def _value(self, term: Term, known: Known) -> Value:
@@ -253,11 +251,10 @@ class Skeleton:
         return Node(op, operands)
 
     def _call(self, term: Term, known: Known) -> Node:
-        function, t, numbers = term.args
+        function, *inputs = term.args
         name = f"custom{len(self.objects)}"
         self.objects[name] = function
-        keywords = tuple((key, known[named(value).num]) for key, value in numbers)
-        return self.node("call", name, known[named(t).num], keywords)
+        return self.node("call", name, *(known[named(a).num] for a in inputs))
 
     def _repeated(self, term: Term, known: Known) -> Node:
         """What repeats in holds or cycles: an array, by the name of its values and what is known of the quotient."""

@@ -726,9 +726,9 @@ class Builder:
             return self._make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
         return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
-    def call(self, function: Callable[..., Any], t: Any, numbers: Sequence[tuple[str, Any]]) -> Term:
-        """A function registered by the user, of the step and its named numbers."""
-        args = (function, self.floats(self.settled(t)), tuple((k, self.settled(v)) for k, v in numbers))
+    def call(self, function: Callable[..., Any], t: Any, values: Iterable[Any]) -> Term:
+        """A function of numbers that gives one of an array namespace and the step: ``function(*values)(xp, t)``."""
+        args = (function, self.floats(self.settled(t)), *map(self.settled, values))
         return Term(self, "call", args, "f", -INF, INF)
 
 

@@ -114,5 +114,5 @@ def _value(cls: type[Node], name: str, value: Any, depth: int) -> Any:
     if spec.form == "numbers":
         if not isinstance(value, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in value):
             fail("from_dict", name, "a list of pairs", value, kind=True)
-        return tuple((str(k), v) for k, v in value)
+        return tuple((k, v) for k, v in value)
     return value

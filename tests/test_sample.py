@@ -489,7 +489,7 @@ RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
         lambda t: t * (3 if t < 20 else 5) // 7,
     ),
     "a function with a number of a range": (
-        lambda b, t: b.call(lambda xp, step, a: step * a, t, [("a", b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5)))]),
+        lambda b, t: b.call(lambda a: lambda xp, step: step * a, t, [b.gather(TABLE, b.minimum(b.floordiv(t, 9), 5))]),
         lambda t: t * TABLE[min(t // 9, 5)],
     ),
     "checked": (lambda b, t: b.checked(b.lt(1000, t), b.floats(t)), lambda t: t),

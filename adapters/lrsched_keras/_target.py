@@ -132,8 +132,8 @@ class _Namespace:
         return getattr(ops, name, None) or getattr(np, name)
 
 
-def _call(function: Any, t: Any, **numbers: Any) -> Any:
-    return _wide(function(_Namespace(), _wide(t), **numbers))
+def _call(function: Any, t: Any) -> Any:
+    return _wide(function(_Namespace(), _wide(t)))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

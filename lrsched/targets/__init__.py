@@ -40,7 +40,7 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
         table: a callable for each name in ``lrsched.targets.OPERATIONS``.
 
     Raises:
-        ScheduleError: the name is taken, or an operation is missing; names those that are.
+        ScheduleError: another table has the name, an operation is missing, or there are others; names those that are.
     """
     from lrsched.targets._calls import CallTarget
 
@@ -53,4 +53,11 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
     missing = sorted(set(OPERATIONS) - set(table))
     if missing:
         raise ScheduleError(f"register_target: the table of {name!r} lacks {', '.join(missing)}")
-    REGISTERED[name] = CallTarget(name, dict(table))
+    for operation, function in table.items():
+        if operation not in OPERATIONS:
+            fail("register_target", "table", "of the operations in lrsched.targets.OPERATIONS alone", operation)
+        if not callable(function):
+            fail("register_target", f"table[{operation!r}]", "callable", function, kind=True)
+    if name in REGISTERED and REGISTERED[name].operations != dict(table):
+        fail("register_target", "name", "a name that no other table has", name)
+    REGISTERED.setdefault(name, CallTarget(name, dict(table)))

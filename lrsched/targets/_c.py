@@ -235,7 +235,7 @@ def source(node: Node, name: str = "schedule") -> str:
     from lrsched.compiler import lower
 
     node.concrete("written as C")
-    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
     profile = base_name(node) == "profile"
     root = lower(node, TARGET.builder(profile))

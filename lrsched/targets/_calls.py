@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,13 +18,13 @@ __all__ = ["CallTarget"]
 class CallTarget:
     """Generates a function that calls the operations of a table by name."""
 
-    def __init__(self, name: str, table: Mapping[str, Callable[..., Any]], limit: int = 2**53) -> None:
+    def __init__(self, name: str, table: dict[str, Callable[..., Any]], limit: int = 2**53) -> None:
         self.name, self.operations, self.limit = name, table, limit
         templates = {op: f"{op}({', '.join(f'{{{i}}}' for i in range(_arity(op)))})" for op in table}
-        templates["call"] = "call({0}, {1}, {2})"
+        templates["call"] = "call({0}({2}), {1})"
         templates["real"] = templates.get("real", "{0}")
         self.dialect = Dialect(templates, number=plain_number)
-        self.helpers: Mapping[str, Callable[..., Any]] = {}
+        self.helpers: dict[str, Callable[..., Any]] = {}
 
     @property
     def templates(self) -> Mapping[str, Any]:
@@ -46,7 +47,9 @@ class CallTarget:
 
     def load(self, source: str, objects: Mapping[str, Any], name: str = "schedule") -> Callable[[Any], Any]:
         """The function that the source defines."""
-        space: dict[str, Any] = {"inf": float("inf"), "nan": float("nan"), **self.operations, **self.helpers, **objects}
+        called = {name: _with_builtins(function) for name, function in (self.operations | self.helpers).items()}
+        space: dict[str, Any] = {**called, **objects, "__builtins__": {}}
+        space |= {"inf": float("inf"), "nan": float("nan")}
         exec(compile(source, f"<lrsched {self.name}>", "exec"), space)  # noqa: S102 - text generated above
         loaded: Callable[[Any], Any] = space[name]
         return loaded
@@ -54,6 +57,18 @@ class CallTarget:
     def table(self, values: Any) -> Any:
         """An array of constants as this target wants it."""
         return values
+
+
+@functools.cache
+def _with_builtins(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that code without builtins may call: compiled code that imports, as JAX's does, asks its caller's."""
+    if inspect.isfunction(function) or isinstance(function, np.ufunc):
+        return function
+
+    def call(*operands: Any) -> Any:
+        return function(*operands)
+
+    return call
 
 
 @functools.cache

@@ -394,8 +394,8 @@ def _checked(wrong: Any, value: Any) -> Any:
     return jnp.where(wrong, jnp.nan, value)
 
 
-def _call(function: Any, t: Any, **numbers: Any) -> Any:
-    return function(jnp, jnp.asarray(t, real_type()), **numbers)
+def _call(function: Any, t: Any) -> Any:
+    return function(jnp, jnp.asarray(t, real_type()))
 
 
 def _floor(a: Any) -> Any:

@@ -74,8 +74,8 @@ def _ipow(base: Any, exponent: Any) -> Any:
     return np.power(np.asarray(base, dtype=np.float64), exponent)
 
 
-def _call(function: Any, t: Any, **numbers: Any) -> Any:
-    return np.asarray(function(np, np.asarray(t, dtype=np.float64), **numbers), dtype=np.float64)
+def _call(function: Any, t: Any) -> Any:
+    return np.asarray(function(np, np.asarray(t, dtype=np.float64)), dtype=np.float64)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -121,7 +121,7 @@ class NumpyTarget(CallTarget):
         super().__init__("numpy", OPERATIONS)
         infix = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
         templates = dict(self.dialect.templates) | {op: f"({{0}} {sign} {{1}})" for op, sign in infix.items()}
-        templates |= {"neg": "(-{0})", "real": "{0}", "call": "call({0}, {1}, {2})"}
+        templates |= {"neg": "(-{0})", "real": "{0}"}
         self.dialect = type(self.dialect)(templates, number=self.dialect.number)
 
 

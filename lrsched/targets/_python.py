@@ -109,7 +109,9 @@ def checked(wrong, value):
 NEEDS = {"noise": ("mix",)}
 FEW, CROWD = 3, 4
 MATH = ("copysign", "cos", "exp", "expm1", "floor", "inf", "log", "log1p", "nan", "pow", "sin", "sqrt")
+BUILTINS = (float, hasattr, int, len, round, type, OverflowError, TypeError, ValueError)  # those that the texts name
 SPACE: dict[str, Any] = {name: getattr(math, name) for name in MATH}  # and each helper from its first use on
+SPACE |= {"__builtins__": {}} | {builtin.__name__: builtin for builtin in BUILTINS}
 SPACE |= {"passed": bisect.bisect_right, "numpy": np}
 SPACE |= {"ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
 
@@ -226,7 +228,7 @@ TEMPLATES: dict[str, Any] = {
     "share": "round({0} * {1})",
     "checked": "checked({0}, {1})",
     "cos": "cos({0})",
-    "call": "float({0}(numpy, numpy.float64({1}), {2}))",
+    "call": "float({0}({2})(numpy, numpy.float64({1})))",
 }
 DIALECT = Dialect(
     TEMPLATES,

@@ -1,0 +1,37 @@
+"""A state of PyTorch's is data: nothing in it becomes code."""
+
+import builtins
+import json
+
+import pytest
+
+import lrsched as lrs
+from hostile import NAMES, data
+
+torch = pytest.importorskip("torch")
+from lrsched_torch import Scheduler  # noqa: E402
+
+
+def test_states_with_hostile_names_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    scheduler = Scheduler(torch.optim.SGD([parameter], lr=0.1), lr=lrs.constant(0.1))
+    text = json.dumps(scheduler.state_dict())
+    plain = json.dumps({k: v for k, v in lrs.constant(0.1).to_dict().items() if k != "format"})
+    assert '"kind": "constant"' in text
+    for name in NAMES[::40]:
+        state = json.loads(text)
+        found = _replace(state, {k: v for k, v in data(name).items() if k != "format"})
+        assert found, plain
+        with pytest.raises(lrs.ScheduleError):
+            scheduler.load_state_dict(found)
+        scheduler.step()
+    assert not hasattr(builtins, "lrsched_broken_into") and not list(tmp_path.iterdir())
+
+
+def _replace(value, new):
+    if isinstance(value, dict):
+        if value.get("kind") == "constant":
+            return {**({"format": value["format"]} if "format" in value else {}), **new}
+        return {key: _replace(inner, new) for key, inner in value.items()}
+    return [_replace(inner, new) for inner in value] if isinstance(value, list) else value
