@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from lrsched import profiles as profiles
     from lrsched import schedules as schedules
     from lrsched import targets as targets
-    from lrsched._errors import ScheduleError
-    from lrsched._plan import plan
-    from lrsched._schedule import Schedule
+    from lrsched.algebra.schedule import Schedule
     from lrsched.combinators import maximum, minimum
     from lrsched.combinators import sum as sum
+    from lrsched.combinators.planning import plan
     from lrsched.compiler import compile as compile
     from lrsched.discovery import diverged, smooth, suggest, trust_ratio
+    from lrsched.display.plotting import plot
     from lrsched.feedback import Greedy, Plateau, agreed
-    from lrsched.fitting import identify
+    from lrsched.foundation.errors import ScheduleError
+    from lrsched.inspection.identify import identify
     from lrsched.layers import discriminative, layerwise, unfreezing
-    from lrsched.plotting import plot
     from lrsched.profiles import (
         Profile,
         cosine,
@@ -85,8 +85,8 @@ LATER = {
     "trust_ratio": "discovery",
     "Greedy": "feedback",
     "Plateau": "feedback",
-    "identify": "fitting",
-    "plot": "plotting",
+    "identify": "inspection.identify",
+    "plot": "display.plotting",
     "from_dict": "serial",
     "from_json": "serial",
     "ParseError": "text",
@@ -162,9 +162,9 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         if name in CORE:
-            from lrsched import _core
+            from lrsched.combinators import core
 
-            globals().update({each: getattr(_core, each) for each in CORE})
+            globals().update({each: getattr(core, each) for each in CORE})
             return globals()[name]
         if name not in LATER:
             raise AttributeError(f"module 'lrsched' has no attribute {name!r}")

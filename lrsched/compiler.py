@@ -11,26 +11,15 @@ from typing import Any
 import numpy as np
 
 from lrsched import targets
-from lrsched._clock import Clock, unit_progress
-from lrsched._errors import ScheduleError, check_choice, fail
-from lrsched._fields import float_type, is_jax
-from lrsched._node import Node, base_name, holds_arrays, names_of, walk
-from lrsched._term import Builder, Term
-from lrsched._tree import make
-from lrsched.profiles import Profile
+from lrsched.algebra.batching import make
+from lrsched.algebra.node import Node, base_name, holds_arrays, names_of, walk
+from lrsched.algebra.profile import Profile
+from lrsched.foundation.errors import ScheduleError, check_choice, fail
+from lrsched.foundation.numbers import float_type, is_jax
+from lrsched.ir.lower import lower
 from lrsched.targets import _python as py
 
-__all__ = ["calling", "compile", "lower", "source"]
-
-
-def lower(node: Any, b: Builder) -> Term:
-    """The expression as a term of the step (of progress, for a profile)."""
-    if isinstance(node, Profile):
-        value = node.formula(unit_progress(b))[0]
-    else:
-        t = b.step()
-        value = node.formula(Clock(b, b.floor(t), t))
-    return b.floats(b.settled(value))
+__all__ = ["calling", "compile", "source"]
 
 
 def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:

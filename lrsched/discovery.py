@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._fields import is_jax
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax
 
 __all__ = ["Suggestions", "diverged", "smooth", "suggest", "trust_ratio"]
 

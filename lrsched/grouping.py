@@ -23,7 +23,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from lrsched._errors import ScheduleError, fail
+from lrsched.foundation.errors import ScheduleError, fail
 
 __all__ = ["Pattern", "assign", "expand", "joint", "label_of", "layer_patterns", "matches", "members"]
 
@@ -132,7 +132,7 @@ def assign(
         ('*', '*', 'head.*')
         >>> assign(["body/kernel", "body/bias"], {"plain": ["*bias", "*scale"], "decayed": "*"})
         Traceback (most recent call last):
-        lrsched._errors.ScheduleError: assign: groups must be patterns ... got '*scale' (it matches none of them)
+        lrsched.foundation.errors.ScheduleError: assign: groups must be patterns ... got '*scale' ...
     """
     names = list(paths)
     pairs = _pairs(where, argument, groups)

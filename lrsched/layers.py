@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
-from lrsched._errors import check_choice, check_count, check_real, fail
-from lrsched._fields import is_jax
-from lrsched._schedule import Schedule
-from lrsched.schedules import Constant, Hold
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.schedules.spans import Constant, Hold
 
 __all__ = ["discriminative", "layerwise", "unfreezing"]
 

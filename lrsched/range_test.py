@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsched._errors import fail
 from lrsched.discovery import Suggestions, diverged, smooth, suggest
-from lrsched.schedules import range_sweep
+from lrsched.foundation.errors import fail
+from lrsched.schedules.tables import range_sweep
 
 __all__ = ["Progress", "RangeTest", "Recorder", "repeated"]
 

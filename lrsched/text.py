@@ -1,4 +1,4 @@
-"""Expressions as text, and text as expressions, without running any code."""
+"""Text as expressions, without running any code."""
 
 from __future__ import annotations
 
@@ -10,147 +10,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lrsched._core import KINDS
-from lrsched._errors import ScheduleError, fail
-from lrsched._fields import REQUIRED, field_of
-from lrsched._node import MAX_DEPTH, Node, names_of
-from lrsched._schedule import Schedule, lift
-from lrsched.profiles import Profile
-from lrsched.profiles import lift as lift_profile
+from lrsched.algebra.node import MAX_DEPTH, Node
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.profile import lift as lift_profile
+from lrsched.algebra.schedule import Schedule, lift
+from lrsched.algebra.spelling import _OPERATORS, LONGEST, POWER, PRODUCT, SHIFT, SUM, UNARY
+from lrsched.combinators.core import KINDS
+from lrsched.foundation.errors import ScheduleError, fail
 
-__all__ = ["ParseError", "parse", "spell"]
-
-SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
-LONGEST = 20_000_000
-
-
-# ---- writing
-
-
-def spell(node: Node, level: int = 0) -> str:
-    """The expression that rebuilds a node, in parentheses where ``level`` binds tighter."""
-    name = node.kind_name.rpartition(".")[2]
-    writer = _OPERATORS.get(name)
-    text, own = writer(node) if writer else (_called(node), ATOM)
-    return f"({text})" if own < level else text
-
-
-def _number(node: Any) -> float | None:
-    """The number that a node is inside an operator, or None."""
-    if node.kind_name == "constant":
-        return float(node.value)
-    return float(node.level) if node.kind_name == "flat" else None
-
-
-def _operands(parts: Any, levels: list[int]) -> list[str]:
-    """Operands as text: numbers bare, but never two bare ones first."""
-    numbers = [_number(part) for part in parts]
-    spelled = []
-    for i, (part, number) in enumerate(zip(parts, numbers, strict=True)):
-        bare = number is not None and not (i == 0 and numbers[1] is not None)
-        spelled.append(repr(number) if bare else spell(part, levels[min(i, 1)]))
-    return spelled
-
-
-def _sequence(node: Any) -> tuple[str, int]:
-    return " >> ".join(spell(part, SUM) for part in node.parts), SHIFT
-
-
-def _sum(node: Any) -> tuple[str, int]:
-    texts = _operands(node.parts, [SUM, PRODUCT])
-    text = texts[0]
-    for part, operand in zip(node.parts[1:], texts[1:], strict=True):
-        negative = part.kind_name.endswith("negative")
-        if negative:
-            text += " - " + spell(next(iter(_only(part))), PRODUCT + 1)
-        elif operand.startswith("-") and _number(part) is not None:
-            text += " - " + operand[1:]
-        else:
-            text += " + " + operand
-    return text, SUM
-
-
-def _only(node: Any) -> tuple[Node]:
-    return (getattr(node, names_of(type(node))[0]),)
-
-
-def _product(node: Any) -> tuple[str, int]:
-    return " * ".join(_operands(node.parts, [PRODUCT, UNARY])), PRODUCT
-
-
-def _quotient(node: Any) -> tuple[str, int]:
-    return " / ".join(_operands((node.left, node.right), [PRODUCT, UNARY])), PRODUCT
-
-
-def _power(node: Any) -> tuple[str, int]:
-    return f"{spell(_only(node)[0], ATOM)} ** {node.power!r}", POWER
-
-
-def _raised(node: Any) -> tuple[str, int]:
-    return f"{node.base!r} ** {spell(node.schedule, UNARY)}", POWER
-
-
-def _negative(node: Any) -> tuple[str, int]:
-    return "-" + spell(_only(node)[0], UNARY), UNARY
-
-
-def _phases(node: Any) -> tuple[str, int]:
-    pairs = zip(node.weights, node.profiles, strict=True)
-    return "phases(" + ", ".join(f"({w!r}, {spell(p)})" for w, p in pairs) + ")", ATOM
-
-
-def _extreme(node: Any) -> tuple[str, int]:
-    return f"{node.kind_name}(" + ", ".join(_argument(part) for part in node.parts) + ")", ATOM
-
-
-def _custom(node: Any) -> tuple[str, int]:
-    return ", ".join([f"custom({node.name!r}", *(f"{k}={v!r}" for k, v in node.numbers)]) + ")", ATOM
-
-
-_OPERATORS: dict[str, Callable[[Any], tuple[str, int]]] = {
-    "sequence": _sequence,
-    "sum": _sum,
-    "product": _product,
-    "quotient": _quotient,
-    "power": _power,
-    "raised": _raised,
-    "negative": _negative,
-    "phases": _phases,
-    "minimum": _extreme,
-    "maximum": _extreme,
-    "custom": _custom,
-}
-
-
-def _argument(value: Any) -> str:
-    if isinstance(value, Node):
-        number = _number(value)
-        return repr(number) if number is not None and isinstance(value, Schedule) else spell(value)
-    return repr(value)
-
-
-def _called(node: Node) -> str:
-    """``name(arguments)``, or ``child.method(arguments)``; defaults are left out."""
-    names = list(names_of(type(node)))
-    head = node.kind_name
-    if node.method:
-        head = spell(getattr(node, names.pop(0)), ATOM) + "." + node.method
-    arguments = []
-    for name in names:
-        spec, value = field_of(type(node), name), getattr(node, name)
-        required = spec.default is REQUIRED
-        if required and node.method != "sampled":
-            arguments.append(_plain(value))
-        elif required or value != spec.default or type(value) is not type(spec.default):
-            arguments.append(f"{spec.label or name}={_plain(value)}")
-    return f"{head}({', '.join(arguments)})"
-
-
-def _plain(value: Any) -> str:
-    return spell(value) if isinstance(value, Node) else repr(value)
-
-
-# ---- reading
+__all__ = ["ParseError", "parse"]
 
 
 class ParseError(ScheduleError):
@@ -535,8 +403,8 @@ def functions() -> dict[str, Callable[..., Any]]:
 @functools.cache
 def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
     from lrsched import profiles, recipes, schedules
-    from lrsched._plan import plan
-    from lrsched.combinators import maximum, minimum
+    from lrsched.combinators.arithmetic import maximum, minimum
+    from lrsched.combinators.planning import plan
 
     found: dict[str, Callable[..., Any]] = {"minimum": minimum, "maximum": maximum, "plan": plan}
     for module in (recipes, profiles, schedules):

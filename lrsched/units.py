@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsched._errors import check_choice, check_count, check_real, fail
-from lrsched._fields import is_jax
-from lrsched._schedule import Schedule
-from lrsched.schedules import Table
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.schedules.tables import Table
 
 __all__ = ["in_updates", "seen", "share", "size"]
 

@@ -11,7 +11,11 @@ import sys
 
 TEXT = "0.1 * (warmup(5) >> cosine().over(20, end=0.5).clipped(0.2, 2.0))"
 LEAVES = [0.1, 5, 0.0, 1.0, 20, 1.0, 0.5, 0.2, 2.0]
-JAX = ("lrsched.targets._jax", "lrsched.targets._places")  # what only the use of JAX imports
+JAX = (
+    "lrsched.ir.jax_integers",
+    "lrsched.targets._jax",
+    "lrsched.targets.threshold_search",
+)  # what only the use of JAX imports
 finders = list(sys.meta_path)
 
 
@@ -62,11 +66,11 @@ def read(expression):
 
 def known_to_jax():
     """Whether JAX knows every kind there is, or will be told."""
-    node = sys.modules.get("lrsched._node")
+    node = sys.modules.get("lrsched.algebra.node")
     if node is None or not node.KINDS:
         return True
     if "jax" in sys.modules:
-        return set(node.KINDS.values()) == sys.modules["lrsched._pytree"].REGISTERED
+        return set(node.KINDS.values()) == sys.modules["lrsched.algebra.pytree"].REGISTERED
     return [type(finder).__name__ for finder in sys.meta_path].count("_AfterImport") == 1
 
 
@@ -81,7 +85,7 @@ def check(name, way, saved, values):
     assert read(expression) == values
     assert repr(expression) == TEXT
     assert pickle.dumps(expression) == saved
-    assert len(sys.modules["lrsched._node"].KINDS) > 60
+    assert len(sys.modules["lrsched.algebra.node"].KINDS) > 60
 
 
 def main():

@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 
 import lrsched as lrs
 import oracle
-from lrsched import _fields, _node, _tree, schedules
+from lrsched import schedules
+from lrsched.algebra import batching, fields, registry
+from lrsched.algebra import node as _node
 
 BIG = (2**24 - 1, 2**24, 2**24 + 1, 10**6, 10**9, 2**31 - 3, 2**31 - 2)
 NICE = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5, 2.0, 3.0, 10.0, 1e-3, 1e-5, -0.5, -1.0, -2.0)
-POLICIES = (*_fields.POLICIES, 0.0, 0.125)
+POLICIES = (*fields.POLICIES, 0.0, 0.125)
 Variant = tuple[int, ...]
 
 
@@ -70,7 +72,7 @@ class Maker:
 
     def of_kind(self, kind: type[_node.Node], depth: int) -> Any:
         """An expression of one kind, or None if nothing drawn was accepted."""
-        material = {name: self.material(_fields.field_of(kind, name), depth) for name in _node.names_of(kind)}
+        material = {name: self.material(fields.field_of(kind, name), depth) for name in _node.names_of(kind)}
         known = self.accepted.setdefault(kind.kind_name, [])
         variants = itertools.product(*(range(len(options)) for options in material.values()))
         tried: set[Any] = set()
@@ -87,10 +89,10 @@ class Maker:
 
     # ---- what a field may hold, in several arrangements; a callable takes the other fields' first child
 
-    def material(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def material(self, spec: fields.Field, depth: int) -> list[Any]:
         return getattr(self, spec.form)(spec, depth)
 
-    def one_real(self, spec: _fields.Field) -> float:
+    def one_real(self, spec: fields.Field) -> float:
         low, high = spec.low, spec.high
         for _ in range(40):
             x = self.random.choice(NICE) if self.random.random() < 0.6 else round(self.random.uniform(-3, 6), 3)
@@ -100,22 +102,22 @@ class Maker:
                 return float(x)
         return next(x for x in (1.0, 0.5, 2.0, -1.0) if low < x < high)
 
-    def one_count(self, spec: _fields.Field) -> int:
+    def one_count(self, spec: fields.Field) -> int:
         if self.big and self.random.random() < 0.15:
             return self.random.choice(BIG)
         return int(max(spec.low, 0)) + self.random.choice((0, 1, 2, 3, 5, 7, 10, 12, 40, 100))
 
-    def real(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def real(self, spec: fields.Field, depth: int) -> list[Any]:
         x = self.one_real(spec)
         return [x, x + 10.0] if spec.high == math.inf else [x]
 
-    def count(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def count(self, spec: fields.Field, depth: int) -> list[Any]:
         n, small = self.one_count(spec), self.random.choice((0, 1, 2, 5))
         within = lambda child: int(spec.low) + n % max(1, _length(child) - int(spec.low))  # noqa: E731
         beyond = lambda child: _length(child) + small + 1  # noqa: E731
         return [n, within, beyond]
 
-    def reals(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def reals(self, spec: fields.Field, depth: int) -> list[Any]:
         values = [self.one_real(spec) for _ in range(max(spec.least, 1) + self.random.choice((0, 1, 2)))]
         ordered = sorted({*values, *(self.one_real(spec) for _ in range(12))})
         options: list[Any] = []
@@ -125,12 +127,12 @@ class Maker:
         start = self.random.choice((0, 3))
         return [tuple(values), *options[start:], *options[:start]]
 
-    def counts(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def counts(self, spec: fields.Field, depth: int) -> list[Any]:
         values = {self.one_count(spec) for _ in range(8)}
         ordered = sorted(values)
         return [tuple(ordered[:size]) for size in self.random.sample((0, 1, 2, 3, 4), 5) if size >= spec.least]
 
-    def static(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def static(self, spec: fields.Field, depth: int) -> list[Any]:
         if spec.choices:
             return self.random.sample(spec.choices, len(spec.choices))
         if spec.base == "policy":
@@ -146,14 +148,14 @@ class Maker:
         x = self.one_real(spec)
         return [x, 1.0 + max(x, 0.05)]
 
-    def node(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def node(self, spec: fields.Field, depth: int) -> list[Any]:
         child = self.expression(spec.base, max(1, depth - 1))
         if isinstance(child, lrs.Schedule):
             n = self.random.choice((1, 4, 9, 20))
             return [child, child.lasting(n)]
         return [child]
 
-    def nodes(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def nodes(self, spec: fields.Field, depth: int) -> list[Any]:
         size = self.random.choice((2, 2, 3))
         parts = tuple(self.expression(spec.base, max(1, depth - 1)) for _ in range(size))
         if not isinstance(parts[0], lrs.Schedule):
@@ -167,7 +169,7 @@ class Maker:
         count = self.random.choice((6, 9))
         return tuple((self.random.choice((0.5, 2.0, 3.0)) * parts[i % 2]).stretched(1.0 + i % 3) for i in range(count))
 
-    def numbers(self, spec: _fields.Field, depth: int) -> list[Any]:
+    def numbers(self, spec: fields.Field, depth: int) -> list[Any]:
         names = self.random.sample(("a", "b", "gain"), self.random.choice((0, 1, 2)))
         return [tuple((name, abs(self.one_real(spec))) for name in sorted(names))]
 
@@ -192,16 +194,16 @@ def _length(child: Any) -> int:
 
 def is_leaf(kind: type[_node.Node]) -> bool:
     """Whether a kind can be made without another expression of its own base."""
-    return all(not issubclass(kind, _node.BASES[_fields.field_of(kind, n).base]) for n in node_fields(kind))
+    return all(not issubclass(kind, fields.BASES[fields.field_of(kind, n).base]) for n in node_fields(kind))
 
 
 def node_fields(kind: type[_node.Node]) -> list[str]:
-    return [n for n in _node.names_of(kind) if _fields.field_of(kind, n).form in ("node", "nodes")]
+    return [n for n in _node.names_of(kind) if fields.field_of(kind, n).form in ("node", "nodes")]
 
 
 def kinds_of(base: str) -> list[type[_node.Node]]:
     """The registered kinds of a base, those that tests made up left out."""
-    return [k for k in _node.KINDS.values() if issubclass(k, _node.BASES[base])]
+    return [k for k in registry.KINDS.values() if issubclass(k, fields.BASES[base])]
 
 
 @st.composite
@@ -225,7 +227,7 @@ def single(expression: Any) -> Any:
             return tuple(map(rounded, value))
         return float(np.float32(value)) if isinstance(value, float) else value
 
-    return _tree.map_every_leaf(expression, rounded)
+    return batching.map_every_leaf(expression, rounded)
 
 
 def steps_of(schedule: Any, rnd: random.Random, count: int = 16, limit: int = 2**31 - 1) -> list[int]:

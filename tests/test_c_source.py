@@ -14,8 +14,10 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _host, _node
+from lrsched.algebra import node as _node
+from lrsched.algebra import registry
 from lrsched.compiler import source
+from lrsched.ir import folding
 from lrsched.targets import _c
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
@@ -73,7 +75,7 @@ def test_c_agrees_with_python_for_all_kinds(tmp_path):
             continue
         expressions[f"f{seed}"] = expression
         seen.update(node.kind_name for node in _node.walk(expression))
-    kinds = {name for name in _node.KINDS if name != "custom" and not name.startswith("test")}
+    kinds = {name for name in registry.KINDS if name != "custom" and not name.startswith("test")}
     assert kinds <= set(seen), f"no expression has {kinds - set(seen)}"
     assert len(refused) < SEEDS // 20 and all("C's integers" in message for message in refused)
     library = compiled(tmp_path, texts)
@@ -130,7 +132,7 @@ EACH = {
     "search of two": (lambda b, t: b.search(PLACES[:2], t), lambda t: (t >= 3) + (t >= 5)),
     "gather": (lambda b, t: b.gather(PLACES / 7, b.minimum(t, 5)), lambda t: PLACES[min(t, 5)] / 7),
     "gather of integers": (lambda b, t: b.gather(PLACES, b.minimum(t, 5), "i"), lambda t: PLACES[min(t, 5)]),
-    "noise": (lambda b, t: b.noise(2**63 + 2**40 + 3, t), lambda t: _host.noise(2**63 + 2**40 + 3, t)),
+    "noise": (lambda b, t: b.noise(2**63 + 2**40 + 3, t), lambda t: folding.noise(2**63 + 2**40 + 3, t)),
     "valuation": (lambda b, t: b.valuation(b.add(t, 1)), lambda t: ((t + 1) & -(t + 1)).bit_length() - 1),
     "share": (lambda b, t: b.share(0.25, b.minimum(t, 999)), lambda t: round(0.25 * min(t, 999))),
     "checked": (lambda b, t: b.checked(b.lt(5, t), b.floats(t)), lambda t: t if t <= 5 else math.nan),
@@ -168,6 +170,6 @@ def test_c_source_names_what_it_cannot_write():
 
 
 def test_the_c_table_is_complete():
-    from lrsched._term import OPERATIONS
+    from lrsched.ir.operations import OPERATIONS
 
     assert set(_c.TEMPLATES) == set(OPERATIONS)

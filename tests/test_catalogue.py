@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import lrsched as lrs
-from lrsched import recipes, svg
-from lrsched.recipes import _catalogue
+from lrsched import recipes
+from lrsched.cli import catalogue
+from lrsched.display import svg
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -20,13 +21,13 @@ here = pytest.mark.skipif(not DOCS.exists(), reason="the pages are not part of t
 
 @pytest.fixture(scope="module")
 def pages():
-    return _catalogue.pages()
+    return catalogue.pages()
 
 
 @here
 def test_the_catalogue_is_up_to_date(pages):
     """Texts to the letter, pictures to a tenth of a pixel."""
-    hint = "run python -m lrsched.recipes._catalogue docs"
+    hint = "run python -m lrsched.cli.catalogue docs"
     written = {str(p.relative_to(DOCS)) for p in (*DOCS.glob("catalogue/*"), DOCS / "catalogue.md")}
     assert written == set(pages), hint
     for path, text in pages.items():
@@ -50,13 +51,13 @@ def test_every_recipe_is_shown(pages):
 
 
 def test_the_page_is_written_and_put_right(pages, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_catalogue, "pages", lambda: pages)
-    assert _catalogue.main([str(tmp_path)]) == 0 and _catalogue.outdated(tmp_path) == ([], [])
+    monkeypatch.setattr(catalogue, "pages", lambda: pages)
+    assert catalogue.main([str(tmp_path)]) == 0 and catalogue.outdated(tmp_path) == ([], [])
     (tmp_path / "catalogue" / "gone.svg").write_text("")
     (tmp_path / "catalogue" / "sgdr.svg").write_text("")
-    assert _catalogue.outdated(tmp_path) == (["catalogue/sgdr.svg"], ["catalogue/gone.svg"])
-    _catalogue.main([str(tmp_path)])
-    assert _catalogue.outdated(tmp_path) == ([], []) and "1 files written, 1 removed" in capsys.readouterr().out
+    assert catalogue.outdated(tmp_path) == (["catalogue/sgdr.svg"], ["catalogue/gone.svg"])
+    catalogue.main([str(tmp_path)])
+    assert catalogue.outdated(tmp_path) == ([], []) and "1 files written, 1 removed" in capsys.readouterr().out
 
 
 def drawn(schedule, steps):

@@ -10,7 +10,9 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _joints, _rules, checks, cosine, exponential, hold, knots, linear, multi_step, plan, recipes, warmup
+from lrsched import cosine, exponential, hold, knots, linear, multi_step, plan, recipes, warmup
+from lrsched.inspection import findings as _findings
+from lrsched.inspection import joint_rules, value_rules
 from lrsched.recipes._examples import examples
 
 PEAK = 3e-4
@@ -122,7 +124,7 @@ def test_the_parentheses_are_said():
 
 
 def test_every_name_of_a_finding_has_a_mistake_here():
-    source = "".join(inspect.getsource(m) for m in (_rules, _joints))
+    source = "".join(inspect.getsource(m) for m in (value_rules, joint_rules))
     named = {name for name, *_ in MISTAKES}
     assert all(f'"{name}"' in source for name in named)
     words = {w for w in source.split('"') if w.count("-") >= 1 and w.replace("-", "").isalpha() and w.islower()}
@@ -175,7 +177,7 @@ def test_a_schedule_of_any_length_is_checked():
 
 def test_findings_come_most_severe_first_and_read_as_sentences():
     found = (PEAK * warmup(500) >> cosine().over(9_500)).check(20_000)
-    ranks = [checks.SEVERITIES.index(f.severity) for f in found]
+    ranks = [_findings.SEVERITIES.index(f.severity) for f in found]
     assert ranks == sorted(ranks, reverse=True) and len(found) == 3
     assert str(found[-1]).startswith("note at step 0: The first update")
 
@@ -199,7 +201,7 @@ def test_any_expression_can_be_described_and_checked(seed):
     schedule = strategies.seeded(seed, depth=1 + seed % 4)
     steps = random.Random(seed).choice((1, 2, 50, 5_000))
     for finding in schedule.check(steps):
-        assert finding.severity in checks.SEVERITIES and 0 <= finding.step < max(steps, 1) + 1
+        assert finding.severity in _findings.SEVERITIES and 0 <= finding.step < max(steps, 1) + 1
     assert schedule.describe(steps).steps == steps
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrsched._clamps import unclamped
-from lrsched._term import Builder, Term
+from lrsched.ir.term import Builder, Term
+from lrsched.targets.clamp_elimination import unclamped
 
 LIMIT = 2**31 - 1
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from lrsched import cli
+from lrsched.cli.main import _parser
 
 
 def demo_module():
     for name in ("jax", "optax", "sklearn", "rich"):
         pytest.importorskip(name)
-    from lrsched import demo
+    from lrsched.cli import demo
 
     return demo
 
@@ -70,7 +71,7 @@ def test_the_extra_that_is_named_has_what_is_missing(monkeypatch, capsys, tmp_pa
 
 
 def test_a_broken_installation_is_not_called_a_missing_extra(monkeypatch):
-    demo = sys.modules.get("lrsched.demo") or __import__("lrsched.demo").demo
+    demo = sys.modules.get("lrsched.cli.demo") or __import__("lrsched.cli.demo").demo
 
     def run(**_):
         raise ModuleNotFoundError("No module named 'lrsched.gone'", name="lrsched.gone")
@@ -81,7 +82,7 @@ def test_a_broken_installation_is_not_called_a_missing_extra(monkeypatch):
 
 
 def test_batches_are_whole_shuffled_epochs():
-    from lrsched import demo
+    from lrsched.cli import demo
 
     size, steps = 3 * demo.BATCH + 5, 8
     picked = demo.batches(size, steps, seed=3)
@@ -94,7 +95,7 @@ def test_batches_are_whole_shuffled_epochs():
 
 
 def test_the_four_schedules_are_what_they_say():
-    from lrsched import demo
+    from lrsched.cli import demo
 
     rates = {name: schedule.sample(200) for name, schedule in demo.schedules(200, peak=0.5).items()}
     t = np.arange(200)
@@ -183,7 +184,7 @@ def test_show_has_curve_description_and_findings(capsys):
 
 def test_the_curve_goes_where_the_schedule_goes():
     from lrsched import linear
-    from lrsched._terminal import curve
+    from lrsched.display.terminal import curve
 
     lines = [line.partition("┤")[2] for line in curve(linear().over(400), 400, width=20, height=5)[:5]]
     assert all(line == line.rstrip() for line in lines)
@@ -409,4 +410,4 @@ def test_every_help_has_examples_that_parse(command, capsys):
     for example in examples:
         words = shlex.split(example.partition(" > ")[0].partition("| ")[2] or example.partition(" > ")[0])
         assert words[0] == "lrsched"
-        cli._parser().parse_args([w for w in words[1:] if w != "demo.png"] if "--plot" not in words else words[1:])
+        _parser().parse_args([w for w in words[1:] if w != "demo.png"] if "--plot" not in words else words[1:])

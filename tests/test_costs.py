@@ -401,7 +401,16 @@ def test_import_loads_little_beyond_numpy() -> None:
     imported, called = (set(half.split()) for half in found.split("|"))
     heavy = {"asyncio", "concurrent", "ctypes", "email", "http", "logging", "multiprocessing", "socket", "ssl"}
     heavy |= {"sqlite3", "unittest", "xml", "numpy.testing", "numpy.f2py", "numpy.polynomial"}
-    optional = {"cli", "demo", "plotting", "svg", "identify", "describe", "discovery", "checks"}
+    optional = {
+        "cli",
+        "cli.demo",
+        "display.plotting",
+        "display.svg",
+        "inspection.identify",
+        "inspection.describe",
+        "discovery",
+        "inspection.checks",
+    }
     assert not (heavy | {f"lrsched.{name}" for name in optional}) & (imported | called)
     assert all(name.startswith("lrsched") for name in called), called
 

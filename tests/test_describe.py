@@ -11,7 +11,7 @@ import pytest
 import lrsched as lrs
 import strategies
 from lrsched import cosine, linear, multi_step, warmup
-from lrsched.describe import horizon
+from lrsched.inspection.describe import horizon
 
 LR = 0.1 * (warmup(10) >> cosine().over(90, end=0.1))
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import lrsched.discovery
-from lrsched._errors import ScheduleError
 from lrsched.discovery import Suggestions, diverged, smooth, suggest, trust_ratio
+from lrsched.foundation.errors import ScheduleError
 
 NAN, INF = math.nan, math.inf
 NAMES = ("steepest", "valley", "slide", "minimum", "base", "max")

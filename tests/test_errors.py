@@ -18,7 +18,10 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _fields, _node, constant, cosine, hold, linear, warmup
+from lrsched import constant, cosine, hold, linear, warmup
+from lrsched.algebra import fields as _fields
+from lrsched.algebra import node as _node
+from lrsched.algebra import registry
 
 NO_NUMBERS: list[Any] = [
     "3",
@@ -99,12 +102,12 @@ class Wrong:
         yield from ((("a", v),) for v in NO_NUMBERS + NOT_FINITE)
 
 
-CASES = [(kind.kind_name, name) for kind in _node.KINDS.values() for name in _node.names_of(kind)]
+CASES = [(kind.kind_name, name) for kind in registry.KINDS.values() for name in _node.names_of(kind)]
 
 
 @pytest.mark.parametrize(("kind_name", "field"), CASES, ids=lambda x: x)
 def test_every_field_of_every_kind(kind_name: str, field: str) -> None:
-    kind = _node.KINDS[kind_name]
+    kind = registry.KINDS[kind_name]
     good = strategies.Maker(random.Random(2)).one_of(kind, 2)
     fields = {n: getattr(good, n) for n in _node.names_of(kind)}
     spec = _fields.field_of(kind, field)
@@ -123,7 +126,7 @@ PUBLIC = [
     getattr(lrs, name)
     for name in lrs.__all__
     if callable(getattr(lrs, name)) and not inspect.isclass(getattr(lrs, name))
-] + [k for k in _node.KINDS.values() if "." not in k.kind_name and not k.method]
+] + [k for k in registry.KINDS.values() if "." not in k.kind_name and not k.method]
 
 
 @pytest.mark.parametrize("constructor", PUBLIC, ids=lambda f: getattr(f, "__name__", repr(f)))

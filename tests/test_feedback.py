@@ -15,10 +15,10 @@ import sys
 import numpy as np
 import pytest
 
-import lrsched.feedback
-import lrsched.greedy
-from lrsched._errors import ScheduleError
+import lrsched.feedback.greedy
+import lrsched.feedback.plateau
 from lrsched.feedback import Greedy, GreedyState, Plateau, PlateauState, agreed
+from lrsched.foundation.errors import ScheduleError
 
 NAN, INF = math.nan, math.inf
 DIALECTS = (None, "torch", "keras", "optax")
@@ -54,7 +54,7 @@ def random_plateau(rng):
     )
 
 
-@pytest.mark.parametrize("module", [lrsched.feedback, lrsched.greedy], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [lrsched.feedback.plateau, lrsched.feedback.greedy], ids=lambda m: m.__name__)
 def test_examples_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -17,7 +17,8 @@ import pytest
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _node, profiles
+from lrsched import profiles
+from lrsched.algebra import registry
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -26,7 +27,7 @@ X64 = bool(jax.config.jax_enable_x64)
 FORMAT = oracle.FLOAT64 if X64 else oracle.FLOAT32
 STEP = np.int64 if X64 else np.int32
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") in ("ci", "thorough")
-SHAPES = sorted(k.kind_name for k in _node.KINDS.values() if issubclass(k, profiles.Profile))
+SHAPES = sorted(k.kind_name for k in registry.KINDS.values() if issubclass(k, profiles.Profile))
 LENGTHS = (1, 3, 1000, 2**24 + 1, 10**9, 2**31 - 2)
 WIDTH = 24
 
@@ -67,7 +68,7 @@ def test_numbered_expressions_are_within_the_bound(block: int) -> None:
 def test_shapes_at_every_length(name: str) -> None:
     schedules, steps = [], []
     for seed, n in enumerate(LENGTHS):
-        shape = strategies.Maker(random.Random(seed)).one_of(_node.KINDS[name], 2)
+        shape = strategies.Maker(random.Random(seed)).one_of(registry.KINDS[name], 2)
         places = {0, 1, 2, n // 3, n // 2, n // 2 + 1, n - 2, n - 1, n, n + 1, 2**24 - 1, 2**24, 2**24 + 1, 2**31 - 1}
         for schedule in (shape.over(n), shape.over(n, start=1e-3, end=1e-5), lrs.warmup(n, profile=shape)):
             schedules.append(schedule)
@@ -75,10 +76,10 @@ def test_shapes_at_every_length(name: str) -> None:
     check(schedules, steps)
 
 
-@pytest.mark.parametrize("name", sorted(k for k in _node.KINDS if k not in SHAPES))
+@pytest.mark.parametrize("name", sorted(k for k in registry.KINDS if k not in SHAPES))
 def test_every_kind_of_schedule(name: str) -> None:
     rnd = random.Random(name)
-    schedules = [strategies.Maker(rnd).one_of(_node.KINDS[name], 3) for _ in range(6)]
+    schedules = [strategies.Maker(rnd).one_of(registry.KINDS[name], 3) for _ in range(6)]
     check(schedules, [strategies.steps_of(s, rnd, 12) for s in schedules])
 
 

@@ -12,9 +12,9 @@ import pytest
 
 import alone
 import lrsched as lrs
-from lrsched._digital import Line
-from lrsched._fields import REQUIRED, Field
-from lrsched._record import replaced
+from lrsched.algebra.fields import REQUIRED, Field
+from lrsched.foundation.records import replaced
+from lrsched.ir.floor_lines import Line
 
 SEE = "import sys; before = set(sys.modules)\ndef new(): return sorted(set(sys.modules) - before)\n"
 
@@ -114,8 +114,8 @@ def test_a_schedule_is_unpickled_where_nothing_was_imported():
 
 def test_a_kind_cannot_take_the_name_of_one_that_is_not_loaded_yet():
     code = """
-from lrsched._node import kind
-from lrsched._schedule import Schedule
+from lrsched.algebra.node import kind
+from lrsched.algebra.schedule import Schedule
 try:
     @kind("power_decay")
     class Mine(Schedule):

@@ -9,7 +9,8 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import cosine, multi_step, recipes, rex, svg, warmup
+from lrsched import cosine, multi_step, recipes, rex, warmup
+from lrsched.display import svg
 
 LR = 0.1 * (warmup(10) >> lrs.hold(40) >> cosine().over(50))
 

@@ -140,7 +140,7 @@ def test_the_extras_that_it_names_exist():
 
 
 def test_the_table_of_the_demo_names_its_schedules():
-    from lrsched import demo
+    from lrsched.cli import demo
 
     (table,) = [text for text in fenced("text") if "accuracy" in text]
     rows = {line[:20].strip(): line.split() for line in table.splitlines()[2:]}

@@ -16,7 +16,10 @@ import pytest
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _fields, _node, _term, targets
+from lrsched import targets
+from lrsched.algebra import fields, node, registry
+from lrsched.ir import operations
+from lrsched.ir import term as _term
 
 PROFILES = "flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
 SCHEDULES = (
@@ -93,19 +96,19 @@ def test_every_table_is_complete(name: str) -> None:
         table = targets.table(name).templates
     except lrs.ScheduleError:
         pytest.skip(f"{name} is not there")
-    assert set(table) >= set(_term.OPERATIONS), set(_term.OPERATIONS) - set(table)
+    assert set(table) >= set(operations.OPERATIONS), set(operations.OPERATIONS) - set(table)
 
 
 def test_operations_are_known_on_constants() -> None:
     """What folds at compile time covers every operation of numbers."""
-    from lrsched import _host
+    from lrsched.ir import folding
 
-    assert set(_host.FOLD) == set(_term.OPERATIONS) - {"search", "gather", "checked", "call"}
+    assert set(folding.FOLD) == set(operations.OPERATIONS) - {"search", "gather", "checked", "call"}
 
 
 def test_every_operation_is_used() -> None:
     """No row of the tables is dead: some expression lowers to it on the host."""
-    from lrsched.compiler import lower
+    from lrsched.ir.lower import lower
 
     seen: set[str] = set()
     expressions = [strategies.seeded(seed, base, 3) for seed in range(400) for base in ("Schedule", "Profile")]
@@ -118,7 +121,7 @@ def test_every_operation_is_used() -> None:
                     term = waiting.pop()
                     seen.add(term.op)
                     waiting.extend(a for a in term.args if isinstance(a, _term.Term))
-    assert set(_term.OPERATIONS) - seen <= {"share"}, "shares are constants unless JAX traces them"
+    assert set(operations.OPERATIONS) - seen <= {"share"}, "shares are constants unless JAX traces them"
 
 
 def test_registering_a_target() -> None:
@@ -150,9 +153,9 @@ def test_registering_a_target() -> None:
 # ---- kinds
 
 
-@pytest.mark.parametrize("name", sorted(_node.KINDS))
+@pytest.mark.parametrize("name", sorted(registry.KINDS))
 def test_every_kind_is_everywhere(name: str) -> None:
-    kind = _node.KINDS[name]
+    kind = registry.KINDS[name]
     assert name in oracle.PROFILES or name in oracle.SCHEDULES, "write its formula in tests/oracle.py"
     expression = strategies.Maker(random.Random(1)).one_of(kind, 3)
     assert type(expression) is kind
@@ -160,15 +163,15 @@ def test_every_kind_is_everywhere(name: str) -> None:
     assert len(expression.fingerprint()) == 64 and hash(expression) == hash(lrs.parse(repr(expression)))
     for target in ("python", "numpy"):
         assert "def schedule" in lrs.compile(expression, target).source
-    assert kind.__doc__ and all(_fields.field_of(kind, n).form for n in _node.names_of(kind))
+    assert kind.__doc__ and all(fields.field_of(kind, n).form for n in node.names_of(kind))
 
 
 MADE_UP = '''
 """A profile of one's own, in one file."""
 
 from lrsched import Profile
-from lrsched._fields import positive
-from lrsched._node import kind
+from lrsched.algebra.fields import positive
+from lrsched.algebra.node import kind
 
 
 @kind("tests_gauss")
@@ -195,7 +198,7 @@ def gauss(tmp_path: Path) -> Any:
     sys.modules["tests_gauss"] = module
     spec.loader.exec_module(module)
     yield module.Gauss
-    del _node.KINDS["tests_gauss"], sys.modules["tests_gauss"]
+    del registry.KINDS["tests_gauss"], sys.modules["tests_gauss"]
 
 
 def test_a_made_up_profile_in_one_file_appears_everywhere(gauss: Any) -> None:
@@ -238,4 +241,4 @@ def test_a_made_up_profile_in_jax(gauss: Any) -> None:
 
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(lrs.ScheduleError, match="no other kind"):
-        _node.kind("linear")(type("Other", (lrs.Profile,), {"__annotations__": {}}))
+        node.kind("linear")(type("Other", (lrs.Profile,), {"__annotations__": {}}))

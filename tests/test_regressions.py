@@ -18,7 +18,7 @@ import pytest
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched._digital import Line, lowest
+from lrsched.ir.floor_lines import Line, lowest
 
 TOP = 2**31 - 1
 EARLY = tuple(range(40))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import lrsched as lrs
 import strategies
-from lrsched import _filling, _repeats, cosine, exponential, hold, linear, rex, step_decay, warmup
-from lrsched._range import BLOCK
+from lrsched import cosine, exponential, hold, linear, rex, step_decay, warmup
+from lrsched.sampling import generate, periodicity
+from lrsched.sampling.array_code import BLOCK
 
 N = 1_000_000
 WHOLE = [
@@ -49,7 +50,7 @@ MIXED = [
 
 def least(schedule: Any) -> int:
     """How long a range has to be for repeated values to be computed once; 0 where nothing repeats."""
-    return _filling.generated(schedule.formula).repeating
+    return generate.generated(schedule.formula).repeating
 
 
 def alike(schedule: Any, start: int, stop: int) -> None:
@@ -125,14 +126,14 @@ def test_whatever_repeats(seed: int, kind: int, k: int, start: int, n: int) -> N
 )
 def test_each_repeated_value_is_computed_once(schedule: Any, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 0
-    values = _repeats.Repeated.__call__
+    values = periodicity.Repeated.__call__
 
     def counted(self: Any, first: int, last: int) -> Any:
         nonlocal count
         count += last - first
         return values(self, first, last)
 
-    monkeypatch.setattr(_repeats.Repeated, "__call__", counted)
+    monkeypatch.setattr(periodicity.Repeated, "__call__", counted)
     schedule.sample(N)
     assert 0 < count <= 1.05 * most, "a block that begins in what was computed ahead may end in what comes next"
 
@@ -152,7 +153,7 @@ def test_what_cannot_be_spread_is_computed_as_before() -> None:
         hold(1).then(*(linear().over(500, 1.0 + i % 7, 0.5).sampled(every=7) for i in range(200))),
         linear().over(10).after("mirror"),
     ):
-        source = _filling.generated(schedule.formula, N).source
+        source = generate.generated(schedule.formula, N).source
         assert source and "hold" not in source and "cycle" not in source
         single = schedule(np.arange(50_000))
         np.testing.assert_allclose(schedule.sample(50_000), single, rtol=5e-15, atol=1e-300)

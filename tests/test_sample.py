@@ -19,10 +19,13 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _filling, _node, _waves, cosine, hold, linear, profiles, rex, step_decay, warmup
-from lrsched._range import BLOCK, filler
+from lrsched import cosine, hold, linear, profiles, rex, step_decay, warmup
+from lrsched.algebra import registry
+from lrsched.sampling import generate, runtime
+from lrsched.sampling.array_code import BLOCK
+from lrsched.sampling.filler import filler
 
-KINDS = sorted(_node.KINDS)
+KINDS = sorted(registry.KINDS)
 LONG = 40_000
 FOUND = [
     "linear().over(5) / piecewise((1, 3), (0.0, 1.0, 2.0))",
@@ -119,18 +122,20 @@ def test_expressions_that_were_once_wrong(text: str) -> None:
 def test_every_kind_is_within_the_bound(name: str) -> None:
     for seed in range(4):
         rnd = random.Random(seed)
-        expression = strategies.Maker(rnd).one_of(_node.KINDS[name], 3)
+        expression = strategies.Maker(rnd).one_of(registry.KINDS[name], 3)
         if isinstance(expression, lrs.Profile):
             expression = expression.over(rnd.choice((7, 999, LONG)), start=3.0, end=0.25)
         for start, stop, steps in ranges(expression, rnd):
             check(expression, start, stop, steps)
 
 
-@pytest.mark.parametrize("name", sorted(k.kind_name for k in _node.KINDS.values() if issubclass(k, profiles.Profile)))
+@pytest.mark.parametrize(
+    "name", sorted(k.kind_name for k in registry.KINDS.values() if issubclass(k, profiles.Profile))
+)
 @pytest.mark.parametrize("n", [LONG, 2**31 - 2])
 def test_long_shapes_to_their_last_step(name: str, n: int) -> None:
     """Bulk paths, both halves of a wave, the ends."""
-    shape = strategies.Maker(random.Random(1)).one_of(_node.KINDS[name], 1)
+    shape = strategies.Maker(random.Random(1)).one_of(registry.KINDS[name], 1)
     for schedule in (
         shape.over(n),
         shape.over(n, 1e-3, 1e-5),
@@ -194,12 +199,12 @@ def test_where_a_value_of_the_step_changes(factor: int, offset: int, bound: int,
     table = [-20, 0, 3, 4, 17, 1 << 80]
     step: Callable[[int], int] = lambda k: factor * k + offset  # noqa: E731
     cases: list[tuple[Any, Callable[[int], Any]]] = [
-        (_waves.crossing(factor, offset, bound, t, 40), lambda k: step(k) < bound),
-        (_waves.changing(lambda k: step(k) < bound, t, 40), lambda k: step(k) < bound),
-        (_waves.passing(table, factor, offset, t, 40), lambda k: bisect.bisect_right(table, step(k))),
-        (_waves.meeting(factor, offset - bound, t, 40), lambda k: step(k) == bound),
-        (_waves.steady(lambda k: step(k) * 0.25, t, 40), lambda k: step(k) // 4),
-        ((step(t) // over, _waves.multiple(factor, offset, step(t) // over, over, 40)), lambda k: step(k) // over),
+        (runtime.crossing(factor, offset, bound, t, 40), lambda k: step(k) < bound),
+        (runtime.changing(lambda k: step(k) < bound, t, 40), lambda k: step(k) < bound),
+        (runtime.passing(table, factor, offset, t, 40), lambda k: bisect.bisect_right(table, step(k))),
+        (runtime.meeting(factor, offset - bound, t, 40), lambda k: step(k) == bound),
+        (runtime.steady(lambda k: step(k) * 0.25, t, 40), lambda k: step(k) // 4),
+        ((step(t) // over, runtime.multiple(factor, offset, step(t) // over, over, 40)), lambda k: step(k) // over),
     ]
     for found, wanted in cases:
         changed = [k for k in range(t, 40) if wanted(k) != wanted(t)]
@@ -280,16 +285,16 @@ def test_every_expression_takes_the_generated_road(seed: int) -> None:
     expression = strategies.seeded(seed)
     if isinstance(expression, lrs.Profile):
         expression = expression.over(100)
-    assert _filling.generated(expression.formula).source
+    assert generate.generated(expression.formula).source
 
 
 def ranges_taken(schedule: Any, n: int) -> int:
     """How many ranges a filler makes of the first n steps."""
-    made = _filling.generated(schedule.formula)
+    made = generate.generated(schedule.formula)
     source = made.source.replace("end = hi\n", "end = hi; taken.append(t)\n", 1)
     source = source.replace("if not count & 31:", "if False:")
     taken: list[int] = []
-    fill = _filling.loaded(source, {**made.objects, "taken": taken})
+    fill = generate.loaded(source, {**made.objects, "taken": taken})
     fill(0, 0, n, np.empty(n))
     return len(taken)
 
@@ -306,7 +311,7 @@ def test_a_range_for_each_piece_and_no_more() -> None:
 
 def operations(schedule: Any, first: int, stop: int) -> int:
     """How many operations on arrays fill a range."""
-    made, count = _filling.generated(schedule.formula), 0
+    made, count = generate.generated(schedule.formula), 0
 
     def counted(f: Any) -> Any:
         def call(*args: Any, **more: Any) -> Any:
@@ -316,8 +321,8 @@ def operations(schedule: Any, first: int, stop: int) -> int:
 
         return call
 
-    arrays = {name: counted(f) for name, f in _filling._space().items() if isinstance(f, np.ufunc)}
-    _filling.loaded(made.source, {**arrays, **made.objects})(first, first, stop, np.empty(stop - first))
+    arrays = {name: counted(f) for name, f in generate._space().items() if isinstance(f, np.ufunc)}
+    generate.loaded(made.source, {**arrays, **made.objects})(first, first, stop, np.empty(stop - first))
     return count
 
 
@@ -369,7 +374,7 @@ def test_long_lines_are_within_the_bound(schedule: Any) -> None:
 def test_lines_do_not_grow_with_pieces_of_one_kind() -> None:
     def lines(n: int) -> int:
         schedule = hold(1).then(*(linear().over(i + 5, 1 / (i + 1)) for i in range(n)))
-        return _filling.generated(schedule.formula).source.count("\n")
+        return generate.generated(schedule.formula).source.count("\n")
 
     assert lines(2000) == lines(20) < 60
 
@@ -409,7 +414,7 @@ def test_code_does_not_double_with_each_condition() -> None:
     ]
     levels = lrs.piecewise((0, 1, 2), (2.0, -1.6, 0.9, 2.0)).lasting(20).extended(3, 6)
     schedule = (levels * lrs.sum(*pieces)).sampled(every=8)
-    assert _filling.generated(schedule.formula).source.count("\n") < 400
+    assert generate.generated(schedule.formula).source.count("\n") < 400
     np.testing.assert_allclose(schedule.sample(3, 200), schedule(np.arange(3, 200)), rtol=1e-13)
 
 
@@ -500,8 +505,8 @@ RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
 def test_each_rule_of_a_filler(name: str) -> None:
     """Every rule by itself, on ranges that begin at every step: what holds at the first, and where it stops."""
     make, expected = RULES[name]
-    made = _filling.generated(lambda clock: make(clock.b, clock.at))
-    fill = _filling.loaded(made.source, made.objects)
+    made = generate.generated(lambda clock: make(clock.b, clock.at))
+    fill = generate.loaded(made.source, made.objects)
     wanted = [float(expected(t)) for t in range(45)]
     for first, stop in ((i, k) for k in (13, 26, 39, 45) for i in range(k)):
         out = np.empty(stop - first)
@@ -511,8 +516,8 @@ def test_each_rule_of_a_filler(name: str) -> None:
 
 
 def test_the_checks_of_a_filler() -> None:
-    made = _filling.generated(lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at)))
-    fill = _filling.loaded(made.source, made.objects)
+    made = generate.generated(lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at)))
+    fill = generate.loaded(made.source, made.objects)
     fill(0, 0, 31, np.empty(31))
     with pytest.raises(lrs.ScheduleError, match="past the end"):
         fill(0, 0, 32, np.empty(32))

@@ -23,7 +23,8 @@ from hypothesis import given
 
 import lrsched as lrs
 import strategies
-from lrsched import _fields, _node, cosine, warmup
+from lrsched import cosine, warmup
+from lrsched.algebra import fields, node, registry
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
@@ -42,7 +43,7 @@ def test_frozen_files(path: Path) -> None:
 
 def test_every_kind_has_a_frozen_file() -> None:
     held = {path.stem for path in GOLDEN}
-    assert set(_node.KINDS) <= held, "write its file once, with the values an independent formula gives"
+    assert set(registry.KINDS) <= held, "write its file once, with the values an independent formula gives"
 
 
 @given(strategies.expressions())
@@ -73,9 +74,9 @@ def test_fingerprints_are_stable() -> None:
 
 
 def test_stored_data_name_every_field() -> None:
-    for kind in _node.KINDS.values():
+    for kind in registry.KINDS.values():
         data = strategies.Maker(random.Random(3)).one_of(kind, 3).to_dict()
-        labels = {_fields.field_of(kind, n).label or n for n in _node.names_of(kind)}
+        labels = {fields.field_of(kind, n).label or n for n in node.names_of(kind)}
         assert set(data) == labels | {"format", "kind"}
 
 

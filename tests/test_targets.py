@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import _node, profiles
+from lrsched import profiles
+from lrsched.algebra import registry
 
 LONGEST = 2**31 - 2
 LENGTHS = (1, 2, 3, 7, 10, 999, 10**6, 2**24 + 1, 10**9, LONGEST)
-KINDS = sorted(_node.KINDS)
-SHAPES = sorted(k.kind_name for k in _node.KINDS.values() if issubclass(k, profiles.Profile))
+KINDS = sorted(registry.KINDS)
+SHAPES = sorted(k.kind_name for k in registry.KINDS.values() if issubclass(k, profiles.Profile))
 
 
 def python_value(schedule: Any, t: Any) -> float:
@@ -70,7 +71,7 @@ def test_numbered_expressions_are_within_the_bound(block: int) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_within_the_bound(name: str) -> None:
     """Several expressions with each kind outermost."""
-    kind = _node.KINDS[name]
+    kind = registry.KINDS[name]
     for seed in range(12):
         rnd = random.Random(seed)
         expression = strategies.Maker(rnd).one_of(kind, 3)
@@ -84,7 +85,7 @@ def test_every_kind_is_within_the_bound(name: str) -> None:
 @pytest.mark.parametrize("n", LENGTHS)
 def test_shapes_at_every_length(name: str, n: int) -> None:
     for seed in range(3):
-        shape = strategies.Maker(random.Random(seed)).one_of(_node.KINDS[name], 2)
+        shape = strategies.Maker(random.Random(seed)).one_of(registry.KINDS[name], 2)
         for schedule in (shape.over(n), shape.over(n, start=1e-3, end=1e-5), shape.over(n, 0.1, 0.9, endpoint=True)):
             check(schedule, near_ends(n))
 
@@ -165,7 +166,7 @@ def test_sample_is_within_the_bound(expression: Any, start: int, count: int) -> 
 @pytest.mark.parametrize("n", [10_000, 10**6, LONGEST])
 def test_sample_in_the_middle_of_long_shapes(name: str, n: int) -> None:
     """The bulk path has arithmetic of its own; far from where a range starts it is as good."""
-    shape = strategies.Maker(random.Random(5)).one_of(_node.KINDS[name], 2)
+    shape = strategies.Maker(random.Random(5)).one_of(registry.KINDS[name], 2)
     schedule = 0.3 * shape.over(n, end=0.1)
     data = schedule.to_dict()
     for start in {0, n // 2 - 3000, max(0, n - 20_000), n - 3000}:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._fields import is_jax
-from lrsched._schedule import Schedule
-from lrsched.combinators import sequence
-from lrsched.profiles import Cosine, Linear, Profile
-from lrsched.schedules import Constant, ExponentialDecay, MultiStep, Piecewise, StepDecay, custom
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.sequence import sequence
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.profiles.shapes import Cosine, Linear
+from lrsched.schedules.custom import custom
+from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
+from lrsched.schedules.spans import Constant
 
 __all__ = [
     "COSINE",

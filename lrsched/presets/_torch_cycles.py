@@ -6,12 +6,13 @@ import itertools
 import math
 from typing import Any
 
-from lrsched._errors import ScheduleError, check_choice, check_count, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import sequence
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.sequence import sequence
+from lrsched.foundation.errors import ScheduleError, check_choice, check_count, fail
 from lrsched.presets._parts import COSINE, LINEAR, between, factor, geometric_drop
-from lrsched.profiles import Profile, knots
-from lrsched.schedules import Constant
+from lrsched.profiles.piecewise import knots
+from lrsched.schedules.spans import Constant
 
 __all__ = ["one_cycle", "total_steps_of", "triangles"]
 

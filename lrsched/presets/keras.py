@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._schedule import Schedule
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, geometric_drop, grown, laid, positive, steps_down, times
-from lrsched.profiles import Polynomial
-from lrsched.schedules import Constant, Hold, Piecewise, Warmup
-from lrsched.schedules import ExponentialDecay as Exponential
-from lrsched.schedules import InverseTimeDecay as Inverse
+from lrsched.profiles.shapes import Polynomial
+from lrsched.schedules.endless import ExponentialDecay as Exponential
+from lrsched.schedules.endless import InverseTimeDecay as Inverse
+from lrsched.schedules.endless import Piecewise
+from lrsched.schedules.spans import Constant, Hold, Warmup
 
 __all__ = [
     "CosineDecay",

@@ -10,12 +10,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lrsched._errors import check_choice, check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum, sequence
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum, minimum
+from lrsched.combinators.sequence import sequence
+from lrsched.foundation.errors import check_choice, check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, joined_at, laid, positive, steps_down
-from lrsched.profiles import Polynomial
-from lrsched.schedules import Constant, ExponentialDecay, Piecewise, Warmup
+from lrsched.profiles.shapes import Polynomial
+from lrsched.schedules.endless import ExponentialDecay, Piecewise
+from lrsched.schedules.spans import Constant, Warmup
 
 __all__ = [
     "constant_schedule",

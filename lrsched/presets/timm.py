@@ -12,12 +12,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lrsched._errors import check_choice, check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import maximum
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum
+from lrsched.foundation.errors import check_choice, check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, between, drops, grown, positive, steps_down
-from lrsched.profiles import Exponential, OneMinusPower, Polynomial, Profile, Tanh
-from lrsched.schedules import Constant, ExponentialDecay, Hold, InverseTimeDecay, Warmup
+from lrsched.profiles.shapes import Exponential, OneMinusPower, Polynomial, Tanh
+from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
+from lrsched.schedules.spans import Constant, Hold, Warmup
 
 __all__ = [
     "CosineLRScheduler",

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._errors import ScheduleError, check_choice, check_count, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import goes_on, sequence
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.sequence import sequence
+from lrsched.combinators.wrapper import goes_on
+from lrsched.foundation.errors import ScheduleError, check_choice, check_count, fail
 from lrsched.presets._parts import (
     COSINE,
     LINEAR,
@@ -31,8 +32,10 @@ from lrsched.presets._parts import (
     times,
 )
 from lrsched.presets._torch_cycles import one_cycle, total_steps_of, triangles
-from lrsched.profiles import Polynomial
-from lrsched.schedules import Constant, Hold, MultiStep, Piecewise, Warmup, table
+from lrsched.profiles.shapes import Polynomial
+from lrsched.schedules.endless import MultiStep, Piecewise
+from lrsched.schedules.spans import Constant, Hold, Warmup
+from lrsched.schedules.tables import table
 
 __all__ = [
     "ChainedScheduler",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrsched._errors import ScheduleError, check_choice, check_count, check_real, fail
-from lrsched._schedule import Schedule
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, ONE, resumed
-from lrsched.profiles import OneMinusPower, Polynomial
-from lrsched.schedules import Constant, Hold, InverseTimeDecay, Warmup
+from lrsched.profiles.shapes import OneMinusPower, Polynomial
+from lrsched.schedules.endless import InverseTimeDecay
+from lrsched.schedules.spans import Constant, Hold, Warmup
 
 __all__ = [
     "get_constant_schedule",

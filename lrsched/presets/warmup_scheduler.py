@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.schedules import Constant, Warmup
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.schedules.spans import Constant, Warmup
 
 __all__ = ["GradualWarmupScheduler"]
 

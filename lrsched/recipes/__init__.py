@@ -5,7 +5,7 @@ Peak and number of steps come first; lengths are updates; ``start`` and ``end`` 
 
 from __future__ import annotations
 
-from lrsched._naming import speaking
+from lrsched.foundation.argument_names import speaking
 from lrsched.recipes import companions, cycles, decays, llm, runs, warmups
 from lrsched.recipes.companions import *  # noqa: F403
 from lrsched.recipes.cycles import *  # noqa: F403

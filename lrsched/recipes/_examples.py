@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from lrsched import recipes
-from lrsched._schedule import Schedule
-from lrsched.profiles import Cosine, Linear, Profile, Rex
-from lrsched.schedules import Hold, Warmup
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.profiles.shapes import Cosine, Linear, Rex
+from lrsched.schedules.spans import Hold, Warmup
 
 __all__ = ["EXAMPLES", "Example", "examples"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._fields import is_jax, share_of
-from lrsched._schedule import Schedule
-from lrsched.profiles import Cosine, Linear, OneMinusPower, Polynomial
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax, share_of
+from lrsched.profiles.shapes import Cosine, Linear, OneMinusPower, Polynomial
 
 __all__ = ["COSINE", "LINEAR", "ONE_MINUS_SQRT", "SQUARE", "above", "cut", "positive", "powered", "rest"]
 

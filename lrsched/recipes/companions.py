@@ -6,20 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.profiles import Profile
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.recipes._parts import COSINE, LINEAR, positive
-from lrsched.schedules import (
-    ChebyshevSteps,
-    Constant,
-    ExponentialDecay,
-    InverseTimeDecay,
-    PowerDecay,
-    SilverSteps,
-    Table,
-    Warmup,
-)
+from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay
+from lrsched.schedules.spans import Constant, Warmup
+from lrsched.schedules.tables import ChebyshevSteps, SilverSteps, Table
 
 __all__ = [
     "Seesaw",

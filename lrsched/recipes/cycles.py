@@ -6,12 +6,14 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._fields import is_jax
-from lrsched._schedule import Schedule
-from lrsched.profiles import Profile
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.numbers import is_jax
 from lrsched.recipes._parts import COSINE, LINEAR, above, cut, positive, powered, rest
-from lrsched.schedules import ExponentialDecay, Geometric, Hold, InverseTimeDecay, Warmup
+from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
+from lrsched.schedules.spans import Hold, Warmup
+from lrsched.schedules.tables import Geometric
 
 __all__ = [
     "abs_sine",

@@ -9,32 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._errors import ScheduleError, check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum
-from lrsched.profiles import (
-    Exponential,
-    InverseTime,
-    Knots,
-    OneMinusPower,
-    Pchip,
-    Polynomial,
-    Profile,
-    Rex,
-    Tanh,
-)
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum, minimum
+from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail
+from lrsched.profiles.piecewise import Knots, Pchip
+from lrsched.profiles.shapes import Exponential, InverseTime, OneMinusPower, Polynomial, Rex, Tanh
 from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, powered
-from lrsched.schedules import (
-    Constant,
-    ExponentialDecay,
-    Geometric,
-    Hold,
-    InverseTimeDecay,
-    MultiStep,
-    StepDecay,
-    piecewise,
-    table,
-)
+from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, MultiStep, StepDecay, piecewise
+from lrsched.schedules.spans import Constant, Hold
+from lrsched.schedules.tables import Geometric, table
 
 __all__ = [
     "bent_cosine",

@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrsched._errors import ScheduleError, check_count, fail
-from lrsched._schedule import Schedule
-from lrsched.combinators import maximum, minimum
-from lrsched.profiles import Exponential, InverseTime, Knots, Polynomial, Profile
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum, minimum
+from lrsched.foundation.errors import ScheduleError, check_count, fail
+from lrsched.profiles.piecewise import Knots
+from lrsched.profiles.shapes import Exponential, InverseTime, Polynomial
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, cut, positive, rest
-from lrsched.schedules import (
-    ExponentialDecay,
-    Geometric,
-    Hold,
-    InverseTimeDecay,
-    PowerDecay,
-    Warmup,
-    piecewise,
-)
+from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay, piecewise
+from lrsched.schedules.spans import Hold, Warmup
+from lrsched.schedules.tables import Geometric
 
 __all__ = [
     "capacity_decay",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrsched._schedule import Schedule
+from lrsched.algebra.schedule import Schedule
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.recipes.llm import deepseek_multi_step
-from lrsched.schedules import Hold, Piecewise, Warmup
+from lrsched.schedules.endless import Piecewise
+from lrsched.schedules.spans import Hold, Warmup
 
 __all__ = [
     "apertus_8b",

@@ -8,20 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrsched._errors import check_count, check_real, fail
-from lrsched._schedule import Schedule
-from lrsched.profiles import Exponential, Logarithmic, OneMinusPower, Polynomial, Profile
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.profiles.shapes import Exponential, Logarithmic, OneMinusPower, Polynomial
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, positive, rest
-from lrsched.schedules import (
-    Constant,
-    ExponentialDecay,
-    Geometric,
-    Hold,
-    InverseSqrt,
-    InverseTimeDecay,
-    PowerDecay,
-    Warmup,
-)
+from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay, PowerDecay
+from lrsched.schedules.spans import Constant, Hold, Warmup
+from lrsched.schedules.tables import Geometric
 
 __all__ = [
     "batch_warmup",

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lrsched._errors import ScheduleError, fail
-from lrsched._term import OPERATIONS
+from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.ir.operations import OPERATIONS
 
 __all__ = ["BUILTIN", "names", "register_target", "table"]
 
@@ -42,7 +42,7 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
     Raises:
         ScheduleError: another table has the name, an operation is missing, or there are others; names those that are.
     """
-    from lrsched.targets._calls import CallTarget
+    from lrsched.targets.array_calls import CallTarget
 
     if not isinstance(name, str) or not name:
         fail("register_target", "name", "a non-empty string", name, kind=True)

@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched._emit import Dialect, emit, halving
-from lrsched._errors import ScheduleError, ScheduleTypeError
-from lrsched._node import Node, base_name
-from lrsched._term import Builder, Term
-from lrsched.targets._calls import is_table
+from lrsched.algebra.node import Node, base_name
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+from lrsched.ir.term import Builder, Term
+from lrsched.targets.array_calls import is_table
+from lrsched.targets.emit import Dialect, emit, halving
 
 __all__ = ["source"]
 
@@ -232,7 +232,7 @@ def source(node: Node, name: str = "schedule") -> str:
             ...
         }
     """
-    from lrsched.compiler import lower
+    from lrsched.ir.lower import lower
 
     node.concrete("written as C")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):

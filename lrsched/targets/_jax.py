@@ -12,14 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lrsched._clamps import unclamped
-from lrsched._emit import Code, emit, named
-from lrsched._host import log2_parts, log2_words
-from lrsched._pace import quotient
-from lrsched._record import replaced
-from lrsched._term import Builder, Term
-from lrsched.targets._calls import CallTarget
-from lrsched.targets._places import passed, passed_by_rows, read
+from lrsched.foundation.records import replaced
+from lrsched.ir.folding import log2_parts, log2_words
+from lrsched.ir.jax_integers import _product, int_type, shifted
+from lrsched.ir.runtime_scale import quotient
+from lrsched.ir.term import Builder, Term, named
+from lrsched.targets.array_calls import CallTarget
+from lrsched.targets.clamp_elimination import unclamped
+from lrsched.targets.emit import Code, emit
+from lrsched.targets.threshold_search import passed, passed_by_rows, read
 
 LARGEST = 3e38
 SMALLEST = 1e-37
@@ -31,11 +32,6 @@ TO_LOG2_REST = 2 / np.log(2) - TO_LOG2
 def real_type() -> Any:
     """The type that schedules compute in: float32, or float64 under x64."""
     return jnp.result_type(float)
-
-
-def int_type() -> Any:
-    """The type of steps: int32, or int64 under x64."""
-    return jnp.result_type(int)
 
 
 def _real(a: Any) -> Any:
@@ -86,17 +82,6 @@ def _gather(table: Any, index: Any) -> Any:
     if hasattr(table, "before"):
         return table.before(index)
     return read(_fitting(table), jnp.asarray(index))
-
-
-def _product(a: Any, b: Any) -> tuple[Any, Any]:
-    """The product of two unsigned numbers in two words of their width, as (high, low)."""
-    half = a.dtype.itemsize * 4
-    mask = jnp.asarray((1 << half) - 1, a.dtype)
-    a0, a1, b0, b1 = a & mask, a >> half, b & mask, b >> half
-    low, m1, m2 = a0 * b0, a1 * b0, a0 * b1
-    middle = (low >> half) + (m1 & mask) + (m2 & mask)
-    high = a1 * b1 + (m1 >> half) + (m2 >> half) + (middle >> half)
-    return high, (middle << half) | (low & mask)
 
 
 def _muldiv(t: Any, times: Any, over: Any, more: Any) -> Any:
@@ -170,18 +155,6 @@ def _words(x: Any) -> tuple[Any, Any]:
 def _valuation(t: Any) -> Any:
     t = jnp.asarray(t)
     return lax.population_count((t & -t) - 1)
-
-
-def shifted(n: Any, over: Any, times: Any) -> tuple[Any, Any]:
-    """n * over divided by a power of 2, and the rest; the largest integer where it is beyond it."""
-    word, whole = (jnp.uint32, jnp.int32) if int_type() == jnp.int32 else (jnp.uint64, jnp.int64)
-    n, over, times = (jnp.asarray(x, int_type()).astype(word) for x in (n, over, times))
-    high, low = _product(n, over)
-    shift, width = lax.population_count(times - 1), n.dtype.itemsize * 8
-    upper = jnp.where(shift > 0, high << jnp.minimum(width - shift, width - 1).astype(word), 0)
-    found, limit = (low >> shift) | upper, np.iinfo(whole).max
-    beyond = ((high >> shift) > 0) | (found > limit)
-    return jnp.where(beyond, limit, found.astype(whole)), (low & (times - 1)).astype(whole)
 
 
 def _share(x: Any, n: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._errors import ScheduleError
-from lrsched.targets._calls import CallTarget
+from lrsched.foundation.errors import ScheduleError
+from lrsched.targets.array_calls import CallTarget
 
 
 def _search(thresholds: Any, t: Any) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lrsched._emit import Dialect, emit, plain_number
-from lrsched._errors import ScheduleError, ScheduleTypeError
-from lrsched._term import Builder, Term
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+from lrsched.ir.term import Builder, Term
+from lrsched.targets.emit import Dialect, emit, plain_number
 
 INF = float("inf")
 WHOLE = 2**53

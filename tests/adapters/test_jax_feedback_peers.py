@@ -293,7 +293,7 @@ def test_with_x64_the_bits_are_those_of_floats():
 
 def test_bad_jax_metrics_are_named():
     jax = pytest.importorskip("jax")
-    from lrsched._errors import ScheduleError
+    from lrsched.foundation.errors import ScheduleError
 
     for value in (jax.numpy.ones(2), jax.numpy.array(True), jax.numpy.array(1j)):
         with pytest.raises(ScheduleError, match=r"Plateau\.update: metric must be a real number"):

@@ -9,7 +9,7 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _tree
+from lrsched.algebra import batching
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
@@ -78,7 +78,7 @@ def unlike(schedule, rnd):
         return value * (1 - 1e-3 * rnd.random()) if isinstance(value, float) else value
 
     try:
-        return lrs.from_dict(_tree.map_every_leaf(schedule, nearly).to_dict())
+        return lrs.from_dict(batching.map_every_leaf(schedule, nearly).to_dict())
     except lrs.ScheduleError:
         return schedule
 

@@ -7,7 +7,7 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-from lrsched.targets import _places  # noqa: E402
+from lrsched.targets import threshold_search  # noqa: E402
 
 
 def at_random(seed: int, kind: type = np.int32) -> np.ndarray:
@@ -43,7 +43,7 @@ def test_as_many_are_passed_as_numpy_finds(seed: int, kind: type) -> None:
     steps = near(thresholds)
     wanted = np.searchsorted(thresholds, steps, side="right")
     with jax.enable_x64(kind is np.int64):
-        function = jax.jit(lambda t: _places.passed(thresholds, t))
+        function = jax.jit(lambda t: threshold_search.passed(thresholds, t))
         np.testing.assert_array_equal(np.asarray(function(steps)), wanted)
         for i in (0, len(steps) // 2, len(steps) - 1):
             assert int(function(steps[i])) == wanted[i]
@@ -54,6 +54,10 @@ def test_every_way_of_searching_is_met() -> None:
     ways = set()
     for seed in range(20):
         thresholds = at_random(seed)
-        boxes = (m for m in range(1, min(_places.CLOSE + 1, len(thresholds))) if _places._boxes(thresholds, m))
-        ways.add(next(boxes, 0) if len(thresholds) > _places.CLOSE else "few")
+        boxes = (
+            m
+            for m in range(1, min(threshold_search.CLOSE + 1, len(thresholds)))
+            if threshold_search._boxes(thresholds, m)
+        )
+        ways.add(next(boxes, 0) if len(thresholds) > threshold_search.CLOSE else "few")
     assert ways == {"few", 0, 1, 2, 3, 4}

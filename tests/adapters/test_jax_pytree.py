@@ -15,12 +15,12 @@ import pytest
 import alone
 import lrsched as lrs
 import strategies
-from lrsched import _fields, _node
+from lrsched.algebra import fields, node, registry
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from lrsched._stacked import RunningSums  # noqa: E402
+from lrsched.combinators.traced_pieces import RunningSums  # noqa: E402
 
 SEEDS = range(60)
 
@@ -420,9 +420,9 @@ def test_modules_can_be_the_first_where_jax_was_imported_before():
 def test_a_kind_made_later_is_registered_too():
     from lrsched.profiles import Profile
 
-    @_node.kind("tests_late")
+    @node.kind("tests_late")
     class Late(Profile):
-        level: float = _fields.real(default=0.5)
+        level: float = fields.real(default=0.5)
 
         def formula(self, x):
             return x.b.floats(self.level) * x.z, 1.0 - x.b.floats(self.level) * x.z
@@ -430,7 +430,7 @@ def test_a_kind_made_later_is_registered_too():
     try:
         assert float(jax.jit(apply)(Late().over(4), jnp.int32(2))) == 0.25
     finally:
-        del _node.KINDS["tests_late"]
+        del registry.KINDS["tests_late"]
 
 
 STEPS = [np.int32(7), np.uint32(7), np.int8(7), 7, jnp.int16(7), jnp.uint8(7), jnp.float32(7.0), np.int64(7)]

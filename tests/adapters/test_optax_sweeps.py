@@ -9,7 +9,7 @@ import pytest
 
 import lrsched as lrs
 import strategies
-from lrsched import _node
+from lrsched.algebra import node
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
@@ -25,7 +25,7 @@ def drawn(kind, seed, depth=2):
     """An expression of a kind that has a value at every step on the host, with the numbers that its leaves have."""
     for attempt in range(seed, seed + 1_000, 50):
         found = strategies.Maker(random.Random(attempt), big=False).one_of(kind, depth)
-        if not any(n.kind_name == "after" and n.policy == "error" for n in _node.walk(found)):
+        if not any(n.kind_name == "after" and n.policy == "error" for n in node.walk(found)):
             return strategies.single(found)
     raise AssertionError(f"every {kind.kind_name} drawn has an error policy")
 

@@ -1,0 +1,1 @@
+"""Expressions as frozen values of declared fields: bases, registry, text, JSON and pytree."""

@@ -1,0 +1,238 @@
+"""Declared fields: what an argument may be, how it is normalised, and what it becomes under JAX.
+
+One declaration serves the check of an argument, equality, text, JSON, the pytree and the generated test data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.numbers import any_jax, is_jax
+from lrsched.foundation.records import Record
+
+if TYPE_CHECKING:
+    from lrsched.algebra.node import Node
+
+__all__ = ["BASES", "CHECKS", "Field", "REQUIRED", "field_of"]
+
+
+REQUIRED: Any = object()
+BASES: dict[str, type[Node]] = {}
+POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
+
+
+class Field(Record):
+    """What one field of a kind may hold.
+
+    ``form`` is "real", "count", "reals", "counts" (numbers and tuples of numbers, leaves under JAX), "static",
+    "node", "nodes" or "numbers" (a mapping of names to reals). ``lengthens`` says of a real that
+    durations depend on it.
+    """
+
+    form: str
+    default: Any = REQUIRED
+    allowed: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    base: str = ""
+    choices: tuple[Any, ...] = ()
+    optional: bool = False
+    least: int = 0
+    label: str = ""
+    lengthens: bool = False
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether JAX sees the field as an array leaf."""
+        return self.form in ("real", "count", "reals", "counts")
+
+    def describe(self) -> str:
+        """What is allowed, as an error message says it."""
+        return self.allowed or _range_text(self)
+
+    def check(self, where: str, name: str, value: Any) -> Any:
+        """The normalised value, or an error that names the argument."""
+        return CHECKS[self.form](self, where, name, value)
+
+    def check_real(self, where: str, name: str, value: Any) -> Any:
+        """One real number within the field's range; a JAX scalar passes as it is."""
+        plain = float(value) if type(value) is int and -(2**53) < value < 2**53 else value
+        if type(plain) is float and self.low < plain < self.high:
+            return plain + 0.0  # -0.0 becomes 0.0
+        if is_jax(value):
+            return value
+        number = check_real(where, name, value, self.describe())
+        too_low = number < self.low or (self.open_low and number == self.low)
+        if too_low or number > self.high or (self.open_high and number == self.high):
+            fail(where, name, self.describe(), value)
+        return number
+
+    def check_count(self, where: str, name: str, value: Any) -> Any:
+        """One integer of at least ``low``; a JAX scalar passes as it is."""
+        if type(value) is int and value >= max(self.low, 0):
+            return value
+        if is_jax(value) or (value is None and self.optional):
+            return value
+        return check_count(where, name, value, int(max(self.low, 0)))
+
+
+def _range_text(field: Field) -> str:
+    low, high = field.low, field.high
+    if low == 0 and high == math.inf:
+        return "a finite number > 0" if field.open_low else "a finite number >= 0"
+    if low == -math.inf and high < math.inf:
+        return f"a finite number {'<' if field.open_high else '<='} {high:g}"
+    if low > -math.inf and high < math.inf:
+        return f"a number in {'(' if field.open_low else '['}{low:g}, {high:g}{')' if field.open_high else ']'}"
+    return "a finite number"
+
+
+def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
+    from lrsched.algebra.node import Node
+
+    scalar = isinstance(value, np.ndarray) and value.ndim == 0
+    if isinstance(value, str | bytes | dict | set | Node) or scalar or not isinstance(value, Iterable):
+        fail(where, name, field.allowed or "a sequence of numbers", value, kind=True)
+    items = list(value.tolist() if isinstance(value, np.ndarray) else value)
+    if len(items) < field.least:
+        fail(where, name, f"a sequence of at least {field.least} number{'s' * (field.least != 1)}", value)
+    return items
+
+
+def _check_reals(field: Field, where: str, name: str, value: Any) -> Any:
+    if is_jax(value):
+        return value
+    return tuple(field.check_real(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
+
+
+def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
+    if is_jax(value):
+        return value
+    return tuple(field.check_count(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
+
+
+def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
+    if not isinstance(value, BASES[field.base]):
+        fail(where, name, f"a {field.base}", value, kind=True)
+    return value
+
+
+def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
+    if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
+        fail(where, name, f"a sequence of {field.base}s", value, kind=True)
+    base = BASES[field.base]
+    for i, item in enumerate(value):
+        if not isinstance(item, base):
+            fail(where, f"{name}[{i}]", f"a {field.base}", item, kind=True)
+    return tuple(value)
+
+
+def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # noqa: PLR0911
+    if value is None and field.optional:
+        return None
+    if field.choices:
+        return check_choice(where, name, value, field.choices)
+    if field.base == "policy":
+        if isinstance(value, str) and value in POLICIES:
+            return value
+        allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
+        return fail(where, name, allowed, value) if isinstance(value, str) else check_real(where, name, value, allowed)
+    if is_jax(value):
+        fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
+    if field.base == "count":
+        return check_count(where, name, value, int(max(field.low, 0)))
+    if field.base == "str":
+        if not isinstance(value, str):
+            fail(where, name, "a string", value, kind=True)
+        return value
+    return field.check_real(where, name, value)
+
+
+def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
+    """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
+    pairs = list(value.items() if isinstance(value, Mapping) else value)
+    for key, _ in pairs:
+        if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
+            fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)
+    if len({key for key, _ in pairs}) < len(pairs):
+        fail(where, name, "numbers of different names", [key for key, _ in pairs])
+    return tuple(sorted((key, field.check_real(where, key, x)) for key, x in pairs))
+
+
+CHECKS = {
+    "real": Field.check_real,
+    "count": Field.check_count,
+    "reals": _check_reals,
+    "counts": _check_counts,
+    "node": _check_node,
+    "nodes": _check_nodes,
+    "static": _check_static,
+    "numbers": _check_numbers,
+}
+
+
+def real(*, default: Any = REQUIRED, **limits: Any) -> Any:
+    """A real number: a float, and a float leaf under JAX."""
+    return Field("real", default, **limits)
+
+
+def positive(*, default: Any = REQUIRED, lengthens: bool = False) -> Any:
+    """A real number above 0."""
+    return real(default=default, low=0.0, open_low=True, lengthens=lengthens)
+
+
+def count(*, default: Any = REQUIRED, low: int = 0) -> Any:
+    """A whole number of steps: an int, and an integer leaf under JAX."""
+    return Field("count", default, low=low)
+
+
+def reals(**limits: Any) -> Any:
+    """A tuple of real numbers: one float leaf under JAX."""
+    return Field("reals", **limits)
+
+
+def counts(**limits: Any) -> Any:
+    """A tuple of whole numbers: one integer leaf under JAX."""
+    return Field("counts", **limits)
+
+
+def static(base: str, *, default: Any = REQUIRED, **limits: Any) -> Any:
+    """A plain value that JAX never traces: "count", "real", "str", or one of ``choices``."""
+    return Field("static", default, base=base, **limits)
+
+
+def node(base: str, *, default: Any = REQUIRED) -> Any:
+    """A child expression: "Schedule" or "Profile"."""
+    return Field("node", default, base=base)
+
+
+def nodes(base: str) -> Any:
+    """A tuple of child expressions."""
+    return Field("nodes", base=base)
+
+
+def numbers() -> Any:
+    """Named real numbers, as sorted pairs."""
+    return Field("numbers")
+
+
+def field_of(kind: type[Node], name: str) -> Field:
+    """The specification of one field of a kind."""
+    return kind._declared[name]
+
+
+def check_increasing(where: str, argument: str, values: Any) -> None:
+    """Refuse a tuple of numbers that does not increase."""
+    if isinstance(values, tuple) and not any_jax(values):
+        for before, after in itertools.pairwise(values):
+            if not before < after:
+                fail(where, argument, "increasing", values)

@@ -1,0 +1,328 @@
+"""The base of every expression: a frozen value made of declared fields.
+
+A kind is one class with typed fields and one formula (``formula``). The decorator :func:`kind` freezes it, registers
+it by name, and from its fields follow construction, checks, equality, hashing, text, JSON, the pytree, the
+catalogue and the generated test data.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+
+from lrsched.algebra import fields
+from lrsched.algebra.fields import BASES, Field
+from lrsched.algebra.registry import KINDS, ON_NEW_KIND
+from lrsched.foundation.errors import ScheduleTypeError, fail
+from lrsched.foundation.numbers import all_plain, is_opaque
+
+if TYPE_CHECKING:
+    from lrsched.ir.clock import Clock
+    from lrsched.ir.progress import Progress
+    from lrsched.ir.term import Term
+
+__all__ = ["MAX_DEPTH", "NO_NUMBERS", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
+
+
+LATER: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
+MAX_DEPTH = 100
+
+T = TypeVar("T", bound="type[Node]")
+set_field = object.__setattr__
+
+
+class Node:
+    """An immutable expression; see :class:`lrsched.Schedule` and :class:`lrsched.Profile`."""
+
+    __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_memo", "_structure")
+
+    kind_name: ClassVar[str]
+    method: ClassVar[str]
+    _declared: ClassVar[dict[str, Field]]
+    __array_ufunc__ = None
+    _depth: int
+    if TYPE_CHECKING:
+        _arrays: bool
+        _memo: dict[Any, Any]
+        _structure: Any
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            make = LATER.get(name)
+            if make is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            value = make(self)
+            set_field(self, name, value)
+            return value
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls) and "_declared" not in vars(cls):
+            raise ScheduleTypeError(f"{cls.__name__}: the constructor of a kind follows from its fields")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        name = type(self).__name__
+        raise ScheduleTypeError(f"{name} is the base of all kinds: build one of them, such as constant(1.0)")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot set {name!r}; build another one")
+
+    def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"a {base_name(self)} never changes: cannot delete {name!r}")
+
+    def validate(self) -> None:
+        """Check what concerns several fields at once."""
+
+    @classmethod
+    def where(cls) -> str:
+        """The name that errors give to this kind's constructor."""
+        return cls.method or cls.kind_name.rpartition(".")[2]
+
+    def fixed_length(self) -> Any:
+        """A length on which more than single numbers of the compiled form depend, or None."""
+        return None
+
+    def fixed_counts(self) -> bool:
+        """Whether the counts below are part of the structure under JAX."""
+        return False
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Structure and numbers as a nested tuple: equal keys are equal expressions."""
+        memo = self._memo
+        if "key" not in memo:
+            memo["key"] = (self.kind_name, *(_key_of(getattr(self, name)) for name in names_of(type(self))))
+        found: tuple[Any, ...] = memo["key"]
+        return found
+
+    def concrete(self, purpose: str) -> Self:
+        """This expression, or an error if it holds arrays or tracers."""
+        if holds_arrays(self):
+            raise ScheduleTypeError(
+                f"this {base_name(self)} holds JAX arrays, so it evaluates on JAX only and cannot be {purpose}; "
+                "rebuild it from plain numbers first"
+            )
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self.concrete("compared").key == other.concrete("compared").key
+
+    def __hash__(self) -> int:
+        memo = self._memo
+        if "hash" not in memo:
+            memo["hash"] = hash(self.concrete("hashed").key)
+        found: int = memo["hash"]
+        return found
+
+    def __repr__(self) -> str:
+        from lrsched.algebra.spelling import spell
+
+        if holds_arrays(self):
+            return f"<{base_name(self)} '{self.kind_name}' that holds JAX arrays: it evaluates on JAX only>"
+        return spell(self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from lrsched.algebra.serial import from_dict, to_dict
+
+        return from_dict, (to_dict(self.concrete("saved")),)
+
+    def __bool__(self) -> bool:
+        raise ScheduleTypeError(f"a {base_name(self)} has no truth value; compare values, such as {_value(self)} > 0")
+
+    def __iter__(self) -> Iterator[Any]:
+        values = (
+            "s.sample(n) for its first n values" if base_name(self) == "schedule" else "p(u) for an array of progress"
+        )
+        raise ScheduleTypeError(f"a {base_name(self)} is not iterable; use {values}")
+
+    def _unordered(self, other: object) -> bool:
+        advice = ", or use lrsched.minimum(a, b)" if base_name(self) == "schedule" else f", such as {_value(self)} < 1"
+        raise ScheduleTypeError(f"{base_name(self)}s have no order; compare values{advice}")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _unordered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that :func:`lrsched.from_dict` reads back: ``{"format": 1, "kind": ..., fields...}``."""
+        from lrsched.algebra.serial import to_dict
+
+        return to_dict(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The JSON text of :meth:`to_dict`, read back by :func:`lrsched.from_json`."""
+        from lrsched.algebra.serial import to_json
+
+        return to_json(self, indent=indent)
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of the canonical JSON, as 64 hexadecimal digits: stable across processes and versions."""
+        from lrsched.algebra.serial import fingerprint
+
+        return fingerprint(self)
+
+
+def prepare(node: Node, depth: int) -> None:
+    """Give a node whose fields are set what it needs to be called."""
+    set_depth(node, depth)
+    set_call(node, _FirstCall(node))
+
+
+NO_NUMBERS = (Node, str, bytes, list, tuple, dict, set, type(None))  # operands that an operator leaves to the other one
+set_arrays, set_call, set_depth = (vars(Node)[name].__set__ for name in ("_arrays", "__call__", "_depth"))
+
+
+class _FirstCall(weakref.ref["Node"]):
+    """What a node is called through until it has been called."""
+
+    __slots__ = ()
+
+    def __call__(self, t: Any = None, /) -> Any:
+        from lrsched.compiler import calling
+
+        node: Any = super().__call__()
+        assert node is not None, "a node lives while it is called"
+        call = calling(node)
+        set_call(node, call)
+        return call(t)
+
+
+def forget(concerned: Callable[[Node], bool]) -> None:
+    """Drop what was computed for every living expression with a part that is ``concerned``."""
+    for node in gc.get_objects():
+        if issubclass(type(node), Node) and any(map(concerned, walk(node))):
+            node._memo.clear()
+            set_call(node, _FirstCall(node))
+
+
+def names_of(kind: type[Node]) -> tuple[str, ...]:
+    """The names of a kind's fields, in order."""
+    found: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
+    return found
+
+
+def base_name(node: Node) -> str:
+    """The word "schedule" or "profile"."""
+    return next(name for name, base in BASES.items() if isinstance(node, base)).lower()
+
+
+def _value(node: Node) -> str:
+    """How the value of an expression is written."""
+    return "s(t)" if base_name(node) == "schedule" else "p(u)"
+
+
+def _key_of(value: Any) -> Any:
+    if isinstance(value, Node):
+        return value.key
+    if isinstance(value, tuple):
+        return tuple(map(_key_of, value))
+    return value
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The expressions that a node is directly made of."""
+    for name, spec in type(node)._declared.items():
+        if spec.form == "node":
+            yield getattr(node, name)
+        elif spec.form == "nodes":
+            yield from getattr(node, name)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, outermost first."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting.extend(reversed(tuple(children(current))))
+
+
+def leaves_of(node: Node) -> Iterator[Any]:
+    """The numbers (and tuples of numbers) of a node's own fields that JAX may trace."""
+    for name, spec in type(node)._declared.items():
+        if spec.is_leaf:
+            yield getattr(node, name)
+        elif spec.form == "numbers":
+            yield from (x for _, x in getattr(node, name))
+
+
+def _is_array(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return not all_plain(value) and any(map(is_opaque, value))
+    return not isinstance(value, int | float | None)
+
+
+def holds_arrays(node: Node) -> bool:
+    """Whether some number in the expression is an array or a tracer."""
+    return node._arrays
+
+
+def _finds_arrays(node: Node) -> bool:
+    return any(map(_is_array, leaves_of(node))) or any(map(holds_arrays, children(node)))
+
+
+LATER["_arrays"] = _finds_arrays
+
+
+@dataclass_transform(
+    frozen_default=True,
+    field_specifiers=(
+        fields.real,
+        fields.positive,
+        fields.count,
+        fields.reals,
+        fields.counts,
+        fields.static,
+        fields.node,
+        fields.nodes,
+        fields.numbers,
+    ),
+)
+def kind(name: str, *, method: str = "") -> Callable[[T], T]:
+    """Freeze a class into a kind of expression and register it under ``name``, for ever.
+
+    ``method`` names the method of its first field that makes it: ``child.method(...)``.
+    """
+    from lrsched.algebra.constructor import NUMBERS, _frozen
+
+    def register(cls: T) -> T:
+        if cls.__module__.partition(".")[0] != "lrsched":
+            from lrsched.combinators import core  # noqa: F401 (whose names are taken)
+        frozen = _frozen(cls)
+        if name in KINDS:
+            fail("kind", "name", "a name that no other kind has", name)
+        frozen.kind_name, frozen.method = name, method
+        if frozen.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in frozen._declared.values()):
+            frozen._structure = (name, (), None)  # type: ignore[misc]  # that of every node
+        KINDS[name] = frozen
+        for hook in ON_NEW_KIND:
+            hook(frozen)
+        return frozen
+
+    return register
+
+
+if TYPE_CHECKING:
+    _ = (Clock, Progress, Term)
+
+
+def flatten_left(operator: Any) -> None:
+    """Take apart a first operand of the same kind: ``(a + b) + c`` is evaluated as ``a + b + c``."""
+    parts = operator.parts
+    if len(parts) < 2:
+        fail(operator.where(), "parts", "at least two", parts)
+    if isinstance(parts[0], type(operator)):
+        set_field(operator, "parts", (*parts[0].parts, *parts[1:]))

@@ -1,0 +1,455 @@
+"""The base of all schedules: operators, combinators and readings."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
+from lrsched.algebra.fields import BASES
+from lrsched.algebra.node import NO_NUMBERS, Node
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import ScheduleError, check_count, fail
+from lrsched.foundation.numbers import is_jax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+
+    from lrsched.algebra.profile import Profile
+    from lrsched.inspection.description import Description
+    from lrsched.inspection.findings import Finding
+    from lrsched.ir.clock import Clock
+    from lrsched.ir.term import Term
+
+__all__ = ["Schedule", "lift"]
+
+
+class Schedule(Node):
+    """A value for every step, with a duration in steps or ``math.inf``.
+
+    Call it with a step (an int, a float, a NumPy or JAX array, a tracer); combine it with ``>> + - * / **``;
+    past its duration it holds its terminal value.
+
+    Example:
+        >>> from lrsched import cosine, warmup
+        >>> lr = 3e-4 * (warmup(500) >> cosine().over(9_500, end=0.1))
+        >>> lr(0), lr(500), round(lr(123_456), 12)
+        (0.0, 0.0003, 3e-05)
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __call__(self, t: Any) -> Any:
+            """The value at step t."""
+
+    @property
+    def duration(self) -> Any:
+        """Number of steps, or ``math.inf``."""
+        raise NotImplementedError
+
+    def formula(self, clock: Clock) -> Term:
+        """The value on a clock."""
+        raise NotImplementedError
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        """The boundaries inside this schedule, below ``stop``, in any order."""
+        return ()
+
+    def cycles(self, stop: int) -> list[int] | None:
+        """The last steps of the outermost cycles that begin below ``stop``; None if there are none."""
+        return None
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite."""
+        from lrsched.combinators.rescaling import rescaled_fields
+
+        return rescaled_fields(self, ratio, steps)
+
+    # -- in time
+
+    def __rshift__(self, other: Any) -> Schedule:
+        from lrsched.combinators.sequence import sequence
+
+        return sequence(self, other) if isinstance(other, Schedule) else NotImplemented
+
+    def then(self, *schedules: Schedule) -> Schedule:
+        """This schedule, then the others, each on its own clock: ``self >> a >> b``."""
+        from lrsched.combinators.sequence import sequence
+
+        return sequence(self, *schedules)
+
+    def warmup(self, steps: Any, start: Any = 0.0, profile: Profile | None = None, skip_zero: bool = False) -> Schedule:
+        """A rise from ``start`` to this schedule's own first value, then this schedule.
+
+        ``warmup(steps, start, s(0), profile, skip_zero) >> s``
+
+        Example:
+            >>> from lrsched import constant
+            >>> constant(0.2).warmup(2).sample(3).tolist()
+            [0.0, 0.1, 0.2]
+        """
+        from lrsched.combinators.sequence import first_value
+        from lrsched.schedules.blend import LINEAR
+        from lrsched.schedules.spans import Warmup
+
+        return Warmup(steps, start, first_value(self), LINEAR if profile is None else profile, skip_zero) >> self
+
+    def restarted(self, times: int | None = None, t_mult: Any = 1, gamma: Any = 1.0) -> Schedule:
+        """Cycle i is this schedule stretched to ``round(T0 * t_mult**i)`` steps (at least 1), times ``gamma**i``.
+
+        Args:
+            times: number of cycles, or None for ever (which needs t_mult >= 1).
+            t_mult: growth of the cycle length.
+            gamma: factor on the value, per cycle.
+
+        Source: Loshchilov and Hutter (2017).
+
+        Example:
+            >>> from lrsched import linear
+            >>> linear().over(2).restarted(t_mult=2).sample(6).tolist()
+            [1.0, 0.5, 1.0, 0.75, 0.5, 0.25]
+        """
+        from lrsched.combinators.cycles import Restarted
+
+        return Restarted(self, times, t_mult, gamma)
+
+    def mirrored(self) -> Schedule:
+        """There and back: ``s(t)``, then ``s(2n - t)``; lasts 2n steps."""
+        from lrsched.combinators.cycles import Mirrored
+
+        return Mirrored(self)
+
+    def reversed(self) -> Schedule:
+        """``s(n - t)``."""
+        from lrsched.combinators.cycles import Reversed
+
+        return Reversed(self)
+
+    def stretched(self, k: Any) -> Schedule:
+        """``s(t / k)``, k > 0."""
+        from lrsched.combinators.stretching import Stretched
+
+        return Stretched(self, k)
+
+    def rescaled(self, total: Any) -> Schedule:
+        """The same shape in ``total`` steps: every boundary b moves to ``round(b * total / n)``.
+
+        Example:
+            >>> from lrsched import hold, linear
+            >>> (hold(10) >> linear().over(90)).rescaled(1000)
+            hold(100) >> linear().over(900)
+        """
+        from lrsched.combinators.rescaling import rescaled
+
+        return rescaled(self, total)
+
+    def extended(self, at: Any, total: Any) -> Schedule:
+        """The past up to step ``at`` unchanged, the rest stretched or squeezed to end at ``total``.
+
+        Example:
+            >>> from lrsched import linear
+            >>> linear().over(4).extended(2, 6).sample(7).tolist()
+            [1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0]
+        """
+        from lrsched.combinators.stretching import Extended
+
+        return Extended(self, at, total)
+
+    def advanced(self, k: Any) -> Schedule:
+        """``s(t + k)``: starts k steps in."""
+        from lrsched.combinators.shifting import Advanced
+
+        return Advanced(self, k)
+
+    def delayed(self, k: Any) -> Schedule:
+        """Hold the first value for k steps, then run."""
+        from lrsched.combinators.shifting import Delayed
+
+        return Delayed(self, k)
+
+    def lasting(self, n: Any) -> Schedule:
+        """Cut or held to exactly n steps."""
+        from lrsched.combinators.shifting import Lasting
+
+        return Lasting(self, n)
+
+    def cooldown(self, at: Any, steps: Any, profile: Profile | None = None, end: Any = 0.0) -> Schedule:
+        """From step ``at`` on, fall from whatever the value is there to ``end`` in ``steps`` steps.
+
+        ``at`` may be the duration or lie past it: the schedule then holds its terminal value up to there.
+
+        ``s.lasting(at) >> profile.over(steps, start=s(at), end=end)``
+
+        Example:
+            >>> from lrsched import constant
+            >>> constant(0.2).cooldown(at=2, steps=2).sample(5).tolist()
+            [0.2, 0.2, 0.2, 0.1, 0.0]
+        """
+        from lrsched.algebra.profile import Profile
+        from lrsched.schedules.blend import LINEAR
+
+        if not is_jax(at):
+            at = check_count("cooldown", "at", at)
+        shape = LINEAR if profile is None else profile
+        if not isinstance(shape, Profile):
+            fail("cooldown", "profile", "a Profile", profile, kind=True)
+        with speaking_as("cooldown"):
+            return self.lasting(at) >> shape.over(steps, start=self(at), end=end)
+
+    def after(self, policy: Any) -> Schedule:
+        """What is given past the duration: "hold", "error", "repeat", "mirror", "extrapolate" or a number."""
+        from lrsched.combinators.shifting import After
+
+        return After(self, policy)
+
+    # -- in sampling
+
+    def sampled(self, every: Any = None, *, at: Any = None) -> Schedule:
+        """Sample and hold: read the schedule every ``every`` steps, or at the steps ``at``.
+
+        Example:
+            >>> from lrsched import linear
+            >>> linear().over(4).sampled(every=2).sample(4).tolist()
+            [1.0, 1.0, 0.5, 0.5]
+        """
+        from lrsched.combinators.sampled import SampledAt, SampledEvery
+
+        if (every is None) == (at is None):
+            raise ScheduleError("sampled: give exactly one of every and at")
+        return SampledEvery(self, every) if at is None else SampledAt(self, at)
+
+    def per_epoch(self, steps_per_epoch: Any) -> Schedule:
+        """A schedule that counts epochs, each of whose values is held for ``steps_per_epoch`` updates."""
+        from lrsched.combinators.sampled import PerEpoch
+
+        return PerEpoch(self, steps_per_epoch)
+
+    # -- in value
+
+    def clipped(self, low: Any, high: Any) -> Schedule:
+        """Never below ``low`` nor above ``high``."""
+        from lrsched.combinators.arithmetic import Clipped
+
+        return Clipped(self, low, high)
+
+    def perturbed(self, scale: Any, seed: Any) -> Schedule:
+        """``s(t) * (1 + scale*n)`` with n in [-1, 1) from a hash of seed and step: the same bits everywhere."""
+        from lrsched.combinators.arithmetic import Perturbed
+
+        return Perturbed(self, scale, seed)
+
+    def __add__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Sum, joined
+
+        return joined(Sum, self, other)
+
+    def __radd__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Sum, joined
+
+        return joined(Sum, other, self)
+
+    def __sub__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Sum, joined
+
+        lifted = lift(other)
+        return NotImplemented if lifted is None else joined(Sum, self, -lifted)
+
+    def __rsub__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Sum, joined
+
+        return joined(Sum, other, -self)
+
+    def __mul__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Product, joined
+
+        return joined(Product, self, other)
+
+    def __rmul__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Product, joined
+
+        return joined(Product, other, self)
+
+    def __truediv__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Quotient
+
+        lifted = lift(other)
+        return NotImplemented if lifted is None else Quotient(self, lifted)
+
+    def __rtruediv__(self, other: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Quotient
+
+        lifted = lift(other)
+        return NotImplemented if lifted is None else Quotient(lifted, self)
+
+    def __pow__(self, power: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Power
+
+        return NotImplemented if isinstance(power, Node) else Power(self, power)
+
+    def __rpow__(self, base: Any) -> Schedule:
+        from lrsched.combinators.arithmetic import Raised
+
+        lifted = lift(base)
+        return NotImplemented if lifted is None else Raised(base, self)
+
+    def __neg__(self) -> Schedule:
+        from lrsched.combinators.arithmetic import negated
+
+        return negated(self)
+
+    # -- reading
+
+    def sample(self, start: Any, stop: Any = None, *, out: Any = None, dtype: Any = None) -> Any:
+        """The values of a range of steps as a float64 vector: ``sample(n)`` or ``sample(start, stop)``.
+
+        Args:
+            start, stop: the range; with one argument, the first that many steps.
+            out: an array of the right length to fill instead of a new one.
+            dtype: of the new array; float64 unless said otherwise.
+
+        Example:
+            >>> from lrsched import warmup
+            >>> warmup(4).sample(2, 6).tolist()
+            [0.5, 0.75, 1.0, 1.0]
+        """
+        from lrsched.sampling.readings import sample
+
+        return sample(self, start, stop, out=out, dtype=dtype)
+
+    def boundaries(self, stop: Any = None) -> tuple[int, ...]:
+        """The steps inside (0, min(stop, duration)) at which one piece hands over to the next, increasing.
+
+        Raises:
+            ScheduleError: there is no end to them and no ``stop`` is given.
+        """
+        from lrsched.sampling.readings import boundaries
+
+        return boundaries(self, stop)
+
+    def cycle_ends(self, stop: Any) -> tuple[int, ...]:
+        """The last step of each outermost cycle below ``stop``, or of the schedule if it has no cycles."""
+        from lrsched.sampling.readings import cycle_ends
+
+        return cycle_ends(self, stop)
+
+    def sum(self, n: Any) -> float:
+        """The sum of the first n values."""
+        from lrsched.sampling.readings import total
+
+        return total(self, n)
+
+    def first_below(self, x: Any, stop: Any) -> int | None:
+        """The first step below ``stop`` whose value is less than x, or None."""
+        from lrsched.sampling.readings import first_below
+
+        return first_below(self, x, stop)
+
+    def describe(self, steps: int | None = None) -> Description:
+        """The schedule's segments, extremes, mean, total and cycles in a run of ``steps`` updates.
+
+        Args:
+            steps: length of the run; the duration by default, or far enough to see an endless schedule's shape.
+
+        Returns:
+            A record whose text is a table; it also shows itself in notebooks.
+
+        Example:
+            >>> from lrsched import cosine, warmup
+            >>> print((0.1 * (warmup(10) >> cosine().over(90))).describe())
+            0.1 * (warmup(10) >> cosine().over(90))
+            <BLANKLINE>
+             steps  first         last  expression
+              0..9      0         0.09  0.1 * warmup(10)
+            10..99    0.1  3.04586e-05  0.1 * cosine().over(90)
+            <BLANKLINE>
+            run    100 steps, the schedule's own length
+            peak   0.1 at step 10
+            floor  0 at step 0
+            mean   0.05
+            total  5
+        """
+        from lrsched.inspection.describe import describe
+
+        return describe(self, steps)
+
+    def check(
+        self, steps: int, *, limit: float | None = None, steps_per_epoch: int | None = None
+    ) -> tuple[Finding, ...]:
+        """What may be wrong with this schedule in a run of ``steps`` updates, the most severe first.
+
+        Args:
+            steps: length of the run, in updates.
+            limit: the largest rate at which training is stable, if it is known.
+            steps_per_epoch: updates in an epoch, if known: makes sure of epochs given where steps were meant.
+
+        Returns:
+            Findings, each with ``severity`` ("note", "warning" or "error"), ``step``, ``sentence``, ``remedy``
+            and ``name``. A sound schedule gives no warning and no error.
+
+        Example:
+            >>> from lrsched import cosine, warmup
+            >>> lr = 3e-4 * warmup(500) >> cosine().over(9_500)
+            >>> for finding in lr.check(10_000):
+            ...     print(finding.severity, finding.step, finding.sentence)
+            error 500 The warm-up jumps at its joint, from 0.0003 to 1.
+            note 0 The first update is made with rate 0.
+        """
+        from lrsched.inspection.checks import check
+
+        return check(self, steps, limit=limit, steps_per_epoch=steps_per_epoch)
+
+    def plot(self, steps: int | None = None, ax: Any = None, *, log: bool = False) -> Any:
+        """Draw this schedule with matplotlib, its phases shaded and labelled; returns the axes.
+
+        Args:
+            steps: length of the run; the duration by default, or far enough to see an endless schedule's shape.
+            ax: the axes to draw on; new ones by default.
+            log: a logarithmic scale of values.
+        """
+        from lrsched.display.plotting import plot
+
+        return plot(self, steps, ax=ax, log=log)
+
+    def _repr_html_(self) -> str:
+        from lrsched.algebra.node import holds_arrays
+        from lrsched.display.svg import document
+
+        return f"<pre>{repr(self)[1:-1]}</pre>" if holds_arrays(self) else document(self)
+
+
+BASES["Schedule"] = Schedule
+
+
+def lift(value: Any) -> Schedule | None:
+    """A number as a constant schedule; None for anything that is neither number nor schedule."""
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, NO_NUMBERS):
+        return None
+    from lrsched.schedules.spans import Constant
+
+    return Constant(value)
+
+
+def longest(durations: Iterable[Any]) -> Any:
+    """The largest duration, of numbers, JAX values and columns of numbers."""
+    from lrsched.ir.term import Term
+
+    found: Any = 0
+    for duration in durations:
+        if isinstance(found, int | float) and isinstance(duration, int | float):
+            found = max(found, duration)
+        elif math.inf in (found if isinstance(found, float) else 0, duration if isinstance(duration, float) else 0):
+            found = math.inf
+        elif isinstance(found, Term) or isinstance(duration, Term):
+            term: Any = found if isinstance(found, Term) else duration
+            b = term.b
+            found = b.maximum(found, duration)
+        else:
+            import jax.numpy as jnp
+
+            found = jnp.maximum(found, duration)
+    return found

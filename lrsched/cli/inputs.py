@@ -1,0 +1,159 @@
+"""Expressions as a command gets them: from an argument, standard input, or a JSON, YAML, TOML or text file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.serial import from_dict
+from lrsched.foundation.errors import ScheduleError
+from lrsched.text import ParseError, parse
+
+__all__ = ["expression", "read", "schedule", "schedules", "told"]
+
+WINDOW = 100
+LONGEST_NAME = 1000
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScheduleError(f"this is no YAML: {' '.join(str(error).split())}") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ScheduleError(f"this is no JSON: {error}") from None
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ScheduleError(f"this is no TOML: {error}") from None
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    ".json": _json,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+    ".toml": _toml,
+    ".txt": str.strip,
+}
+
+
+def expression(argument: str | None, key: str | None = None) -> Any:
+    """The schedule or profile that an argument means."""
+    return read(argument, key)[0]
+
+
+def read(argument: str | None, key: str | None = None) -> tuple[Any, str]:
+    """What an argument means, and whether it is written as "expression" or as "json".
+
+    The argument is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``key`` names an
+    entry of a file, dots leading into tables; a file with one entry needs none.
+    """
+    if argument is None and sys.stdin.isatty():
+        raise ScheduleError("say which schedule: an expression in quotes, the name of a file, or - for standard input")
+    if argument is None or argument == "-":
+        return _meant(sys.stdin.read().strip(), key, "standard input")
+    if not _is_file(argument):
+        return _meant(argument, key, "the argument")
+    file = Path(argument)
+    try:
+        found = READERS[file.suffix](file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ScheduleError(f"{argument}: this is no text in UTF-8") from None
+    except ScheduleError as error:
+        raise ScheduleError(f"{argument}: {error}") from None
+    return _entry(found, key, argument)
+
+
+def _is_file(argument: str) -> bool:
+    """Whether an argument is the name of a file; one that this command does not read is an error."""
+    if "(" in argument:
+        return False
+    file = Path(argument)
+    if file.suffix not in READERS and len(argument) < LONGEST_NAME and file.is_file():
+        raise ScheduleError(f"{argument}: the name of a file must end in {', '.join(READERS)}")
+    return file.suffix in READERS
+
+
+def schedule(argument: str | None, key: str | None = None) -> Schedule:
+    """The same, a schedule; a profile is refused with what it lacks."""
+    found = expression(argument, key)
+    if isinstance(found, Schedule):
+        return found
+    raise ScheduleError(f"{found!r} is a profile, a shape without steps: say how long, as in {found!r}.over(1000)")
+
+
+def schedules(arguments: Sequence[str], key: str | None = None) -> list[Schedule]:
+    """Several; ``key`` is for those that are files."""
+    files = [_is_file(argument) for argument in arguments]
+    return [
+        schedule(argument, key if file or not any(files) else None)
+        for argument, file in zip(arguments, files, strict=True)
+    ]
+
+
+def _meant(text: str, key: str | None, where: str) -> tuple[Any, str]:
+    """Text that is JSON where it looks like it, and an expression otherwise."""
+    if text.startswith("{"):
+        return _entry(_json(text), key, where)
+    if key is None:
+        return parse(text), "expression"
+    for reader in (_toml, _yaml) if where == "standard input" else ():
+        with contextlib.suppress(ScheduleError):
+            data = reader(text)
+            if isinstance(data, Mapping):
+                break
+    else:
+        raise ScheduleError(f"--key names an entry of a file; {where} is none")
+    return _entry(data, key, where)
+
+
+def _entry(data: Any, key: str | None, where: str) -> tuple[Any, str]:
+    path: list[str] = []
+    for name in key.split(".") if key else ():
+        if not isinstance(data, Mapping) or name not in data:
+            known = ", ".join(".".join([*path, str(k)]) for k in data) if isinstance(data, Mapping) else "none"
+            raise ScheduleError(f"{where}: there is no entry {'.'.join([*path, name])!r}; there are: {known}")
+        path.append(name)
+        data = data[name]
+    while isinstance(data, Mapping) and "kind" not in data and len(data) == 1:
+        ((name, data),) = data.items()
+        path.append(str(name))
+    if isinstance(data, str):
+        return parse(data.strip()), "expression"
+    if isinstance(data, Mapping) and "kind" in data:
+        return from_dict({"format": 1, **data}), "json"
+    if isinstance(data, Mapping) and data:
+        known = ", ".join(".".join([*path, str(name)]) for name in data)
+        raise ScheduleError(f"{where}: say which entry with --key; there are: {known}")
+    where = ", ".join([where, *filter(None, [".".join(path)])])
+    raise ScheduleError(f"{where}: expected an expression or the JSON of one, got {str(data)[:40]!r}")
+
+
+def told(error: ScheduleError) -> str:
+    """An error as lines for people: one that says what is wrong, and for text a caret under the mistake."""
+    message = str(error).removeprefix("parse: ")
+    if not isinstance(error, ParseError):
+        return message
+    start = error.text.rfind("\n", 0, error.position) + 1
+    stop = error.text.find("\n", start)
+    line = error.text[start : stop if stop >= 0 else None]
+    column = error.position - start
+    left = max(0, min(column - WINDOW // 2, len(line) - WINDOW))
+    shown = "".join(c if c.isprintable() else " " for c in line[left : left + WINDOW])
+    return f"{message}\n  {shown}\n  {' ' * (column - left)}^"

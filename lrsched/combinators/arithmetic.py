@@ -1,0 +1,269 @@
+"""Schedules combined value by value: sums, products, extremes, powers, bounds and noise."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from lrsched.algebra import fields
+from lrsched.algebra.batching import longer
+from lrsched.algebra.node import flatten_left, kind
+from lrsched.algebra.schedule import Schedule, lift, longest
+from lrsched.combinators.rescaling import rescale
+from lrsched.combinators.wrapper import _Wrapper, inner_edges
+from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.ir.clock import Clock
+from lrsched.ir.exact_steps import words
+from lrsched.schedules.endless import index_at, whole_time
+from lrsched.schedules.spans import Constant
+
+if TYPE_CHECKING:
+    from lrsched.ir.term import Term
+
+__all__ = ["joined", "maximum", "minimum", "negated", "sum"]
+
+
+class _Operator(Schedule):
+    """What value-by-value combinations share."""
+
+    __slots__ = ()
+
+    def operands(self) -> tuple[Schedule, ...]:
+        """The schedules combined."""
+        return self.parts  # type: ignore[attr-defined]
+
+    @property
+    def duration(self) -> Any:
+        lengths = [part.duration for part in self.operands() if not isinstance(part, Constant)]
+        return longest(lengths) if lengths else math.inf
+
+    def values(self, clock: Clock) -> list[Term]:
+        """Each operand's value on the same clock."""
+        varying = builtins.sum(not isinstance(part, Constant) for part in self.operands())
+        inner = clock if varying == 1 else clock.within(False)
+        return [clock.b.floats(part.formula(inner)) for part in self.operands()]
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return {edge for part in self.operands() for edge in inner_edges(part, stop)}
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))
+
+
+@kind("sum")
+class Sum(_Operator):
+    """The sum of schedules, added from left to right."""
+
+    parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    def validate(self) -> None:
+        flatten_left(self)
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.add, self.values(clock))
+
+
+@kind("product")
+class Product(_Operator):
+    """The product of schedules, multiplied from left to right."""
+
+    parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    def validate(self) -> None:
+        flatten_left(self)
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.mul, self.values(clock))
+
+
+@kind("minimum")
+class Minimum(_Operator):
+    """The smallest of schedules; made by :func:`minimum`."""
+
+    parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.minimum, self.values(clock))
+
+
+@kind("maximum")
+class Maximum(_Operator):
+    """The largest of schedules; made by :func:`maximum`."""
+
+    parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        return _left(clock.b.maximum, self.values(clock))
+
+
+@kind("quotient")
+class Quotient(_Operator):
+    """One schedule divided by another."""
+
+    left: Schedule = fields.node("Schedule")
+    right: Schedule = fields.node("Schedule")
+
+    def operands(self) -> tuple[Schedule, ...]:
+        return (self.left, self.right)
+
+    def formula(self, clock: Clock) -> Term:
+        left, right = self.values(clock)
+        return clock.b.div(left, right)
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Quotient(rescale(self.left, ratio), rescale(self.right, ratio))
+
+
+def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:
+    total = values[0]
+    for value in values[1:]:
+        total = operation(total, value)
+    return total
+
+
+def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
+    """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
+    first: Any = lift(a)
+    second = lift(b)
+    if first is None or second is None:
+        return NotImplemented
+    return longer(first, (second,)) if isinstance(first, operator) else operator((first, second))
+
+
+def minimum(*schedules: Any) -> Schedule:
+    """The smallest value of schedules and numbers, step by step.
+
+    Example:
+        >>> from lrsched import linear, minimum
+        >>> minimum(linear().over(4), 0.6).sample(4).tolist()
+        [0.6, 0.6, 0.5, 0.25]
+    """
+    return _extreme("minimum", Minimum, schedules)
+
+
+def maximum(*schedules: Any) -> Schedule:
+    """The largest value of schedules and numbers, step by step.
+
+    Example:
+        >>> from lrsched import linear, maximum
+        >>> maximum(linear().over(4), 0.3).sample(5).tolist()
+        [1.0, 0.75, 0.5, 0.3, 0.3]
+    """
+    return _extreme("maximum", Maximum, schedules)
+
+
+def sum(*schedules: Any) -> Schedule:
+    """The sum of schedules and numbers, step by step, added from left to right.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> lrs.sum(lrs.linear().over(2), lrs.hold(2), 0.5).sample(2).tolist()
+        [2.5, 2.0]
+    """
+    return _extreme("sum", Sum, schedules)
+
+
+def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
+    if not schedules:
+        raise ScheduleError(f"{name}: give at least one schedule")
+    parts = []
+    for i, value in enumerate(schedules):
+        part = lift(value)
+        if part is None:
+            fail(name, f"argument {i}", "a schedule or a number", value, kind=True)
+        parts.append(part)
+    combined: Schedule = operator(tuple(parts))
+    return combined
+
+
+@kind("power")
+class Power(_Wrapper):
+    """A schedule raised to a number."""
+
+    schedule: Schedule = fields.node("Schedule")
+    power: float = fields.real()
+
+    def formula(self, clock: Clock) -> Term:
+        from lrsched.profiles.operators import raised
+
+        return raised(clock.b, clock.b.floats(clock.b.settled(self.schedule.formula(clock))), self.power)
+
+
+@kind("raised")
+class Raised(_Wrapper):
+    """A positive number raised to a schedule, ``base ** s``: what is linear in s becomes geometric."""
+
+    base: float = fields.positive()
+    schedule: Schedule = fields.node("Schedule")
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        return b.pow(b.floats(self.base), b.floats(b.settled(self.schedule.formula(clock))))
+
+
+@kind("negative")
+class Negative(_Wrapper):
+    """Minus a schedule."""
+
+    schedule: Schedule = fields.node("Schedule")
+
+    def validate(self) -> None:
+        if isinstance(self.schedule, Constant) and not is_jax(self.schedule.value):
+            fail("-", "the schedule", "no constant: negate its value", self.schedule)
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.b.neg(self.schedule.formula(clock))
+
+
+def negated(schedule: Schedule) -> Schedule:
+    """Minus the schedule; of a constant, a constant."""
+    if isinstance(schedule, Constant) and not is_jax(schedule.value):
+        return Constant(-schedule.value)
+    return Negative(schedule)
+
+
+@kind("clipped", method="clipped")
+class Clipped(_Wrapper):
+    """See :meth:`Schedule.clipped`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    low: float = fields.real()
+    high: float = fields.real()
+
+    def validate(self) -> None:
+        if not is_jax(self.low) and not is_jax(self.high) and self.low > self.high:
+            fail(self.where(), "low", f"at most high, {self.high!r}", self.low)
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        return b.minimum(b.maximum(self.schedule.formula(clock), b.floats(self.low)), b.floats(self.high))
+
+
+@kind("perturbed", method="perturbed")
+class Perturbed(_Wrapper):
+    """See :meth:`Schedule.perturbed`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    scale: float = fields.real()
+    seed: int = fields.count()
+
+    def validate(self) -> None:
+        if not is_jax(self.seed) and self.seed >= 2**64:
+            fail(self.where(), "seed", "an integer in [0, 2**64)", self.seed)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._noisy)
+
+    def _noisy(self, clock: Clock) -> Term:
+        b = clock.b
+        step = whole_time(clock)
+        step = index_at(clock) if step.kind == "f" else step
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, *words(clock, step))), 1.0)
+        return b.mul(self.schedule.formula(clock), factor)

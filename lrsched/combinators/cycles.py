@@ -1,0 +1,346 @@
+"""Schedules that come back: restarted, mirrored, reversed."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.algebra import fields
+from lrsched.algebra.node import kind
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.rescaling import rescale, rescale_to
+from lrsched.combinators.sequence import sequence
+from lrsched.combinators.wrapper import MOST_CYCLES, _Wrapper, b_number, check_finite
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.records import replaced
+from lrsched.ir.clock import Clock, forked
+from lrsched.ir.exact_steps import exact_constant, multiple, number_of
+from lrsched.ir.runtime_scale import Pace
+from lrsched.schedules.endless import count_passed, index_of, powers
+
+if TYPE_CHECKING:
+    from lrsched.ir.term import Term
+
+
+@kind("restarted", method="restarted")
+class Restarted(_Wrapper):
+    """See :meth:`Schedule.restarted`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    times: int | None = fields.static("count", default=None, optional=True, low=1)
+    t_mult: float = fields.static("real", default=1.0, low=0.0, open_low=True)
+    gamma: float = fields.positive(default=1.0)
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if self.times is None and self.t_mult < 1:
+            fail(self.where(), "t_mult", ">= 1 when times is None", self.t_mult)
+        if self.t_mult != 1.0 and not is_jax(self.schedule.duration):
+            cycle_lengths(self.schedule.duration, self.t_mult, self.times, 2**53)
+
+    def fixed_length(self) -> Any:
+        """Cycle lengths that are no constant factor of the first are part of the structure."""
+        return self.schedule.duration if self.t_mult != 1.0 else None
+
+    def fixed_counts(self) -> bool:
+        return not float(self.t_mult).is_integer()
+
+    @property
+    def _first(self) -> Any:
+        """The length of the first cycle: a plain number where it is the same in every column."""
+        n = self.schedule.duration
+        same = getattr(n, "op", "") == "column" and not is_jax(n.args[0]) and n.lo == n.hi
+        return n.lo if same else n
+
+    @property
+    def duration(self) -> Any:
+        if self.times is None:
+            return math.inf
+        first = self._first
+        if self.t_mult == 1.0:
+            return first * self.times
+        if is_jax(first):
+            return first * builtins.sum(int(self.t_mult) ** i for i in range(self.times))
+        return builtins.sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
+
+    def formula(self, clock: Clock) -> Term:
+        if self.times is None:
+            return self._cycle(clock)
+        return clock.finite(self.duration, self._cycle)
+
+    def _cycle(self, clock: Clock) -> Term:
+        b = clock.b
+        if self.t_mult == 1.0:
+            index, inner = periodic(clock, self.schedule.duration)
+        else:
+            index, inner = self._growing(clock)
+        value = self.schedule.formula(inner.within(True))
+        gamma = b.lift(self.gamma)
+        if gamma.equals(1):
+            return value
+        if gamma.op == "const" and self.t_mult != 1.0:
+            return b.mul(value, b.column(powers(gamma.args[0], index.hi + 1), index))
+        return b.mul(value, b.ipow(gamma, index))
+
+    def _growing(self, clock: Clock) -> tuple[Term, Clock]:
+        b, first = clock.b, self._first
+        if b.lift(first).op == "bound":
+            if not float(self.t_mult).is_integer():
+                fail(self.where(), "t_mult", "a whole number where only the run knows the first length", self.t_mult)
+            starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
+            index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
+            over, local = b.column(scales, index), clock.since(b.column(starts, index))
+            return index, local.stretched(b.floats(over), Pace(b, b.lift(1), b.lift(1), over))
+        horizon = math.inf if self.times is not None else _farthest(clock)
+        lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
+        index = count_passed(clock, starts[1:])
+        begun = index.hi + 1
+        starts, lengths = starts[:begun], lengths[:begun]
+        scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
+        return index, clock.since(b.column(starts, index)).stretched(scale)
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        found: list[int] = []
+        first = self.schedule.duration
+        edges = list(self.schedule.edges(first if self.t_mult < 1 else min(first, stop)))
+        for start, length in self._spans(stop):
+            found.append(start)
+            inner = (math.ceil(Fraction(edge * length, first)) for edge in edges)
+            found.extend(start + edge for edge in inner if edge < length)
+        return found
+
+    def _spans(self, stop: Any) -> list[tuple[int, int]]:
+        first = self.schedule.duration
+        if self.t_mult == 1.0:
+            number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
+            return [(i * first, first) for i in range(int(number))]
+        lengths = cycle_lengths(first, self.t_mult, self.times, stop)
+        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
+        return [(s, n) for s, n in zip(starts, lengths, strict=False) if s < stop]
+
+    def cycles(self, stop: int) -> list[int]:
+        return [start + length - 1 for start, length in self._spans(stop)]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        if self.times is None or self.t_mult != 1.0:
+            return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
+        first = self.schedule.duration
+        places = [round(i * first * ratio) for i in range(self.times + 1)]
+        lengths = [b - a for a, b in itertools.pairwise(places)]
+        if len(set(lengths)) == 1:
+            return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
+        cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]
+        return sequence(*cycles)
+
+
+def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
+    """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
+    if (times or 0) > MOST_CYCLES or (times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES):
+        fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
+    whole = isinstance(first, int) and float(t_mult).is_integer()
+    ratio: Any = int(t_mult) if whole else Fraction(t_mult)
+    power: Any = first if whole else Fraction(first)
+    total, most = 0, math.inf if times is None else times
+    lengths: list[int] = []
+    while total < stop and len(lengths) < most:
+        length = power if whole else max(1, round(power))
+        lengths.append(length)
+        total += length
+        power = power * ratio if whole else _shortened(power * ratio)
+    return lengths
+
+
+def _cycles_within(first: int, t_mult: float, stop: Any) -> float:
+    """About how many growing cycles ``stop`` steps hold."""
+    growth = math.log(t_mult)
+    return math.log1p(stop / first * math.expm1(growth)) / growth if growth > 0 else math.inf
+
+
+def _shortened(x: Fraction) -> Fraction:
+    """The fraction itself, or its first 400 bits where it has grown beyond them."""
+    if x.denominator.bit_length() < 1200:
+        return x
+    shift = max(0, 400 - max(0, x.numerator.bit_length() - x.denominator.bit_length()))
+    return Fraction((x.numerator << shift) // x.denominator, 1 << shift)
+
+
+def _farthest(clock: Clock) -> Any:
+    """A number of local steps that no step of the target reaches the end of."""
+    ends = clock.b.div(clock.b.sub(clock.b.limit, clock.offset), clock.scale)
+    return math.floor(ends.args[0]) + 1 if ends.op == "const" else clock.b.limit + 1
+
+
+def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[Any, Any]:
+    """The starts of cycles of a traced first length, kept within the integers, and their scales."""
+    import jax.numpy as jnp
+
+    sums: list[int] = []
+    scales: list[int] = []
+    total, scale = 0, 1
+    while total <= b.limit and (times is None or len(sums) < times):
+        sums.append(total)
+        scales.append(min(scale, b.limit))
+        total, scale = total + scale, scale * t_mult
+    starts = [jnp.where(first > b.limit // max(s, 1), b.limit, first * s) for s in sums]
+    return jnp.stack(starts), np.array(scales, dtype=np.int64)
+
+
+def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
+    """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle."""
+    b = clock.b
+    period, offset = b.lift(clock.scale) * length, b.lift(clock.offset)
+    if offset.equals(0) and period.kind == "i":
+        index = b.floordiv(clock.own, period)
+        start = b.mul(index, period)
+        moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
+        past = b.add(clock.past, b.mul(index, length))
+        return index, moved if clock.plain else replaced(
+            moved, gone=b.add(clock.gone, start), past=past, least=None, most=_stop(clock, index, length)
+        )
+    index = index_of(clock, length)
+    step, later = b.lift(clock.scale) * length, index
+    if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
+        passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
+        later, offset = b.sub(index, passed), offset + step * passed
+        clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
+    if exact_constant(step):
+        known = exact_constant(offset)
+        whole, place = multiple(b, later, step, offset if known else b.lift(0))
+        part = place.part if known else place.part + b.floats(offset)
+    else:
+        start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
+        whole = b.floor(start)
+        part = start - b.floats(whole)
+    moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
+    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
+    least, most = None, _stop(clock, index, length)
+    if clock.least is not None and later is index:
+        least = number_of(b.sub(clock.least, b.mul(index, length)))
+    moved = replaced(moved, most=most, least=least)
+    return index, replaced(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+
+
+def _stop(clock: Clock, index: Term, length: Any) -> Any:
+    """Where a cycle stops whose clock stops within one; None where the clock does not, or stops with a cycle."""
+    b = clock.b
+    if clock.most is None:
+        return None
+    cycles = b.div(clock.most, length)
+    return None if cycles.kind == "i" and cycles.is_const else number_of(b.sub(clock.most, b.mul(index, length)))
+
+
+def backwards(clock: Clock, length: Any) -> Clock:
+    """The clock that runs from local step ``length`` down."""
+    b, wide = clock.b, b_number(clock, length)
+    if clock.plain and not (isinstance(wide, int) and wide > b.limit):
+        at = b.sub(length, clock.at)
+        own = b.minimum(b.floor(at), b.lift(length) - 1)
+        return replaced(clock, own=own, at=at, inside=True)
+    begun, pace, past = b.lift(clock.offset), None, b.lift(0)
+    if clock.pace is not None and clock.pace.grows:
+        pace = clock.pace
+        whole, past = pace.last(b.add(length, clock.past))
+        whole, part = clock._since_root(whole), b.floats(past) * clock.scale
+    else:
+        end, place = b.lift(clock.scale) * length, b.places.get(begun)
+        if place is None or not exact_constant(end):
+            whole, part = _up(b, end, begun)
+        else:
+            whole, place = place.later(end)
+            part = place.turned.part
+    at = b.sub(whole, clock.at)
+    last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
+    own = b.minimum(b.floor(at), last)
+    offset = number_of(part)
+    least = 0 if clock.most is None else number_of(b.maximum(b.sub(length, clock.most), 0))
+    moved = replaced(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
+    return replaced(moved, past=number_of(past), root=0 if pace is not None else offset, pace=pace)
+
+
+def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
+    """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
+    if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
+        near = b.floor(length + Fraction(1, 2))
+        rest = b.add(b.floats(length - near), b.floats(offset))
+        up = b.neg(b.floor(b.neg(rest)))
+        return b.add(near, up), b.sub(b.floats(up), rest)
+    end = length + offset
+    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
+    return whole, whole - end
+
+
+@kind("reversed", method="reversed")
+class Reversed(_Wrapper):
+    """See :meth:`Schedule.reversed`."""
+
+    schedule: Schedule = fields.node("Schedule")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+
+    def formula(self, clock: Clock) -> Term:
+        n = self.schedule.duration
+        return clock.finite(n, lambda c: self.schedule.formula(backwards(c, n)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        return [n - edge + 1 for edge in self.schedule.edges(n)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        n = self.schedule.duration
+        ends = self.schedule.cycles(n)
+        return None if ends is None else sorted({*(n - end - 1 for end in ends[:-1]), n - 1})
+
+
+@kind("mirrored", method="mirrored")
+class Mirrored(_Wrapper):
+    """See :meth:`Schedule.mirrored`."""
+
+    schedule: Schedule = fields.node("Schedule")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+
+    @property
+    def duration(self) -> Any:
+        return 2 * self.schedule.duration
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.duration, self._both)
+
+    def _both(self, clock: Clock) -> Term:
+        b, n = clock.b, self.schedule.duration
+        if clock.plain:
+            if b.le(clock.at, n).value is True and b.lt(clock.own, n).value is True:
+                return self.schedule.formula(clock)
+            at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
+            if b.lift(n).op == "const" and 2 * n > b.limit:  # twice the length is no integer of the target
+                past = b.sub(clock.at, n)
+                at = b.sub(n, b.maximum(past, b.neg(past)))
+            own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
+            return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
+        inner = self.schedule.formula
+        return forked(self, clock, lambda: clock.split(n, inner, lambda c: inner(_back(c, n))))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        inner = list(self.schedule.edges(min(n, stop)))
+        return inner if stop <= n else [*inner, n, *(2 * n - edge + 1 for edge in inner)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return None
+
+
+def _back(clock: Clock, n: Any) -> Clock:
+    """The clock on its way back from local step ``n`` at ``n``; the last step before the turn owns the turn."""
+    turned = backwards(clock, 2 * n)
+    last = clock.b.lift(turned.edge(n)) - 1
+    return replaced(turned, own=clock.b.minimum(turned.own, last))

@@ -1,0 +1,113 @@
+"""Schedules that are read at some steps only, and held between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.algebra import fields
+from lrsched.algebra.node import kind
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.rescaling import rescale
+from lrsched.combinators.stretching import Stretched
+from lrsched.combinators.wrapper import _Wrapper
+from lrsched.foundation.numbers import is_jax
+from lrsched.ir.clock import Clock
+from lrsched.schedules.endless import index_at, index_of
+
+if TYPE_CHECKING:
+    from lrsched.ir.term import Term
+
+
+@kind("sampled_every", method="sampled")
+class SampledEvery(_Wrapper):
+    """See :meth:`Schedule.sampled`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    every: int = fields.count(low=1)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._read)
+
+    def _read(self, clock: Clock) -> Term:
+        b = clock.b
+        every = b.lift(self.every)
+        most = b.limit // every.args[0] if every.op == "const" else b.limit
+        own, at = index_of(clock, every), index_at(clock, every)
+        if b.single and every.op == "const" and at.hi > most:  # times beyond the integers, counted in samples
+            return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
+        own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
+        return self.schedule.formula(_read_at(b, own, at))
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
+
+
+def _read_at(b: Any, own: Term, at: Term) -> Clock:
+    """The clock of a sample (or an epoch); one taken at the end of the whole belongs to the step before it."""
+    return Clock(b, own if own is at else b.maximum(own, b.sub(at, 1)), at)
+
+
+@kind("sampled_at", method="sampled")
+class SampledAt(_Wrapper):
+    """See :meth:`Schedule.sampled`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    at: tuple[int, ...] = fields.counts(least=1)
+
+    def validate(self) -> None:
+        from lrsched.algebra.fields import check_increasing
+
+        check_increasing(self.where(), "at", self.at)
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._read)
+
+    def _read(self, clock: Clock) -> Term:
+        b = clock.b
+        if is_jax(self.at) or any(map(is_jax, self.at)):
+            import jax.numpy as jnp
+
+            places: Any = jnp.concatenate([jnp.zeros(1, int), jnp.asarray(self.at, int)])
+        else:
+            places = np.array([0, *self.at], dtype=np.int64)
+        own, at = (b.gather(places, b.search(places[1:], i), "i") for i in (index_of(clock), index_at(clock)))
+        return self.schedule.formula(_read_at(b, own, at))
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))
+
+
+@kind("per_epoch", method="per_epoch")
+class PerEpoch(_Wrapper):
+    """See :meth:`Schedule.per_epoch`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    steps_per_epoch: int = fields.count(low=1)
+
+    @property
+    def duration(self) -> Any:
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n * self.steps_per_epoch
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        own, at = index_of(clock, self.steps_per_epoch), index_at(clock, self.steps_per_epoch)
+        return self.schedule.formula(Clock(b, own, at) if clock.plain else _read_at(b, own, at))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(math.ceil(stop / self.steps_per_epoch))
+        return None if ends is None else [(end + 1) * self.steps_per_epoch - 1 for end in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        per_epoch = self.steps_per_epoch * ratio
+        if per_epoch.denominator == 1:
+            return PerEpoch(self.schedule, per_epoch.numerator)
+        return Stretched(self, float(ratio))

@@ -1,0 +1,141 @@
+"""Sequences: one schedule after another."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from lrsched.algebra import fields
+from lrsched.algebra.batching import Stack, longer
+from lrsched.algebra.node import kind, set_field
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.pieces import Pieces
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import all_plain, is_jax
+from lrsched.ir.clock import Clock
+from lrsched.ir.term import Term
+
+__all__ = ["Sequence", "first_value", "sequence"]
+
+
+def sequence(*schedules: Any) -> Schedule:
+    """The schedules one after the other, flattened; a single one is itself."""
+    first, *others = schedules
+    if isinstance(first, Sequence) and _may_follow(first, others):
+        return longer(first, tuple(others)) if others else first
+    if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
+        return longer(schedules[-1], schedules[:-1], before=True)
+    parts: list[Schedule] = []
+    for i, schedule in enumerate(schedules):
+        if not isinstance(schedule, Schedule):
+            fail("then", f"argument {i}", "a schedule", schedule, kind=True)
+        parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
+    return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+
+def _may_follow(first: Sequence, others: list[Any]) -> bool:
+    """Whether single parts can be put behind a sequence, as far as can be told without looking at all of it."""
+    single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
+    before = (first.parts[-1], *others[:-1]) if isinstance(first.parts, tuple) and single else ()
+    return bool(before) and not any(isinstance(part.duration, float) for part in before)
+
+
+def _may_precede(others: tuple[Any, ...], last: Sequence) -> bool:
+    """Whether single parts can be put before a sequence, as far as can be told without looking at all of it."""
+    single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
+    return single and isinstance(last.parts, tuple) and not any(isinstance(part.duration, float) for part in others)
+
+
+def first_value(schedule: Schedule) -> Any:
+    """The value at step 0; of a sequence of plain numbers what its first part is given, where that is exactly it."""
+    from lrsched.combinators.shared_blends import blend_of
+
+    if isinstance(schedule, Sequence) and not schedule._arrays:
+        begun = blend_of(schedule.parts[0])
+        if begun is not None and begun.profile.first == 1.0 and begun.steps > 0:
+            return begun.start
+    return schedule(0)
+
+
+@kind("sequence")
+class Sequence(Schedule):
+    """Schedules one after the other, each on its own clock: ``a >> b``."""
+
+    parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    def validate(self) -> None:
+        if len(self.parts) < 2:
+            fail(">>", "parts", "at least two schedules", self.parts)
+        if Sequence in map(type, self.parts):
+            flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
+            set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
+        for i, part in enumerate(self.parts[:-1]):
+            if isinstance(part.duration, float):
+                fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)
+
+    @property
+    def duration(self) -> Any:
+        memo = self._memo
+        if "duration" not in memo:
+            stacked = isinstance(self.parts, Stack)
+            memo["duration"] = _stacked_pieces(self.parts).total if stacked else _total(self.parts)
+        return memo["duration"]
+
+    def formula(self, clock: Clock) -> Term:
+        if isinstance(self.parts, Stack):
+            return _stacked_pieces(self.parts).formula(clock)
+        lengths = [part.duration for part in self.parts]
+        plain = all_plain(lengths)
+        some = lengths if plain else [is_jax(n) or n != 0 for n in lengths]
+        parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
+        return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        start = 0
+        for part in self.parts:
+            if start >= stop:
+                break
+            if start:
+                yield start
+            end = min(stop - start, part.duration)
+            yield from (start + edge for edge in part.edges(end) if 0 < edge < end)
+            start += part.duration
+
+    def cycles(self, stop: int) -> list[int] | None:
+        found: list[int] = []
+        start = 0
+        for part in self.parts:
+            if start >= stop:
+                break
+            ends = part.cycles(stop - start)
+            found.extend(start + end for end in ends or ())
+            start += part.duration
+        return found or None
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        from lrsched.combinators.rescaling import rescale, rescale_to
+
+        parts: list[Schedule] = []
+        start = 0
+        for part in self.parts:
+            if part.duration == math.inf:
+                parts.append(rescale(part, ratio))
+                break
+            end = start + part.duration
+            parts.append(rescale_to(part, round(end * ratio) - round(start * ratio)))
+            start = end
+        return Sequence(tuple(parts))
+
+
+def _total(parts: tuple[Schedule, ...]) -> Any:
+    lengths = [part.duration for part in parts]
+    return math.inf if any(isinstance(n, float) for n in lengths) else sum(lengths)
+
+
+def _stacked_pieces(stack: Any) -> Any:
+    from lrsched.combinators.traced_pieces import StackedPieces
+
+    return StackedPieces(stack)

@@ -1,0 +1,183 @@
+"""Schedules moved in time: advanced, delayed, made to last, and what comes after their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from lrsched.algebra import fields
+from lrsched.algebra.node import kind, walk
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.cycles import backwards, periodic
+from lrsched.combinators.rescaling import rescale, rescale_to
+from lrsched.combinators.wrapper import _counts_phases, _Wrapper, b_number, check_finite
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.records import replaced
+from lrsched.ir.clock import Clock, forked, lowered
+from lrsched.ir.exact_steps import number_of
+from lrsched.schedules.endless import time_of
+
+if TYPE_CHECKING:
+    from lrsched.ir.term import Term
+
+
+@kind("advanced", method="advanced")
+class Advanced(_Wrapper):
+    """See :meth:`Schedule.advanced`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    k: int = fields.count()
+
+    def validate(self) -> None:
+        if not is_jax(self.k) and not is_jax(self.schedule.duration) and self.k > self.schedule.duration:
+            fail(self.where(), "k", f"at most the duration, {self.schedule.duration}", self.k)
+
+    @property
+    def duration(self) -> Any:
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n - self.k
+
+    def formula(self, clock: Clock) -> Term:
+        return self.held(clock, self._later)
+
+    def _later(self, clock: Clock) -> Term:
+        b = clock.b
+        self._refuse_beyond(b.limit)
+        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit and b.single:
+            back = number_of(b.neg(self.k))
+            return self.schedule.formula(replaced(clock, offset=back, past=back, inside=False, most=None))
+        return self.schedule.formula(clock.since(b.neg(self.k)))
+
+    def _refuse_beyond(self, limit: int) -> None:
+        """An error where phases would be counted from a step that is no integer of the target: it has no way to."""
+        k, inner = self.k, self.schedule
+        while isinstance(inner, Advanced):
+            k, inner = k + inner.k, inner.schedule
+        if isinstance(k, int) and k > limit and any(map(_counts_phases, walk(inner))):
+            fail(self.where(), "k", f"at most {limit}, the last step that JAX counts here (enable x64)", k)
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [edge - self.k for edge in self.schedule.edges(stop + self.k)]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(stop + self.k)
+        return None if ends is None else [end - self.k for end in ends if end >= self.k]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Advanced(rescale(self.schedule, ratio), round(self.k * ratio))
+
+
+@kind("delayed", method="delayed")
+class Delayed(_Wrapper):
+    """See :meth:`Schedule.delayed`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    k: int = fields.count()
+
+    @property
+    def duration(self) -> Any:
+        n = self.schedule.duration
+        return n if isinstance(n, float) else n + self.k
+
+    def formula(self, clock: Clock) -> Term:
+        b = clock.b
+        start = Clock(b, b.lift(0), b.lift(0), inside=False)
+        return clock.split(
+            self.k, lambda c: self.schedule.formula(start), lambda c: self.schedule.formula(c.since(self.k))
+        )
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return [self.k, *(edge + self.k for edge in self.schedule.edges(stop))]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(max(0, stop - self.k))
+        return None if ends is None else [end + self.k for end in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        k = round(self.k * ratio)
+        inner = rescale(self.schedule, ratio) if steps is None else rescale_to(self.schedule, steps - k)
+        return Delayed(inner, k)
+
+
+@kind("lasting", method="lasting")
+class Lasting(_Wrapper):
+    """See :meth:`Schedule.lasting`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    n: int = fields.count()
+
+    @property
+    def duration(self) -> Any:
+        return self.n
+
+    def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, b_number(clock, self.n)
+        inner = self.schedule.duration
+        enough = isinstance(inner, int | float) and isinstance(n, int) and inner >= n
+        if isinstance(n, int) and n == 0:
+            return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+        return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        end = min(stop, self.n)
+        inner = self.schedule.duration
+        return [*(e for e in self.schedule.edges(end) if e < end), *([inner] if inner < end else [])]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(min(stop, self.n))
+        return None if ends is None else sorted({min(end, self.n - 1) for end in ends})
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
+
+
+@kind("after", method="after")
+class After(_Wrapper):
+    """See :meth:`Schedule.after`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    policy: Any = fields.static("policy")
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if isinstance(self.schedule, After):
+            object.__setattr__(self, "schedule", self.schedule.schedule)
+
+    def formula(self, clock: Clock) -> Term:  # noqa: PLR0911 - one return a policy
+        if clock.inside:
+            return self.schedule.formula(clock)
+        b, n, inner = clock.b, self.schedule.duration, self.schedule.formula
+        if isinstance(self.policy, float):
+            return clock.split(n, inner, lambda c: b.lift(self.policy))
+        if self.policy == "hold":
+            return clock.finite(n, inner)
+        if self.policy == "error":
+            beyond = b.lt(b.lift(clock.edge(n)) - 1, clock.own)
+            return b.checked(beyond, clock.finite(n, inner))
+        if self.policy == "extrapolate":
+            return self._line(clock)
+        index, cycle = periodic(clock, n)
+        if self.policy == "mirror":
+            back, odd = backwards(cycle, n), b.eq(b.mod(index, 2), 1)
+            if not clock.plain:
+                return forked(self, clock, lambda: b.where(odd, inner(back), inner(cycle.within(True))))
+            cycle = cycle.moved(b.where(odd, back.own, cycle.own), b.where(odd, back.at, cycle.at))
+        return inner(cycle.within(True))
+
+    def _line(self, clock: Clock) -> Term:
+        b, n = clock.b, b_number(clock, self.schedule.duration)
+        last = b.lift(n) - 1
+        end, before = (lowered(self.schedule, Clock(b, last, at, inside=True)) for at in (b.lift(n), last))
+
+        def beyond(late: Clock) -> Term:
+            return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
+
+        return clock.split(n, self.schedule.formula, beyond)
+
+    def cycles(self, stop: int) -> list[int] | None:
+        return self.schedule.cycles(min(stop, self.schedule.duration))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        return self.schedule.edges(min(stop, self.schedule.duration))

@@ -1,0 +1,141 @@
+"""Schedules that take longer: stretched by a factor, or extended by a hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.algebra import fields
+from lrsched.algebra.node import kind, walk
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.rescaling import rescale
+from lrsched.combinators.shifting import Advanced
+from lrsched.combinators.wrapper import _Wrapper, check_finite, goes_on
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import is_jax
+from lrsched.ir.clock import Clock, forked
+from lrsched.ir.exact_steps import number_of
+from lrsched.ir.runtime_scale import Ratio, pace_of
+
+if TYPE_CHECKING:
+    from lrsched.ir.term import Term
+
+
+@kind("stretched", method="stretched")
+class Stretched(_Wrapper):
+    """See :meth:`Schedule.stretched`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    k: float = fields.positive(lengthens=True)
+
+    @property
+    def duration(self) -> Any:
+        n = self.schedule.duration
+        if isinstance(n, float):
+            return n
+        if is_jax(n) or is_jax(self.k):
+            from lrsched.targets._jax import OPERATIONS
+
+            return OPERATIONS["share"](self.k, n)
+        column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
+        return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
+
+    def formula(self, clock: Clock) -> Term:
+        b, n = clock.b, self.duration
+        k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
+        perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
+            k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
+        pace = pace_of(b, k)
+        if not perhaps and not (isinstance(n, int) and n == 0):
+            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
+        first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k, pace))) if perhaps else first
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        k = Fraction(self.k)
+        return [math.ceil(edge * k) for edge in self.schedule.edges(_over(stop, k))]
+
+    def cycles(self, stop: int) -> list[int] | None:
+        k = Fraction(self.k)
+        ends = self.schedule.cycles(math.ceil(_over(stop, k)))
+        return None if ends is None else [math.ceil((end + 1) * k) - 1 for end in ends]
+
+
+def _exact(k: Any) -> Any:
+    """A column of real numbers as the fractions that they are; anything else unchanged."""
+    if getattr(k, "op", "") != "column" or is_jax(k.args[0]):
+        return k
+    values, index = k.args
+    return k.b.column(np.array([Fraction(v) for v in values.tolist()], dtype=object), index)
+
+
+def _over(stop: Any, k: Fraction) -> Any:
+    return stop if stop == math.inf else Fraction(stop) / k
+
+
+@kind("extended", method="extended")
+class Extended(_Wrapper):
+    """See :meth:`Schedule.extended`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    at: int = fields.count()
+    total: int = fields.count(low=1)
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.schedule)
+        if any(map(is_jax, (self.at, self.total, self.schedule.duration))):
+            return
+        if self.at >= self.schedule.duration:
+            fail(self.where(), "at", f"below the duration, {self.schedule.duration}", self.at)
+        if self.total <= self.at:
+            fail(self.where(), "total", f"above at, {self.at}", self.total)
+
+    @property
+    def duration(self) -> Any:
+        return self.total
+
+    def _scale(self, b: Any) -> Any:
+        return number_of(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
+
+    def formula(self, clock: Clock) -> Term:
+        return clock.finite(self.total, self._both)
+
+    def _both(self, clock: Clock) -> Term:
+        b, scale, inner = clock.b, self._scale(clock.b), self.schedule.formula
+        over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
+        pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
+
+        def after(late: Clock) -> Term:
+            return inner(late.since(self.at).stretched(scale, pace).since(b.neg(self.at)))
+
+        return forked(self, clock, lambda: clock.split(self.at, inner, after))
+
+    def edges(self, stop: Any) -> Iterable[int]:
+        n = self.schedule.duration
+        ratio = Fraction(self.total - self.at, n - self.at)
+        for edge in self.schedule.edges(n):
+            yield edge if edge <= self.at else self.at + math.ceil((edge - self.at) * ratio)
+        yield self.at
+
+    def cycles(self, stop: int) -> list[int] | None:
+        ends = self.schedule.cycles(self.schedule.duration)
+        ratio = Fraction(self.total - self.at, self.schedule.duration - self.at)
+        if ends is None:
+            return None
+        return [e if e < self.at else self.at + math.ceil((e + 1 - self.at) * ratio) - 1 for e in ends]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        inner = rescale(self.schedule, ratio, least=1)
+        at = min(round(self.at * ratio), inner.duration - 1)
+        return Extended(inner, at, max(steps or 1, at + 1))
+
+
+COUNTING = (
+    *("advanced", "exponential_decay", "per_epoch"),
+    *("sampled_at", "sampled_every", "silver_steps", "step_decay"),
+)

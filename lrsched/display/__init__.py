@@ -1,0 +1,1 @@
+"""Pictures of schedules: as SVG, with matplotlib, and in a terminal."""

@@ -1,0 +1,24 @@
+"""Rates that follow what training reports: pure reducers ``(state, metric) -> state`` with a multiplier to read.
+
+A reducer is an immutable value, its state a plain tuple of numbers. Nothing is hidden between calls, so a run resumes
+from a saved state, several metrics are several states, and the same rule runs on floats and inside ``jax.jit``:
+
+    lr = schedule(t) * plateau.scale(state)
+"""
+
+# ruff: noqa: F401 (what other code knows by the names of this package)
+
+from lrsched.feedback.greedy import Greedy, GreedyState
+from lrsched.feedback.plateau import (
+    BETTER,
+    COUNT,
+    DIALECTS,
+    LONGEST_LADDER,
+    Better,
+    Count,
+    Plateau,
+    PlateauState,
+    agreed,
+)
+
+__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState", "agreed"]

@@ -1,0 +1,1 @@
+"""What everything rests on: errors, names of arguments, frozen records, plain and JAX numbers."""

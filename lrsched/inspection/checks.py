@@ -1,0 +1,36 @@
+"""What may be wrong with a schedule in a run of given length, found before the run.
+
+The rules are in ``value_rules`` (values, lengths, units) and ``joint_rules`` (joints and shapes); each is a
+generator of findings. :func:`placed` tells them where on the clock of the run each part of an expression lies.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.inspection.findings import PLACES, SEVERITIES, Finding, Run, placed
+
+__all__ = ["check"]
+
+
+def check(
+    schedule: Schedule, steps: int, *, limit: float | None = None, steps_per_epoch: int | None = None
+) -> tuple[Finding, ...]:
+    """See :meth:`lrsched.Schedule.check`."""
+    schedule.concrete("checked")
+    steps = check_count("check", "steps", steps, 1)
+    if limit is not None:
+        limit = check_real("check", "limit", limit, "a number > 0, or None")
+        if limit <= 0:
+            fail("check", "limit", "a number > 0, or None", limit)
+    if steps_per_epoch is not None:
+        steps_per_epoch = check_count("check", "steps_per_epoch", steps_per_epoch, 1)
+    from lrsched.inspection.joint_rules import RULES as SHAPES
+    from lrsched.inspection.value_rules import RULES
+
+    parts = tuple(itertools.islice(placed(schedule), PLACES))
+    run = Run(schedule, steps, limit, steps_per_epoch, parts)
+    found = {finding for rule in (*RULES, *SHAPES) for finding in rule(run)}
+    return tuple(sorted(found, key=lambda f: (-SEVERITIES.index(f.severity), f.step, f.name)))

@@ -1,0 +1,385 @@
+"""Reading a schedule back from logged rates.
+
+The log is cut where it jumps, bends, turns or stops being flat; of all ways to join neighbouring stretches, the one
+with the fewest pieces that named shapes fit is kept; then cycles of one shape are folded into restarts. What no shape
+fits stays a table of the numbers. The error is measured on the result, against every number given.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.sequence import sequence
+from lrsched.foundation.errors import ScheduleError, check_real, fail
+from lrsched.inspection.shape_fit import Fit, best_fit, cuts, walls
+from lrsched.schedules.endless import MultiStep, StepDecay
+from lrsched.schedules.spans import Constant, Hold
+from lrsched.schedules.tables import Table
+
+__all__ = ["Identification", "identify"]
+
+MOST_CUTS = 48
+FINEST = 1e-6
+VARIED = 12
+LONGEST = 10**7
+
+
+@dataclasses.dataclass(frozen=True)
+class Identification:
+    """What :func:`identify` found.
+
+    ``error`` is the largest deviation of ``schedule`` from the log, as a share of the largest rate; ``recognised``
+    is the share of the log that named shapes make, the rest being tables of the log's own numbers; ``tolerance`` is
+    what the shapes were allowed to be off.
+    """
+
+    schedule: Schedule
+    error: float
+    recognised: float
+    tolerance: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether named shapes make the whole log, within twice the tolerance."""
+        return self.recognised == 1.0 and self.error <= 2 * self.tolerance
+
+    def __str__(self) -> str:
+        return f"{self.schedule!r}  (error {self.error:.1e}, {self.recognised:.0%} recognised)"
+
+
+def identify(values: Any, *, tolerance: float | None = None) -> Identification:
+    """The expression that made a log of rates, and how well it fits.
+
+    Args:
+        values: the rate of every update from step 0, or pairs of step and rate, or the name of a CSV file of either;
+            of more columns, those that speak of steps and of a rate in their names.
+        tolerance: largest deviation of a piece, as a share of the largest rate; by default 1e-6, or what the numbers
+            are rounded to where all have fewer digits than that (or the bits of bfloat16 or float16).
+
+    Returns:
+        A record with ``schedule``, ``error``, ``recognised``, ``fits`` and ``tolerance``. What no named shape fits
+        within the tolerance, and a level of fewer than three numbers, is a table, and counts as not recognised.
+
+    Raises:
+        ScheduleError: there are fewer than 2 rates, a rate is not finite, or steps do not increase.
+
+    Example:
+        >>> import lrsched as lrs
+        >>> log = (3e-4 * (lrs.warmup(50) >> lrs.cosine().over(950, end=0.1))).sample(1000)
+        >>> lrs.identify(log).schedule
+        0.0003 * (warmup(50) >> cosine().over(950, end=0.1))
+    """
+    steps, rates = _read(values)
+    if tolerance is not None:
+        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None")
+        if tolerance <= 0:
+            fail("identify", "tolerance", "a number > 0, or None", tolerance)
+    size = float(np.max(np.abs(rates)))
+    if size == 0 or np.ptp(rates) <= (tolerance or FINEST) * size:
+        level = Constant(float(rates[0]))
+        return Identification(level, _error(level, steps, rates), 1.0, tolerance or FINEST)
+    tolerances = [tolerance] if tolerance is not None else _tolerances(rates, size)
+    tries = (_within(steps, rates, size, t) for t in tolerances)
+    found = next(tries)
+    return found if found.fits else next((f for f in tries if f.fits), found)
+
+
+def _tolerances(rates: Any, size: float) -> list[float]:
+    """The tolerances to try: six digits, and that of a log whose numbers have fewer, first where it is the likelier."""
+    coarse = rounding(rates, size)
+    if coarse <= FINEST:
+        return [FINEST]
+    rough = len(cuts(np.arange(len(rates)), rates / size, MOST_CUTS, 0.0)) > VARIED
+    return [coarse, FINEST] if rough else [FINEST, coarse]
+
+
+def rounding(rates: Any, size: float) -> float:
+    """How far the numbers of a log may be off, as a share of the largest, by the digits or bits that they have."""
+    varied = np.unique(np.abs(rates[rates != 0]))
+    if len(varied) < VARIED:
+        return 0.0
+    whole, _ = np.frexp(varied)
+    for bits in (8, 11):
+        if np.array_equal(whole, np.round(whole * 2.0**bits) / 2.0**bits):
+            return 2.0**-bits
+    for digits in (3, 4, 5, 6):
+        if all(float(f"{x:.{digits - 1}e}") == x for x in varied):
+            return 6.0 * 10.0**-digits
+    places = next((p for p in range(3, 9) if np.array_equal(np.round(varied, p), varied)), None)
+    return 0.0 if places is None else min(0.01, 0.6 * 10.0**-places / size)
+
+
+def _within(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
+    """What is found with one tolerance; a log that changes every k updates alone is read once in k."""
+    found = _named(steps, rates, size, tolerance)
+    if found.recognised == 1.0 and len(steps) <= steps[-1] < LONGEST:
+        found = _rescaled(found, steps, rates, size)
+    held = _held(steps, rates)
+    if found.fits or held == 1:
+        return found
+    inner = _named(steps[::held] // held, rates[::held], size, tolerance)
+    if not inner.fits:
+        return found
+    schedule = inner.schedule.per_epoch(held)
+    return Identification(schedule, _error(schedule, steps, rates), 1.0, tolerance)
+
+
+def _rescaled(found: Identification, steps: Any, rates: Any, size: float) -> Identification:
+    """The same with a peak that lies between two logged steps, where that makes it shorter."""
+    peak = tidy(float(np.max(np.abs(found.schedule.sample(int(steps[-1]) + 1)))), found.tolerance)
+    if peak == tidy(size, 1.3e-7):
+        return found
+    other = _named(steps, rates, peak, found.tolerance)
+    better = other.fits and len(repr(other.schedule)) < len(repr(found.schedule))
+    return other if better else found
+
+
+def _held(steps: Any, rates: Any) -> int:
+    """For how many updates each value of a log of every update is held, or 1."""
+    changes = np.flatnonzero(np.diff(rates)) + 1
+    if steps[0] != 0 or steps[-1] != len(steps) - 1 or len(changes) < VARIED:
+        return 1
+    return int(np.gcd.reduce(changes))
+
+
+def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
+    pieces = _shortest(steps, rates / size, tolerance)
+    named = sum(p.stop - p.start for p in pieces if p.recognised) / (pieces[-1].stop - pieces[0].start)
+    options = [(_levels(pieces), 1.0), (_folded(pieces), named), (_plain(pieces), named)]
+    first = pieces[0].start
+    found = [
+        _measured(s.delayed(first) if first else s, known, size, steps, rates, tolerance)
+        for s, known in options
+        if s is not None
+    ]
+    return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
+
+
+def _plain(pieces: list[Fit]) -> Schedule:
+    """The pieces one after another; tables that follow each other are one."""
+    parts: list[Schedule] = []
+    for piece in pieces:
+        part = piece.schedule if piece.recognised else piece.schedule.sample(piece.stop - piece.start)
+        if isinstance(part, Schedule):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], Table):
+            parts[-1] = Table((*parts[-1].values, *part.tolist()))
+        else:
+            parts.append(Table(tuple(part.tolist())))
+    return sequence(*parts)
+
+
+def _measured(
+    schedule: Schedule, known: float, size: float, steps: Any, rates: Any, tolerance: float
+) -> Identification:
+    schedule = _scaled(schedule, size)
+    return Identification(schedule, _error(schedule, steps, rates), known, tolerance)
+
+
+def _scaled(schedule: Schedule, size: float) -> Schedule:
+    peak = tidy(size, 1.3e-7)
+    return schedule if peak == 1.0 else peak * schedule
+
+
+def tidy(x: float, share: float) -> float:
+    """The number of fewest digits within a share of x."""
+    for digits in range(1, 17):
+        short = float(f"{x:.{digits}g}")
+        if abs(short - x) <= share * abs(x):
+            return short
+    return x
+
+
+def _error(schedule: Schedule, steps: Any, rates: Any) -> float:
+    deviation = float(np.max(np.abs(schedule(steps) - rates)))
+    size = float(np.max(np.abs(rates)))
+    return deviation / size if size else deviation
+
+
+# ---- the log
+
+
+def _read(values: Any) -> tuple[Any, Any]:
+    """Steps and rates as vectors."""
+    if isinstance(values, str | Path):
+        values = _from_file(Path(values))
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        fail("identify", "values", "numbers, or pairs of step and rate", values, kind=True)
+    if array.ndim == 2 and array.shape[1] == 2:
+        steps, rates = array[:, 0], array[:, 1]
+    elif array.ndim == 1:
+        steps, rates = np.arange(len(array), dtype=np.float64), array
+    else:
+        fail("identify", "values", "of shape (n,), or (n, 2) for pairs of step and rate", array.shape)
+    if len(rates) < 2:
+        fail("identify", "values", "at least 2 rates", len(rates))
+    if not np.isfinite(rates).all():
+        fail(
+            "identify", f"values[{int(np.argmin(np.isfinite(rates)))}]", "finite", float(rates[~np.isfinite(rates)][0])
+        )
+    if steps[0] < 0 or not np.array_equal(steps, np.floor(steps)) or not (np.diff(steps) > 0).all():
+        fail("identify", "the steps", "integers >= 0 in increasing order", steps[:4].tolist())
+    return steps.astype(np.int64), rates
+
+
+def _from_file(file: Path) -> list[list[float]]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as handle:
+            return numbers(handle, file.name)
+    except OSError as error:
+        raise ScheduleError(f"identify: {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ScheduleError(f"identify: {file}: this is no text in UTF-8") from None
+
+
+def numbers(lines: Iterable[str], name: str) -> list[list[float]]:
+    """The rates of a CSV, or its steps and rates; rows without a rate are passed over.
+
+    Of more than two columns, those are taken whose names speak of steps and of a rate, as in what TensorBoard and
+    Weights & Biases write.
+    """
+    rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise ScheduleError(f"identify: {name} is empty")
+    titles = [] if _number(rows[0][-1]) is not None else [cell.strip() for cell in rows[0]]
+    columns = _columns(titles or [""] * len(rows[0]), name)
+    found = []
+    for i, row in enumerate(rows[bool(titles) :], 1 + bool(titles)):
+        cells = [row[c].strip() if c < len(row) else "" for c in columns]
+        if not cells[-1]:
+            continue
+        values = [_number(cell) for cell in cells]
+        if None in values:
+            raise ScheduleError(f"identify: row {i} of {name} has no numbers: {','.join(row)[:60]}")
+        found.append([x for x in values if x is not None])
+    return [row[0] for row in found] if len(columns) == 1 else found  # type: ignore[misc]
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _columns(titles: list[str], name: str) -> list[int]:
+    """Which columns hold the steps, if there are any, and the rates."""
+    if len(titles) <= 2:
+        return list(range(len(titles)))
+    steps = [i for i, title in enumerate(titles) if re.search(r"step|iter|update", title, re.IGNORECASE)]
+    rates = [i for i, title in enumerate(titles) if re.search(r"\blr|_lr|rate|value", title, re.IGNORECASE)]
+    rates = [i for i in rates if i not in steps[:1]]
+    if not steps or not rates:
+        raise ScheduleError(f"identify: {name} needs a column of steps and one of rates, got {', '.join(titles)}")
+    return [steps[0], rates[0]]
+
+
+# ---- the fewest pieces
+
+
+def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
+    """The pieces of the cheapest way through the cuts: each costs one, and more where it fits badly."""
+    places = cuts(steps, rates, MOST_CUTS, max(1e-4, tolerance))
+    if len(places) > MOST_CUTS:
+        long = [(a, b) for a, b in itertools.pairwise(places) if b - a >= max(20, (places[-1] - places[0]) // 20)]
+        places = sorted({places[0], places[-1], *(place for pair in long for place in pair)})
+    hard = walls(steps, rates)
+    best: list[tuple[float, list[Fit]]] = [(0.0, [])]
+    for j in range(1, len(places)):
+        options = []
+        wall = max([low for low, high in hard if high < places[j] - 1], default=0)
+        for i in range(j):
+            if places[i] + 1 < wall and i != j - 1:
+                continue
+            fit = best_fit(steps, rates, places[i], places[j], tolerance, last=j == len(places) - 1)
+            if fit.error > tolerance:
+                if i != j - 1:
+                    continue
+                fit = _tabled(steps, rates, places[i], places[j])
+            cost = 1.0 if fit.recognised else 20.0
+            options.append((best[i][0] + cost + 1e-3 * fit.weight, [*best[i][1], fit]))
+        best.append(min(options, key=lambda option: option[0]))
+    return best[-1][1]
+
+
+def _tabled(steps: Any, rates: Any, start: int, stop: int) -> Fit:
+    """The numbers themselves; between logged steps, a line."""
+    inside = (steps >= start) & (steps < stop)
+    if not inside.any():
+        return Fit(start, stop, Hold(stop - start, float(rates[np.searchsorted(steps, start) - 1])), math.inf, False)
+    filled = np.interp(np.arange(start, stop), steps[inside], rates[inside])
+    return Fit(start, stop, Table(tuple(filled.tolist())), 0.0, False)
+
+
+# ---- folding
+
+
+def _levels(pieces: list[Fit]) -> Schedule | None:
+    """Levels that fall by one factor as a multi-step decay, evenly as a step decay."""
+    if len(pieces) < 3 or not all(isinstance(p.schedule, Hold) for p in pieces):
+        return None
+    values = [p.schedule.value for p in pieces]
+    if min(values) <= 0 or abs(values[0] - 1.0) > 1e-9:
+        return None
+    gamma = tidy((values[-1] / values[0]) ** (1 / (len(values) - 1)), 1e-7)
+    if any(abs(v - gamma**i) > 1e-6 * gamma**i for i, v in enumerate(values)):
+        return None
+    starts = [p.start for p in pieces[1:]]
+    every = starts[0]
+    if (
+        len(pieces) > 3
+        and starts == [every * (i + 1) for i in range(len(starts))]
+        and pieces[-1].stop <= every + starts[-1]
+    ):
+        return StepDecay(every, gamma)
+    return MultiStep(tuple(starts), gamma)
+
+
+def _folded(pieces: list[Fit]) -> Schedule | None:
+    """Pieces that repeat as restarts of one cycle; what comes before the first is kept."""
+    for lead in range(min(3, len(pieces) - 1)):
+        for width in (1, 2, 3):
+            rest = pieces[lead:]
+            if len(rest) < 2 * width or all(isinstance(p.schedule, Hold | Table) for p in rest[:width]):
+                continue
+            made = _cycle(rest, width)
+            if made is not None:
+                return sequence(*(p.schedule for p in pieces[:lead]), made)
+    return None
+
+
+def _cycle(pieces: list[Fit], width: int) -> Schedule | None:
+    """Restarts of the first ``width`` pieces that give all the others, the last cycle perhaps cut."""
+    cycle = sequence(*(p.schedule for p in pieces[:width]))
+    first, second = cycle.duration, sum(p.schedule.duration for p in pieces[width : 2 * width])
+    tops = [float(pieces[i * width].schedule(0)) for i in (0, 1)]
+    peaks = [max(abs(float(p.schedule(0))) for p in pieces[i * width : (i + 1) * width]) for i in (0, 1)]
+    if not 0 < second < math.inf or first == math.inf or min(peaks) == 0 or (tops[0] == 0) != (tops[1] == 0):
+        return None
+    whole = len(pieces) >= 3 * width or len(pieces) % width == 0
+    for t_mult in {tidy(second / first, 1e-3), 1.0, 2.0} if whole else {1.0, 2.0}:
+        if t_mult < 1:
+            continue
+        made = cycle.restarted(t_mult=t_mult, gamma=tidy(peaks[1] / peaks[0], 1e-6))
+        start = pieces[0].start
+        if all(_same(made, p, p.start - start) for p in pieces):
+            return made
+    return None
+
+
+def _same(made: Schedule, piece: Fit, offset: int) -> bool:
+    """Whether the restarts give the values of a piece."""
+    places = np.unique(np.linspace(0, piece.stop - piece.start - 1, 64).astype(np.int64))
+    return bool(np.allclose(made(places + offset), piece.schedule(places), rtol=0, atol=2e-6))

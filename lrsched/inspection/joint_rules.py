@@ -1,0 +1,186 @@
+"""Rules about pieces that do not meet, and about decays that rise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lrsched.algebra.node import children, walk
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import Minimum, Negative, Product, Quotient, Sum
+from lrsched.combinators.sequence import Sequence
+from lrsched.combinators.shifting import After, Lasting
+from lrsched.inspection.description import number
+from lrsched.inspection.findings import Finding, Run, alike, rises
+from lrsched.inspection.value_rules import milestones
+from lrsched.profiles.operators import Mirrored as MirroredProfile
+from lrsched.profiles.piecewise import Phases
+from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
+from lrsched.schedules.spans import Constant, Hold, Over
+
+__all__ = ["RULES"]
+
+JOINTS = 200
+
+# ---- joints and shapes
+
+
+def jump_at_joint(run: Run) -> Iterator[Finding]:
+    """Pieces that do not meet."""
+    for part in run.parts:
+        if not isinstance(part.node, Sequence):
+            continue
+        local = 0
+        head = part.node.parts[0]
+        for before, after in itertools.islice(itertools.pairwise(part.node.parts), JOINTS):
+            local += before.duration
+            step = part.at(local)
+            if step >= run.steps:
+                break
+            if before.duration and after.duration:
+                yield from _joint(run, step, before, after, first=before is head)
+
+
+def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) -> Iterator[Finding]:
+    left, right = float(before.after("hold")(int(before.duration))), float(after(0))
+    if alike(left, right, 0.01) or not math.isfinite(left + right) or step < 1:
+        return
+    if alike(run.value(step - 1), run.value(step), 0.001) or _keeps_pace(after, left, right):
+        return
+    change = f"from {number(left)} to {number(right)}"
+    if _warms(before):
+        remedy = "End the warm-up where the next piece starts."
+        if _scale(before) is not None and _scale(after) is None:
+            remedy = f"'*' binds tighter than '>>': write {_scale(before)!r} * (warm-up >> decay), with parentheses."
+        sentence = f"The warm-up jumps at its joint, {change}."
+        yield Finding("error", step, sentence, remedy, "warmup-jump")
+    elif first and _scale(before) is not None and _scale(after) is None and right > 20 * abs(left):
+        remedy = f"'*' binds tighter than '>>': write {_scale(before)!r} * (... >> ...), with parentheses."
+        yield Finding("error", step, f"The rate jumps at a joint, {change}.", remedy, "jump")
+    elif not _meant(before, after, left, right, first):
+        remedy = "Let the next piece start where this one ends: over(steps, start=...)."
+        yield Finding("warning", step, f"The rate jumps at a joint, {change}.", remedy, "jump")
+
+
+def _keeps_pace(after: Schedule, left: float, right: float) -> bool:
+    """Whether the change at the joint is about that of the next step: a line that goes on."""
+    change = float(after(1)) - right if after.duration > 1 else 0.0
+    return (right - left) * change > 0 and abs(right - left) <= 1.5 * abs(change)
+
+
+def _meant(before: Schedule, after: Schedule, left: float, right: float, first: bool) -> bool:
+    """Whether a jump is one that people make on purpose: between levels, a restart, a fall to a level."""
+    if _warms(after) or (_level(before) and (_level(after) or (first and right > left))):
+        return True
+    top = _top(before)
+    return left < 0.99 * top and right <= 1.01 * top and (_falls(after) or alike(right, top, 0.01))
+
+
+def _scale(node: Schedule) -> float | None:
+    """The number that multiplies a piece, if one does."""
+    if isinstance(node, Product):
+        return next((float(p.value) for p in node.parts if isinstance(p, Constant)), None)
+    return None
+
+
+def _bare(node: Any) -> Any:
+    """The piece without numbers that are added, multiplied or divided."""
+    while True:
+        if isinstance(node, Product | Sum):
+            varying = [p for p in node.parts if not isinstance(p, Constant)]
+            if len(varying) != 1:
+                return node
+            node = varying[0]
+        elif isinstance(node, Quotient) and isinstance(node.right, Constant):
+            node = node.left
+        elif isinstance(node, Lasting | After | Negative):
+            node = node.schedule
+        else:
+            return node
+
+
+def _warms(node: Schedule) -> bool:
+    return rises(_bare(node))
+
+
+def _level(node: Schedule) -> bool:
+    return isinstance(_bare(node), Hold | Constant | Piecewise | MultiStep)
+
+
+def _top(node: Schedule) -> float:
+    places = np.unique(np.linspace(0, int(min(node.duration, 2**53 - 1)), 1025).astype(np.int64))
+    return float(np.max(node.after("hold")(places)))
+
+
+def _falls(node: Schedule) -> bool:
+    n = min(node.duration, 2**20)
+    return float(node.after("hold")(int(n)) if n == node.duration else node(int(n))) < float(node(0))
+
+
+def rises_in_decay(run: Run) -> Iterator[Finding]:
+    """A decay that goes up."""
+    bounded = {id(child) for part in run.parts if isinstance(part.node, Minimum) for child in walk(part.node)}
+    for part in run.parts:
+        node = part.node
+        if part.start >= run.steps:
+            continue
+        if isinstance(node, MultiStep | StepDecay | ExponentialDecay) and node.gamma > 1 and id(node) not in bounded:
+            step = part.at(milestones(node)[0] if milestones(node) else getattr(node, "every", 1))
+            if step < run.steps:
+                remedy = f"A gamma below 1 lowers the rate, such as {number(1 / node.gamma)}."
+                yield _rise(step, f"{node!r} multiplies the rate by {number(node.gamma)}: it rises.", remedy)
+        if isinstance(node, Over) and abs(node.end) < abs(node.start) and node.steps:
+            where = _rise_of(node.profile)
+            if where is not None and part.at(math.ceil(where * node.steps)) < run.steps:
+                sentence = f"The rate rises within a decay: {node.profile!r} goes up at {where:.0%} of its way."
+                yield _rise(part.at(math.ceil(where * node.steps)), sentence, "Look at the values of the profile.")
+        if isinstance(node, Piecewise):
+            turn = _turn(node.values)
+            if turn is not None and part.at(node.starts[turn - 1]) < run.steps:
+                sentence = f"The rate falls and then rises again, to {number(node.values[turn])}."
+                yield _rise(part.at(node.starts[turn - 1]), sentence, "Look at the order of the values.")
+
+
+def _rise(step: int, sentence: str, remedy: str) -> Finding:
+    return Finding("warning", step, sentence, remedy, "rises-in-decay")
+
+
+def _rise_of(profile: Profile) -> float | None:
+    """Where a profile that starts at its top first goes up, or None; those made to go up and down are left alone."""
+    if any(isinstance(p, MirroredProfile | Phases) for p in _profiles(profile)):
+        return None
+    u = np.linspace(0.0, 1.0, 2001)
+    y = np.asarray(profile(u))
+    size = float(np.max(y) - np.min(y))
+    if not np.isfinite(y).all() or size == 0:
+        return None
+    if np.all(np.diff(y) >= -1e-9 * size):
+        return float(u[1]) if y[-1] > y[0] and y[0] > 0.5 else None
+    if y[0] < np.max(y) - 1e-6 * size:
+        return None
+    ups = np.flatnonzero(np.diff(y) > 1e-6 * size)
+    return float(u[ups[0]]) if ups.size else None
+
+
+def _profiles(profile: Any) -> Iterator[Any]:
+    yield profile
+    for child in children(profile):
+        yield from _profiles(child)
+
+
+def _turn(values: tuple[float, ...]) -> int | None:
+    """The index of the first value above the one before, after a fall."""
+    fallen = False
+    for i in range(1, len(values)):
+        if fallen and values[i] > values[i - 1]:
+            return i
+        fallen = fallen or values[i] < values[i - 1]
+    return None
+
+
+RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (jump_at_joint, rises_in_decay)

@@ -1,0 +1,1 @@
+"""The arithmetic that formulas lower to: terms, folded constants, intervals, clocks and progress."""

@@ -1,0 +1,22 @@
+"""From an expression to a term: its formula on a clock, or on a progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lrsched.algebra.profile import Profile
+from lrsched.ir.clock import Clock
+from lrsched.ir.progress import unit_progress
+from lrsched.ir.term import Builder, Term
+
+__all__ = ["lower"]
+
+
+def lower(node: Any, b: Builder) -> Term:
+    """The expression as a term of the step (of progress, for a profile)."""
+    if isinstance(node, Profile):
+        value = node.formula(unit_progress(b))[0]
+    else:
+        t = b.step()
+        value = node.formula(Clock(b, b.floor(t), t))
+    return b.floats(b.settled(value))

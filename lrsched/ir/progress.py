@@ -1,0 +1,222 @@
+"""What the formula of a profile is given: what is done, what is left, both accurate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.foundation.errors import fail
+from lrsched.foundation.records import Record, replaced
+from lrsched.ir.exact_steps import WIDEST, _value, capped_steps, exact_constant, minus, number_of
+from lrsched.ir.runtime_scale import pace_of
+
+if TYPE_CHECKING:
+    from lrsched.ir.clock import Clock
+    from lrsched.ir.term import Builder, Term
+
+__all__ = ["Progress", "unit_progress"]
+
+
+def _ended(x: Progress) -> Progress:
+    """The progress that is at its end where it has no length."""
+    b, whole = x.b, x.done.kind == x.left.kind == x.total.kind == "i"
+    total = b.maximum(x.total, 1 if x.total.kind == "i" else 1e-30)
+    return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
+
+
+def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
+    """length - elapsed, also where the length is no integer of the target."""
+    if elapsed.kind == "i" and length.kind == "i" and length.hi > b.limit:
+        whole = b.minimum(length, b.limit)
+        return b.add(b.floats(b.sub(whole, elapsed)), b.floats(length - whole))
+    return b.sub(length, elapsed)
+
+
+class Progress(Record):
+    """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
+
+    ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
+    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
+    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total. ``paced`` is a clock
+    whose pace is known and the whole steps that it runs through.
+    """
+
+    b: Builder
+    done: Term
+    left: Term
+    total: Term
+    stepped: bool
+    unit: Any = 1
+    raw: Clock | None = None
+    whole: bool = True
+    paced: tuple[Clock, Any] | None = None
+
+    @property
+    def u(self) -> Term:
+        """Progress from 0 to 1."""
+        return self._share(self.done, self.left)
+
+    @property
+    def z(self) -> Term:
+        """1 - u, without cancellation."""
+        return self._share(self.left, self.done)
+
+    def _share(self, part: Term, rest: Term) -> Term:
+        b, share = self.b, self.b.div(part, self.total)
+        if not self.whole or share.op != "div":
+            return share
+        if b.weighed and share.args[1].is_const:
+            return b.where(b.le(rest, 0), 1.0, share)
+        if not b.exact_ends or not b.branching:
+            return share
+        while rest.op == "minimum" and rest.args[1].is_const and rest.args[1].lo > 0:
+            rest = rest.args[0]
+        return b.where(b.eq(rest, 0), 1.0, share)
+
+    def simple(self) -> Progress:
+        """The progress of a shape that is held at its ends by itself."""
+        return replaced(self, whole=False)
+
+    def reversed(self) -> Progress:
+        """Run from the end."""
+        return replaced(self, done=self.left, left=self.done, raw=None, paced=None)
+
+    def mirrored(self) -> Progress:
+        """There in the first half, back in the second."""
+        if self.raw is not None or self.paced is not None:
+            return replaced(self, raw=None, paced=None).mirrored()
+        b = self.b
+        nearer = b.minimum(self.done, self.left)
+        whole = nearer.kind == "i" and self.total.hi <= b.limit
+        done = nearer * 2 if whole else b.floats(nearer) * 2.0
+        if whole and self.left.kind == "i":
+            return replaced(self, done=done, left=b.sub(self.total, done))
+        later = b.lt(self.left, self.done)
+        left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
+        return replaced(self, done=done, left=left)
+
+    def place(self, share: Any) -> Any:
+        """How much is done at a share of the total: a whole step where the total is in steps."""
+        b, total = self.b, self.total
+        if self.paced is not None:
+            return b.mul(b.floats(b.share(share, self.paced[1])), self.unit)
+        steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
+        if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
+            steps = b.floor(b.add(steps, 0.5))
+        if self.stepped and steps.kind == "i":
+            return number_of(b.share(share, steps) * self.unit)
+        if self.stepped:
+            return b.floor(b.mul(steps, share) + 0.5) * self.unit
+        exact = isinstance(total.value, int | float | Fraction) and isinstance(share, int | float | Fraction)
+        return Fraction(total.value) * Fraction(share) if exact else b.mul(total, share)
+
+    def before(self, place: Any) -> Term:
+        """Whether less than ``place`` is done."""
+        raw, b, place = self.raw, self.b, self.b.lift(place)
+        if place.equals(0) or (raw is not None and raw._before(b.div(place, self.unit))):
+            return b.lift(False)
+        if raw is not None and place.kind in "iq":
+            local = b.div(place, self.unit)
+            if b.lift(raw.offset).is_const or not local.is_const:
+                return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
+            return b.lt(raw.at, raw.edge(number_of(local)))
+        if self.done.kind == "i" and place.kind == "q":
+            return b.lt(self.done, b.neg(b.floor(-place)))
+        return b.lt(self.done, place)
+
+    def passed(self, places: Sequence[Any]) -> Term | None:
+        """How many of the increasing places are done, where whole steps tell it; None where only comparisons do."""
+        raw = self.raw
+        t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
+        known = t.kind == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
+        if not known or self.paced is not None or (raw is not None and raw.least is not None):
+            return None
+        edges = [min(math.ceil(place + offset), WIDEST) for place in places]
+        return self.b.search(np.array(edges, dtype=np.int64), t)
+
+    def before_share(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, a whole step."""
+        if self.paced is None:
+            return self.before(place)
+        clock, steps = self.paced
+        step = self.b.share(share, steps)
+        return clock.stops_before(step, self.b.lt(clock.at, clock.edge(step)), steps)
+
+    def before_jump(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, wherever between steps it is."""
+        b, pace = self.b, pace_of(self.b, share)
+        if self.paced is None or pace is None:
+            return self.before(place)
+        clock, steps = self.paced
+        whole, part, missing = pace.place(b.lift(steps), share)
+        up = b.lt(missing, part)
+        step = b.add(b.add(whole, b.where(up, 1, 0)), clock.past)
+        near = clock.short_of(step, b.where(up, b.neg(missing), part))
+        near = b.where(b.lt(step, 0), self.before(place), near)
+        return clock.stops_before(b.floats(whole) + part, near, steps)
+
+    def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
+        """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
+        b = self.b
+        start, stop = b.lift(start), b.lift(stop)
+        raw = self.raw
+        if raw is not None:
+            first, last = b.div(start, self.unit), b.div(stop, self.unit)
+            if exact_constant(first) and exact_constant(last) and not last.equals(first.value):
+                x = raw.since(number_of(first)).progress(number_of(last - first))
+                return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
+            raw = raw.since(number_of(first)) if first.kind == "i" else None
+        total = stop - start
+        done = self._less(start)
+        left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
+        if inside and total.is_const and total.lo > 0:
+            return Progress(b, done, left, total, self.stepped, self.unit)
+        done = done if b.branching and start.equals(0) else b.maximum(done, 0)
+        left = left if left is self.left else b.maximum(left, 0)
+        if total.op == "const" and total.args[0] == 0:
+            return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
+        done, left, safe = b.minimum(done, total), b.minimum(left, total), total
+        if not (total.op == "const" or total.lo > 0):
+            safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)
+            done = b.add(done, b.sub(safe, total))  # what has no length is at its end
+        return Progress(b, done, left, safe, self.stepped, self.unit, raw)
+
+    def _less(self, amount: Term) -> Term:
+        if amount.equals(0):
+            return self.done
+        if self.done.kind == "i":
+            return self.b.sub(self.done, amount) if amount.kind == "i" else minus(self.b, self.done, amount)
+        return self.b.sub(self.done, self.b.floats(amount))
+
+    def index(self, times: Any) -> Term:
+        """floor(u * times), exactly."""
+        b = self.b
+        number = b.lift(times)
+        if self.done.kind == "i" and self.total.op == number.op == "const" and self.total.hi > b.limit:
+            if number.hi > b.limit:
+                fail("sampled", "times", f"at most {b.limit} over so many steps on this target", number.args[0])
+            slope = Fraction(number.args[0]) / self.total.args[0]
+            return b.minimum(capped_steps(b, self.done, slope, Fraction(0)), times)
+        if self.done.kind == "i" and self.total.kind == "i":
+            return b.muldiv(self.done, times, self.total)
+        if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":
+            index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
+            if self.raw.least is not None:
+                index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
+            return b.minimum(index, times)
+        index = b.floor(b.div(b.mul(self.done, times), self.total))
+        return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
+
+    def after(self, f: Callable[[Term], Term], g: Callable[[Term], Term]) -> Progress:
+        """Progress f(u) with remainder g(z), both accurate."""
+        return Progress(self.b, f(self.u), g(self.z), self.b.lift(1), stepped=False)
+
+
+def unit_progress(b: Builder) -> Progress:
+    """The progress of a profile that is called by itself: a number u in [0, 1]."""
+    u = b.step(0, 1)
+    return Progress(b, u, b.sub(1.0, u), b.lift(1.0), stepped=False)

@@ -1,0 +1,113 @@
+"""What can be read off a schedule: ranges of values, boundaries, cycles, sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail
+from lrsched.foundation.numbers import float_type
+from lrsched.sampling.array_code import BLOCK
+from lrsched.sampling.filler import filler
+
+__all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
+
+LONGEST = 2**60 - 1
+
+
+def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
+    """See :meth:`lrsched.Schedule.sample`."""
+    if stop is None and out is None and dtype is None and type(start) is int and start >= 0:
+        made = schedule._memo.get("filler")
+        if made is not None:
+            result = np.empty(start)
+            made.fill(schedule, 0, start, result)
+            return result
+    schedule.concrete("sampled on the host")
+    first, last = (0, start) if stop is None else (start, stop)
+    first = check_count("sample", "start", first)
+    last = check_count("sample", "stop" if stop is not None else "n", last)
+    if last < first:
+        fail("sample", "stop", f"an integer >= start, {first}", last)
+    if last - first > LONGEST:
+        fail("sample", "stop" if stop is not None else "n", f"at most start + {LONGEST}: a vector holds no more", last)
+    if out is None:
+        out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
+    elif not isinstance(out, np.ndarray):
+        fail("sample", "out", f"a vector of {last - first} floats", out, kind=True)
+    elif out.shape != (last - first,) or out.dtype.kind != "f" or not out.flags.writeable:
+        fail("sample", "out", f"a vector of {last - first} floats that may be written", out)
+    elif dtype is not None and _float_type(dtype) != out.dtype:
+        fail("sample", "dtype", f"that of out, {out.dtype}", dtype)
+    filler(schedule).fill(schedule, first, last, out)
+    return out
+
+
+def _float_type(dtype: Any) -> Any:
+    kind = float_type("sample", dtype)
+    if kind.kind != "f":
+        fail("sample", "dtype", "a floating type of NumPy", dtype)
+    return kind
+
+
+def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:
+    """See :meth:`lrsched.Schedule.boundaries`."""
+    schedule.concrete("read")
+    end = schedule.duration
+    if stop is not None:
+        end = min(end, check_count("boundaries", "stop", stop))
+    if end == math.inf:
+        end = _last_edge(schedule)
+    return tuple(sorted({int(edge) for edge in schedule.edges(end) if 0 < edge < end}))
+
+
+def _last_edge(schedule: Any) -> float:
+    """Infinity, for an infinite schedule that has finitely many boundaries; an error for the others."""
+    from lrsched.algebra.node import walk
+    from lrsched.combinators.cycles import Restarted
+    from lrsched.schedules.endless import StepDecay
+
+    for node in walk(schedule):
+        if isinstance(node, StepDecay) or (isinstance(node, Restarted) and node.times is None):
+            raise ScheduleError("boundaries: this schedule never ends; say up to which step with stop=")
+    return math.inf
+
+
+def cycle_ends(schedule: Any, stop: Any) -> tuple[int, ...]:
+    """See :meth:`lrsched.Schedule.cycle_ends`."""
+    schedule.concrete("read")
+    end = min(schedule.duration, check_count("cycle_ends", "stop", stop))
+    if end == 0:
+        return ()
+    ends = schedule.cycles(end)
+    if ends is None:
+        return (int(schedule.duration) - 1,) if schedule.duration <= end else ()
+    return tuple(sorted({int(e) for e in ends if e < end}))
+
+
+def total(schedule: Any, n: Any) -> float:
+    """See :meth:`lrsched.Schedule.sum`."""
+    n = check_count("sum", "n", n)
+    parts = []
+    chunk = 64 * BLOCK
+    buffer = np.empty(min(n, chunk))
+    for low in range(0, n, chunk):
+        high = min(low + chunk, n)
+        parts.append(float(np.sum(sample(schedule, low, high, out=buffer[: high - low], dtype=None))))
+    return math.fsum(parts)
+
+
+def first_below(schedule: Any, x: Any, stop: Any) -> int | None:
+    """See :meth:`lrsched.Schedule.first_below`."""
+    bound = check_real("first_below", "x", x)
+    stop = check_count("first_below", "stop", stop)
+    low, size = 0, 1024
+    while low < stop:
+        high = min(low + size, stop)
+        below = np.flatnonzero(sample(schedule, low, high, out=None, dtype=None) < bound)
+        if below.size:
+            return low + int(below[0])
+        low, size = high, min(size * 4, 64 * BLOCK)
+    return None
