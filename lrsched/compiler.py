@@ -42,7 +42,7 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
         0.5
     """
     if not isinstance(node, Node):
-        fail("compile", "the expression", "a schedule or a profile", node, kind=True)
+        fail("compile", "the expression", "a schedule or a profile", node, wrong_type=True)
     chosen = targets.table(target)
     if target != "jax":
         node.concrete(f"compiled for {target}")
@@ -70,7 +70,7 @@ def source(node: Any, language: str = "python") -> str:
     """
     check_choice("source", "language", language, ("python", "c"))
     if not isinstance(node, Node):
-        fail("source", "the expression", "a schedule or a profile", node, kind=True)
+        fail("source", "the expression", "a schedule or a profile", node, wrong_type=True)
     if any(part.kind_name == "custom" for part in walk(node)):
         raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
     if language == "python":
@@ -149,7 +149,7 @@ def _steps(t: Any) -> tuple[Any, bool]:
     """Steps as contiguous float64, and whether some lie between whole steps."""
     array = np.asarray(t)
     if array.dtype.kind not in "iuf":
-        fail("schedule", "step", "a number >= 0, or an array of them", t, kind=True)
+        fail("schedule", "step", "a number >= 0, or an array of them", t, wrong_type=True)
     steps = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
     if steps.size and not (steps.min() >= 0 and steps.max() < math.inf):
         fail("schedule", "step", "finite and >= 0", t)
@@ -159,7 +159,7 @@ def _steps(t: Any) -> tuple[Any, bool]:
 def _progress(u: Any) -> Any:
     array = np.asarray(u)
     if array.dtype.kind not in "iuf":
-        fail("profile", "progress", "a number in [0, 1], or an array of them", u, kind=True)
+        fail("profile", "progress", "a number in [0, 1], or an array of them", u, wrong_type=True)
     values = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         fail("profile", "progress", "in [0, 1]", u)
@@ -187,7 +187,7 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
         steps = jnp.asarray(t)
         if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
-            fail("schedule", "step", "integers or real numbers", t, kind=True)
+            fail("schedule", "step", "integers or real numbers", t, wrong_type=True)
         real = isinstance(node, Profile) or not jnp.issubdtype(steps.dtype, jnp.integer)
         if isinstance(node, Profile):
             steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)
@@ -263,7 +263,7 @@ class _Caller:
         name, allowed = ("progress", "a number in [0, 1]") if profile else ("step", "a finite number >= 0")
         where = base_name(self.node)
         if isinstance(t, bool | np.bool_) or not isinstance(t, numbers.Real):
-            fail(where, name, allowed + ", or an array of them", t, kind=True)
+            fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
         value = int(t) if isinstance(t, numbers.Integral) else float(t)
         if not 0 <= value < math.inf or (profile and value > 1):
             fail(where, name, allowed, t)

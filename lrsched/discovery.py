@@ -286,7 +286,7 @@ def _norm(name: str, value: Any) -> Any:
     allowed = "a real number >= 0, or an array of them"
     array = np.asarray(value)
     if array.dtype.kind not in "iuf":
-        fail("trust_ratio", name, allowed, value, kind=True)
+        fail("trust_ratio", name, allowed, value, wrong_type=True)
     if (array < 0).any():
         fail("trust_ratio", name, allowed, value)
     return value if isinstance(value, (np.ndarray, np.generic)) else (float(array) if array.ndim == 0 else array)
@@ -297,9 +297,9 @@ def _vector(where: str, argument: str, values: ArrayLike) -> Vector:
     try:
         array = np.asarray(values)
     except (TypeError, ValueError):
-        fail(where, argument, "a vector of real numbers", values, kind=True)
+        fail(where, argument, "a vector of real numbers", values, wrong_type=True)
     if array.dtype.kind not in "iufV" or (array.dtype.kind == "V" and array.dtype.names is not None):
-        fail(where, argument, "a vector of real numbers", values, kind=True)
+        fail(where, argument, "a vector of real numbers", values, wrong_type=True)
     if array.ndim != 1:
         fail(where, argument, "of shape (n,)", array.shape)
     return array.astype(np.float64)

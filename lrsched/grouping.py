@@ -238,7 +238,7 @@ def _layers(pattern: str, paths: Sequence[str] | None) -> list[str]:
     if inside != "{}":
         return [before + number + after for number in expand(inside)]
     if paths is None:
-        fail("layer_patterns", "paths", f"given, since the pattern {pattern!r} has a {{}}", paths, kind=True)
+        fail("layer_patterns", "paths", f"given, since the pattern {pattern!r} has a {{}}", paths, wrong_type=True)
     numbers = {word for path in paths for word in re.findall(r"\d+", path)}
     found = [n for n in sorted(numbers, key=int) if any(matches(before + n + after, path) for path in paths)]
     if not found:
@@ -253,7 +253,7 @@ def _pairs(where: str, argument: str, groups: Any) -> list[tuple[str, Pattern]]:
         pairs = [(label, pattern) for label, patterns in several.items() for pattern in patterns]
     else:
         if isinstance(groups, str):
-            fail(where, argument, "several patterns, or a dictionary of them by label", groups, kind=True)
+            fail(where, argument, "several patterns, or a dictionary of them by label", groups, wrong_type=True)
         pairs = [(label_of(_check(where, argument, pattern)), pattern) for pattern in groups]
         labels = [label for label, _ in pairs]
         for label in labels:
@@ -267,7 +267,7 @@ def _pairs(where: str, argument: str, groups: Any) -> list[tuple[str, Pattern]]:
 def _check(where: str, argument: str, pattern: Any, allowed: tuple[type, ...] = (str, re.Pattern)) -> Any:
     if not isinstance(pattern, allowed):
         kinds = "a string" if allowed == (str,) else "a string or a compiled regular expression"
-        fail(where, argument, f"{kinds} for names of parameters", pattern, kind=True)
+        fail(where, argument, f"{kinds} for names of parameters", pattern, wrong_type=True)
     return pattern
 
 

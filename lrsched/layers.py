@@ -85,7 +85,7 @@ def discriminative(schedule: Schedule, factors: Any) -> Any:
     if isinstance(factors, Mapping):
         return {key: _factor(key, factor) * base for key, factor in factors.items()}
     if isinstance(factors, str) or not isinstance(factors, Sequence):
-        fail("discriminative", "factors", "a dictionary or a sequence of numbers", factors, kind=True)
+        fail("discriminative", "factors", "a dictionary or a sequence of numbers", factors, wrong_type=True)
     return tuple(_factor(i, factor) * base for i, factor in enumerate(factors))
 
 
@@ -122,7 +122,7 @@ def unfreezing(schedules: Sequence[Schedule], starts: int | Sequence[int], clock
     """
     name = "unfreezing"
     if isinstance(schedules, Schedule) or not isinstance(schedules, Sequence):
-        fail(name, "schedules", "a sequence of schedules, one for each layer", schedules, kind=True)
+        fail(name, "schedules", "a sequence of schedules, one for each layer", schedules, wrong_type=True)
     layers = [_schedule(name, schedule, f"schedules[{i}]") for i, schedule in enumerate(schedules)]
     check_choice(name, "clock", clock, ("own", "common"))
     if isinstance(starts, Sequence) and not isinstance(starts, str):

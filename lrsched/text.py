@@ -63,7 +63,7 @@ def parse(text: str) -> Any:
         0.0003 * (warmup(500) >> cosine().over(9500, end=0.1))
     """
     if not isinstance(text, str):
-        fail("parse", "text", "a string", text, kind=True)
+        fail("parse", "text", "a string", text, wrong_type=True)
     if len(text) > LONGEST:
         raise ScheduleError(f"parse: the text must have at most {LONGEST} characters, got {len(text)}")
     try:

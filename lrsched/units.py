@@ -107,7 +107,7 @@ def in_updates(schedule: Schedule, batch: Any, steps: int, *, counts: str = "upd
         [1.0, 0.9, 0.8, 0.4, 0.0]
     """
     if not isinstance(schedule, Schedule):
-        fail("in_updates", "schedule", "a schedule over samples", schedule, kind=True)
+        fail("in_updates", "schedule", "a schedule over samples", schedule, wrong_type=True)
     length = check_count("in_updates", "steps", steps, 1)
     values = [schedule(n) for n in seen(batch, length, counts=counts, multiple=multiple).tolist()]
     return Table(tuple(values[:-1])).after(values[-1])

@@ -16,9 +16,9 @@ def concrete_schedule(where: str, given: Any, argument: str = "schedule") -> lrs
     if isinstance(given, numbers.Real) and not isinstance(given, bool):
         return lrs.constant(float(given))
     if isinstance(given, lrs.Profile):
-        fail(where, argument, "a schedule (profile.over(steps) makes one)", given, kind=True)
+        fail(where, argument, "a schedule (profile.over(steps) makes one)", given, wrong_type=True)
     if not isinstance(given, lrs.Schedule):
-        fail(where, argument, "a schedule or a number", given, kind=True)
+        fail(where, argument, "a schedule or a number", given, wrong_type=True)
     if holds_arrays(given):
         fail(where, argument, "a schedule of plain numbers, not of arrays", type(given).__name__)
     return given

@@ -153,7 +153,7 @@ class _Given:
         if groups is not None:
             groups = dict(groups) if isinstance(groups, Mapping) else _several(groups)
         elif not any(isinstance(value, Mapping) for value in hyperparameters.values()):
-            fail(where, "groups", "patterns, unless a hyperparameter is given by patterns", groups, kind=True)
+            fail(where, "groups", "patterns, unless a hyperparameter is given by patterns", groups, wrong_type=True)
         known = [name for name in settable(optimizer) if name != "global_clipnorm"]
         for name in hyperparameters:
             if name not in known:
@@ -228,14 +228,20 @@ class _Given:
 def _check_optimizer(optimizer: Any) -> None:
     kinds = keras.optimizers.MultiOptimizer | keras.optimizers.LossScaleOptimizer
     if not isinstance(optimizer, keras.optimizers.Optimizer) or isinstance(optimizer, kinds):
-        fail("GroupedOptimizer", "optimizer", "one plain optimizer of Keras", optimizer, kind=True)
+        fail("GroupedOptimizer", "optimizer", "one plain optimizer of Keras", optimizer, wrong_type=True)
     if optimizer.global_clipnorm and batches_per_update(optimizer) > 1:
         fail("GroupedOptimizer", "global_clipnorm", "None where gradients are accumulated", optimizer.global_clipnorm)
 
 
 def _several(patterns: Any) -> list[Any]:
     if isinstance(patterns, str):
-        fail("GroupedOptimizer", "groups", "several patterns, or a dictionary of them by label", patterns, kind=True)
+        fail(
+            "GroupedOptimizer",
+            "groups",
+            "several patterns, or a dictionary of them by label",
+            patterns,
+            wrong_type=True,
+        )
     return list(patterns)
 
 

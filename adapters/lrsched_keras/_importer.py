@@ -40,7 +40,7 @@ def from_schedule(keras_schedule: Any) -> lrs.Schedule:
         return _own(keras_schedule)
     if type(keras_schedule) not in READ:
         known = ", ".join(kind.__name__ for kind in (*READ, LearningRate))
-        fail(WHERE, "the schedule", f"one of {known}", type(keras_schedule).__name__, kind=True)
+        fail(WHERE, "the schedule", f"one of {known}", type(keras_schedule).__name__, wrong_type=True)
     name = type(keras_schedule).__name__
     given = {key: _plain(f"{WHERE}: {name}", key, value) for key, value in keras_schedule.get_config().items()}
     return getattr(presets, name)(**given)

@@ -58,9 +58,9 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
-            fail("PlateauCallback", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+            fail("PlateauCallback", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, wrong_type=True)
         if not isinstance(monitor, str) or not monitor:
-            fail("PlateauCallback", "monitor", "the name of a metric", monitor, kind=True)
+            fail("PlateauCallback", "monitor", "the name of a metric", monitor, wrong_type=True)
         self.plateau: Any = plateau
         self.monitor = monitor
         self.path = None if path is None else Path(path)

@@ -100,7 +100,7 @@ def _batches(x: Any, y: Any, size: int, seed: int) -> Iterator[tuple[Any, ...]]:
 
 def _pair(batch: Any) -> tuple[Any, ...]:
     if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 3:
-        fail("range_test", "a batch", "(x, y) or (x, y, sample_weight)", type(batch).__name__, kind=True)
+        fail("range_test", "a batch", "(x, y) or (x, y, sample_weight)", type(batch).__name__, wrong_type=True)
     return tuple(batch)
 
 

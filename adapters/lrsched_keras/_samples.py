@@ -19,7 +19,9 @@ def check_batch(where: str, batch: Any) -> Any:
     if isinstance(batch, Sequence) and not isinstance(batch, str) and len(batch):
         return tuple(check_count(where, f"batch[{i}]", size, 1) for i, size in enumerate(batch))
     if not isinstance(batch, int) or isinstance(batch, bool):
-        fail(where, "batch", "a number of samples, a schedule of such numbers, or a list of them", batch, kind=True)
+        fail(
+            where, "batch", "a number of samples, a schedule of such numbers, or a list of them", batch, wrong_type=True
+        )
     return check_count(where, "batch", batch, 1)
 
 

@@ -73,7 +73,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if not isinstance(hyperparameter, str) or not hyperparameter.isidentifier():
-            fail("ScheduleCallback", "hyperparameter", "the name of an attribute", hyperparameter, kind=True)
+            fail("ScheduleCallback", "hyperparameter", "the name of an attribute", hyperparameter, wrong_type=True)
         where = "ScheduleCallback"
         self.schedule: Any = (
             {label: concrete_schedule(where, one, f"schedule[{label!r}]") for label, one in schedule.items()}

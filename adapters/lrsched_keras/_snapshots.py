@@ -172,7 +172,7 @@ def _model(given: Any) -> Any:
     if isinstance(given, str | Path):
         return keras.models.load_model(given, compile=False)
     if not isinstance(given, keras.Model):
-        fail("snapshot_ensemble", "models", "models or paths", given, kind=True)
+        fail("snapshot_ensemble", "models", "models or paths", given, wrong_type=True)
     return given
 
 

@@ -88,7 +88,7 @@ def is_value(value: Any) -> bool:
 
 def _check_names(factory: Callable[..., Any], hyperparameters: Mapping[str, Any]) -> None:
     if not callable(factory):
-        fail("inject", "factory", "a function that makes an optimizer, such as optax.adamw", factory, kind=True)
+        fail("inject", "factory", "a function that makes an optimizer, such as optax.adamw", factory, wrong_type=True)
     known = inspect.signature(factory).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
         return
@@ -96,9 +96,11 @@ def _check_names(factory: Callable[..., Any], hyperparameters: Mapping[str, Any]
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            fail("inject", "a hyperparameter", f"one of {', '.join(known)}", name + hint, kind=True)
+            fail("inject", "a hyperparameter", f"one of {', '.join(known)}", name + hint, wrong_type=True)
         if isinstance(value, lrs.Profile):
-            fail("inject", name, "a schedule or a number (profile.over(steps) makes a schedule)", value, kind=True)
+            fail(
+                "inject", name, "a schedule or a number (profile.over(steps) makes a schedule)", value, wrong_type=True
+            )
 
 
 class _Injected:

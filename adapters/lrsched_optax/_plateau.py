@@ -54,7 +54,7 @@ def reduce_on_plateau(
         -0.5
     """
     if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
-        fail("reduce_on_plateau", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+        fail("reduce_on_plateau", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, wrong_type=True)
     check_choice("reduce_on_plateau", "differ", differ, ("mean", "error"))
     rule: Any = plateau
 
@@ -67,7 +67,13 @@ def reduce_on_plateau(
     ) -> tuple[Any, ReduceState]:
         del params, extra
         if value is MISSING:
-            fail("reduce_on_plateau", "update", "given value=metric (or value=None for none)", "no value", kind=True)
+            fail(
+                "reduce_on_plateau",
+                "update",
+                "given value=metric (or value=None for none)",
+                "no value",
+                wrong_type=True,
+            )
         known = state.plateau
         if value is not None:
             value, same = (value, True) if axis_name is None else _agreed(value, axis_name)

@@ -21,11 +21,11 @@ def lifted(where: str, argument: str, value: Any) -> lrs.Schedule:
     if isinstance(value, lrs.Schedule):
         return value
     if isinstance(value, lrs.Profile):
-        fail(where, argument, "a schedule or a number (profile.over(steps) makes a schedule)", value, kind=True)
+        fail(where, argument, "a schedule or a number (profile.over(steps) makes a schedule)", value, wrong_type=True)
     try:
         return lrs.constant(value)
     except lrs.ScheduleError:
-        fail(where, argument, "a schedule or a finite number", value, kind=True)
+        fail(where, argument, "a schedule or a finite number", value, wrong_type=True)
 
 
 def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
@@ -55,7 +55,7 @@ def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:
     try:
         asked = jnp.dtype(jnp.float32 if dtype is None else dtype)
     except TypeError:
-        fail("as_schedule", "dtype", "a floating dtype", dtype, kind=True)
+        fail("as_schedule", "dtype", "a floating dtype", dtype, wrong_type=True)
     traced = lrs.compile(schedule, "jax", asked)
     outside = traced if holds_arrays(schedule) else jax.jit(traced)
 

@@ -64,7 +64,7 @@ class Snapshots:
 
     def __init__(self, schedule: lrs.Schedule, steps: int) -> None:
         if not isinstance(schedule, lrs.Schedule):
-            fail("Snapshots", "schedule", "a schedule", schedule, kind=True)
+            fail("Snapshots", "schedule", "a schedule", schedule, wrong_type=True)
         self.ends = tuple(int(t) for t in schedule.cycle_ends(steps))
         if not self.ends:
             fail("Snapshots", "schedule", f"one with a cycle that ends within {steps} steps", schedule)

@@ -77,7 +77,7 @@ def _state_of(where: str, opt_state: Any) -> list[tuple[tuple[str, ...], Any]]:
     found = list(_found(getattr(opt_state, "opt_state", opt_state)))
     if not found:
         kind = type(opt_state).__name__
-        fail(where, "opt_state", "the state of an optimizer that holds inject(...) somewhere", kind, kind=True)
+        fail(where, "opt_state", "the state of an optimizer that holds inject(...) somewhere", kind, wrong_type=True)
     return found
 
 
@@ -158,5 +158,5 @@ def at(opt_state: Any) -> Any:
     """
     counting = [node for _, node in _state_of("at", opt_state) if not isinstance(node, ReduceState)]
     if not counting:
-        fail("at", "opt_state", "a state that counts steps", type(opt_state).__name__, kind=True)
+        fail("at", "opt_state", "a state that counts steps", type(opt_state).__name__, wrong_type=True)
     return counting[0].step if isinstance(counting[0], InjectState) else counting[0].count

@@ -17,13 +17,13 @@ __all__ = ["stack", "tabulate"]
 
 def _checked(where: str, schedules: Any) -> list[Any]:
     if isinstance(schedules, Node):
-        fail(where, "schedules", "a sequence of schedules", schedules, kind=True)
+        fail(where, "schedules", "a sequence of schedules", schedules, wrong_type=True)
     found = list(schedules)
     if not found:
         fail(where, "schedules", "a sequence of at least one schedule", found)
     for i, schedule in enumerate(found):
         if not isinstance(schedule, Node):
-            fail(where, f"schedules[{i}]", "a schedule", schedule, kind=True)
+            fail(where, f"schedules[{i}]", "a schedule", schedule, wrong_type=True)
     return found
 
 
@@ -118,5 +118,5 @@ def tabulate(schedules: Sequence[lrs.Schedule], steps: int) -> Any:
     count = check_count("tabulate", "steps", steps, 1)
     for i, schedule in enumerate(found):
         if not isinstance(schedule, lrs.Schedule) or holds_arrays(schedule):
-            fail("tabulate", f"schedules[{i}]", "a schedule of plain numbers", schedule, kind=True)
+            fail("tabulate", f"schedules[{i}]", "a schedule of plain numbers", schedule, wrong_type=True)
     return stack([lrs.table(schedule.sample(count).tolist()) for schedule in found])

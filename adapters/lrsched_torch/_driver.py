@@ -180,7 +180,7 @@ def groups_of(where: str, optimizer: Any) -> list[Group]:
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not hasattr(optimizer, "defaults"):
         allowed = "an optimizer of PyTorch, or a wrapper with its param_groups and defaults"
-        fail(where, "optimizer", allowed, optimizer, kind=True)
+        fail(where, "optimizer", allowed, optimizer, wrong_type=True)
     return groups
 
 

@@ -58,7 +58,7 @@ def from_scheduler(scheduler: Any, key: str = "lr") -> lrs.Schedule | list[lrs.S
         0.1 * warmup(5, start=0.1) >> 0.1 * step_decay(30)
     """
     if not isinstance(scheduler, theirs.LRScheduler):
-        fail("from_scheduler", "scheduler", "a scheduler of PyTorch", scheduler, kind=True)
+        fail("from_scheduler", "scheduler", "a scheduler of PyTorch", scheduler, wrong_type=True)
     groups = scheduler.optimizer.param_groups
     if key == "lr":
         found = [_read(scheduler, i, _base(scheduler, i)) for i in range(len(groups))]
@@ -86,7 +86,7 @@ def _schedule_of(where: str, function: Any) -> lrs.Schedule:
     if not isinstance(function, lrs.Schedule):
         name = getattr(function, "__qualname__", type(function).__qualname__)
         allowed = "a schedule, which is a function too (lrsched.register and lrsched.custom make one of any formula)"
-        fail("from_scheduler", f"lr_lambda of {where}", allowed, f"the function {name}", kind=True)
+        fail("from_scheduler", f"lr_lambda of {where}", allowed, f"the function {name}", wrong_type=True)
     return function
 
 

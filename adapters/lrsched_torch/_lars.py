@@ -62,7 +62,7 @@ def lars_warmup(
         [3.0, 1.75]
     """
     if not isinstance(scheduler, Scheduler):
-        fail("lars_warmup", "scheduler", "a lrsched_torch.Scheduler", scheduler, kind=True)
+        fail("lars_warmup", "scheduler", "a lrsched_torch.Scheduler", scheduler, wrong_type=True)
     length = check_count("lars_warmup", "steps", steps)
     lrs.trust_ratio(1.0, 1.0, coefficient=coefficient, eps=eps)
     me = weakref.ref(scheduler)

@@ -60,7 +60,7 @@ class PlateauScheduler(Scheduler):
         **options: Any,
     ) -> None:
         if not isinstance(plateau, lrs.Plateau | lrs.Greedy):
-            fail("PlateauScheduler", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, kind=True)
+            fail("PlateauScheduler", "plateau", "a lrsched.Plateau or lrsched.Greedy", plateau, wrong_type=True)
         check_choice("PlateauScheduler", "ranks", ranks, ("same", "mean", "alone"))
         self.plateau: Any = plateau
         self.ranks = ranks

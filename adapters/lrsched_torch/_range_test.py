@@ -79,7 +79,7 @@ def range_test(
             optimizer.zero_grad()
             loss = model_step() if data is None else model_step(next(data))
             if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-                fail("range_test", "model_step", "a function that gives a scalar tensor", loss, kind=True)
+                fail("range_test", "model_step", "a function that gives a scalar tensor", loss, wrong_type=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             done = recorder.record(float(loss.detach()))

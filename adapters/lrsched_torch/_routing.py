@@ -64,7 +64,9 @@ def param_groups(
     named = dict(model.named_parameters())
     by_pattern = {key: value for key, value in hyperparameters.items() if isinstance(value, Mapping)}
     if groups is None and not by_pattern:
-        fail("param_groups", "groups", "patterns, unless a hyperparameter is given by patterns", groups, kind=True)
+        fail(
+            "param_groups", "groups", "patterns, unless a hyperparameter is given by patterns", groups, wrong_type=True
+        )
     if groups is None:
         labels, found = joint(named, {key: list(value) for key, value in by_pattern.items()}, where="param_groups")
     else:

@@ -129,5 +129,5 @@ def _lifted(where: str, key: str, value: Any) -> lrs.Schedule | None:
             fail(where, key, "a schedule of plain numbers (this one holds arrays)", type(value).__name__)
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        fail(where, key, "a schedule, a number, one per group, or a dictionary by group names", value, kind=True)
+        fail(where, key, "a schedule, a number, one per group, or a dictionary by group names", value, wrong_type=True)
     return lrs.constant(check_real(where, key, value))

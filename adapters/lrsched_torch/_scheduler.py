@@ -81,10 +81,10 @@ class Scheduler(Driver, LRScheduler):
         groups = groups_of(where, optimizer)
         check_choice(where, "on_mismatch", on_mismatch, ("error", "mine", "saved"))
         if not isinstance(relative, bool):
-            fail(where, "relative", "True or False", relative, kind=True)
+            fail(where, "relative", "True or False", relative, wrong_type=True)
         plan = read_plan(where, {"lr": lr, **hyperparameters}, groups, optimizer.defaults)
         if not plan:
-            fail(where, "lr", "a schedule, unless another hyperparameter has one", lr, kind=True)
+            fail(where, "lr", "a schedule, unless another hyperparameter has one", lr, wrong_type=True)
         self.last_epoch = check_count(where, "last_epoch", last_epoch, -1) + 1
         self.relative, self.on_mismatch = relative, on_mismatch
         self._past: Past = ()

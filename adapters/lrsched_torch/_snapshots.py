@@ -58,7 +58,7 @@ class Snapshots:
         self.model, self.scheduler = model, scheduler
         self.steps = check_count("Snapshots", "steps", steps, 1)
         if not isinstance(self._schedule, lrs.Schedule):
-            fail("Snapshots", "scheduler", "one whose lr is a single schedule", self._schedule, kind=True)
+            fail("Snapshots", "scheduler", "one whose lr is a single schedule", self._schedule, wrong_type=True)
         self.folder = None if folder is None else Path(folder)
         self._states: dict[int, dict[str, Any]] = {}
         self._until: Any = None  # the step up to which cycles have been looked at; None before the first call

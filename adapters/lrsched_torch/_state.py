@@ -50,7 +50,7 @@ def pack(scheduler: Scheduler) -> dict[str, Any]:
 def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Loaded:
     """Read a state, or refuse it, before anything is changed."""
     if not isinstance(state, Mapping) or "last_epoch" not in state:
-        fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, kind=True)
+        fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, wrong_type=True)
     step = _step(where, state["last_epoch"])
     allowed = f"the state of a {type(scheduler).__name__}, or last_epoch alone"
     foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING)]

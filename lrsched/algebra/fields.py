@@ -101,7 +101,7 @@ def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
 
     scalar = isinstance(value, np.ndarray) and value.ndim == 0
     if isinstance(value, str | bytes | dict | set | Node) or scalar or not isinstance(value, Iterable):
-        fail(where, name, field.allowed or "a sequence of numbers", value, kind=True)
+        fail(where, name, field.allowed or "a sequence of numbers", value, wrong_type=True)
     items = list(value.tolist() if isinstance(value, np.ndarray) else value)
     if len(items) < field.least:
         fail(where, name, f"a sequence of at least {field.least} number{'s' * (field.least != 1)}", value)
@@ -122,17 +122,17 @@ def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
 
 def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
     if not isinstance(value, BASES[field.base]):
-        fail(where, name, f"a {field.base}", value, kind=True)
+        fail(where, name, f"a {field.base}", value, wrong_type=True)
     return value
 
 
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
     if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
-        fail(where, name, f"a sequence of {field.base}s", value, kind=True)
+        fail(where, name, f"a sequence of {field.base}s", value, wrong_type=True)
     base = BASES[field.base]
     for i, item in enumerate(value):
         if not isinstance(item, base):
-            fail(where, f"{name}[{i}]", f"a {field.base}", item, kind=True)
+            fail(where, f"{name}[{i}]", f"a {field.base}", item, wrong_type=True)
     return tuple(value)
 
 
@@ -147,12 +147,12 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
         allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
         return fail(where, name, allowed, value) if isinstance(value, str) else check_real(where, name, value, allowed)
     if is_jax(value):
-        fail(where, name, "a plain number, fixed when the schedule is built", value, kind=True)
+        fail(where, name, "a plain number, fixed when the schedule is built", value, wrong_type=True)
     if field.base == "count":
         return check_count(where, name, value, int(max(field.low, 0)))
     if field.base == "str":
         if not isinstance(value, str):
-            fail(where, name, "a string", value, kind=True)
+            fail(where, name, "a string", value, wrong_type=True)
         return value
     return field.check_real(where, name, value)
 

@@ -195,7 +195,7 @@ class Schedule(Node):
             at = check_count("cooldown", "at", at)
         shape = LINEAR if profile is None else profile
         if not isinstance(shape, Profile):
-            fail("cooldown", "profile", "a Profile", profile, kind=True)
+            fail("cooldown", "profile", "a Profile", profile, wrong_type=True)
         with speaking_as("cooldown"):
             return self.lasting(at) >> shape.over(steps, start=self(at), end=end)
 

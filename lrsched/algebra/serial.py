@@ -56,7 +56,7 @@ def from_dict(data: Mapping[str, Any]) -> Any:
         warmup(5)
     """
     if not isinstance(data, Mapping):
-        fail("from_dict", "data", "a mapping", data, kind=True)
+        fail("from_dict", "data", "a mapping", data, wrong_type=True)
     if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
         fail("from_dict", "format", f"{FORMAT}, the one this version reads", data.get("format"))
     return _node({key: value for key, value in data.items() if key != "format"}, 0)
@@ -71,7 +71,7 @@ def from_json(text: str | bytes) -> Any:
         cosine()
     """
     if not isinstance(text, str | bytes | bytearray):
-        fail("from_json", "text", "a string", text, kind=True)
+        fail("from_json", "text", "a string", text, wrong_type=True)
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -113,6 +113,6 @@ def _value(cls: type[Node], name: str, value: Any, depth: int) -> Any:
         return tuple(_node(v, depth + 1) if isinstance(v, Mapping) else v for v in value)
     if spec.form == "numbers":
         if not isinstance(value, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in value):
-            fail("from_dict", name, "a list of pairs", value, kind=True)
+            fail("from_dict", name, "a list of pairs", value, wrong_type=True)
         return tuple((k, v) for k, v in value)
     return value

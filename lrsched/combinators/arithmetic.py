@@ -177,7 +177,7 @@ def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
     for i, value in enumerate(schedules):
         part = lift(value)
         if part is None:
-            fail(name, f"argument {i}", "a schedule or a number", value, kind=True)
+            fail(name, f"argument {i}", "a schedule or a number", value, wrong_type=True)
         parts.append(part)
     combined: Schedule = operator(tuple(parts))
     return combined

@@ -57,7 +57,7 @@ def _part(total: int, i: int, part: Any) -> tuple[int | None, Any]:
         return None, part.over
     if not isinstance(part, tuple | list) or not 2 <= len(part) <= 3 or not isinstance(part[1], Profile):
         allowed = "a finite schedule, a profile, (share, profile) or (share, profile, end)"
-        fail("plan", f"part {i}", allowed, part, kind=True)
+        fail("plan", f"part {i}", allowed, part, wrong_type=True)
     share, profile, *end = part
     steps = None
     if share is not None:

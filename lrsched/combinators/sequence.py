@@ -31,7 +31,7 @@ def sequence(*schedules: Any) -> Schedule:
     parts: list[Schedule] = []
     for i, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
-            fail("then", f"argument {i}", "a schedule", schedule, kind=True)
+            fail("then", f"argument {i}", "a schedule", schedule, wrong_type=True)
         parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
     return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 

@@ -63,13 +63,25 @@ def _panels(schedules: Any) -> dict[str, dict[str, Schedule]]:
     elif isinstance(schedules, list | tuple):
         schedules = {shortened(repr(s)): s for s in schedules}
     if not isinstance(schedules, Mapping) or not schedules:
-        fail("plot", "schedules", "a schedule, a list or a dict of schedules, or a dict of dicts", schedules, kind=True)
+        fail(
+            "plot",
+            "schedules",
+            "a schedule, a list or a dict of schedules, or a dict of dicts",
+            schedules,
+            wrong_type=True,
+        )
     if not all(isinstance(v, Mapping) for v in schedules.values()):
         schedules = {"value": schedules}
     for panel in schedules.values():
         for name, schedule in panel.items():
             if not isinstance(schedule, Schedule):
-                fail("plot", f"schedules[{name!r}]", "a schedule; a profile needs .over(steps)", schedule, kind=True)
+                fail(
+                    "plot",
+                    f"schedules[{name!r}]",
+                    "a schedule; a profile needs .over(steps)",
+                    schedule,
+                    wrong_type=True,
+                )
             schedule.concrete("drawn")
     return {str(k): {str(n): s for n, s in v.items()} for k, v in schedules.items()}
 

@@ -89,7 +89,7 @@ class Reducer(Generic[S]):
         if is_jax(metrics):
             return self._scan(metrics)
         if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
-            fail(type(self).__name__ + ".replay", "metrics", "an iterable of real numbers", metrics, kind=True)
+            fail(type(self).__name__ + ".replay", "metrics", "an iterable of real numbers", metrics, wrong_type=True)
         state, scales = self.init(), []
         for metric in metrics:
             state = self.update(state, metric)
@@ -114,7 +114,7 @@ class Reducer(Generic[S]):
             return cast(S, state)
         plain = isinstance(state, (list, tuple)) and not hasattr(state, "_fields")
         if not plain or len(state) != len(kind._fields):
-            fail(where, "state", f"a {kind.__name__} or the list that it was", state, kind=True)
+            fail(where, "state", f"a {kind.__name__} or the list that it was", state, wrong_type=True)
         return cast(S, kind(*(_check_entry(where, entry) for entry in state)))
 
     def to_dict(self) -> dict[str, Any]:

@@ -102,12 +102,12 @@ def real_scalar(where: str, argument: str, value: Any) -> Any:
     allowed = "a real number or a real array of shape ()"
     if is_jax(value):
         if value.shape != () or value.dtype.kind not in "iufV" or not _is_real_dtype(value.dtype):
-            fail(where, argument, allowed, value, kind=True)
+            fail(where, argument, allowed, value, wrong_type=True)
         return value
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        fail(where, argument, allowed, value, kind=True)
+        fail(where, argument, allowed, value, wrong_type=True)
     try:
         return float(value)
     except OverflowError:

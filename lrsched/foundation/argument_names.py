@@ -26,7 +26,7 @@ def speaking_as(where: str, **names: str) -> Iterator[None]:
         told = (names.get(argument, argument), allowed, value, isinstance(error, TypeError))
     else:
         return
-    fail(where, *told[:3], kind=told[3])
+    fail(where, *told[:3], wrong_type=told[3])
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
             told = _blamed(function, args, values, error)
             if told is None:
                 raise
-        return fail(function.__name__, *told[:3], kind=told[3])
+        return fail(function.__name__, *told[:3], wrong_type=told[3])
 
     return call
 

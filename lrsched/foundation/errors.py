@@ -43,9 +43,11 @@ def show(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def fail(where: str, argument: str, allowed: str, value: object, *, kind: bool = False) -> NoReturn:
-    """Raise the error for ``argument`` of ``where``; ``kind=True`` says that its type is at fault."""
-    error = (ScheduleTypeError if kind else ScheduleError)(f"{where}: {argument} must be {allowed}, got {show(value)}")
+def fail(where: str, argument: str, allowed: str, value: object, *, wrong_type: bool = False) -> NoReturn:
+    """Raise the error for ``argument`` of ``where``; ``wrong_type=True`` says that its type is at fault."""
+    error = (ScheduleTypeError if wrong_type else ScheduleError)(
+        f"{where}: {argument} must be {allowed}, got {show(value)}"
+    )
     error.told = (argument, allowed, value)
     raise error
 
@@ -57,7 +59,7 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
         if hasattr(given, "dtype") and getattr(given, "shape", None) == () and given.dtype.kind in "iuf":
             value = given.item()
         else:
-            fail(where, argument, allowed, value, kind=True)
+            fail(where, argument, allowed, value, wrong_type=True)
     try:
         number = float(value)
     except OverflowError:
@@ -71,11 +73,11 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
     """``value`` as an ``int`` of at least ``smallest``; floats with an integer value are refused too."""
     allowed = f"an integer >= {smallest}"
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-        fail(where, argument, allowed, value, kind=True)
+        fail(where, argument, allowed, value, wrong_type=True)
     try:
         number = operator.index(value)
     except TypeError:
-        fail(where, argument, allowed, value, kind=True)
+        fail(where, argument, allowed, value, wrong_type=True)
     if number < smallest:
         fail(where, argument, allowed, value)
     return int(number)
@@ -87,4 +89,4 @@ def check_choice(where: str, argument: str, value: object, choices: tuple[object
         if type(value) is type(choice) and value == choice:
             return value
     stranger = not isinstance(value, tuple({type(choice) for choice in choices}))
-    fail(where, argument, "one of " + ", ".join(map(repr, choices)), value, kind=stranger)
+    fail(where, argument, "one of " + ", ".join(map(repr, choices)), value, wrong_type=stranger)

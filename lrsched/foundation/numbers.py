@@ -40,7 +40,7 @@ def float_type(where: str, dtype: Any) -> np.dtype[Any]:
     try:
         kind = np.dtype(dtype)
     except TypeError:
-        fail(where, "dtype", "a floating type", dtype, kind=True)
+        fail(where, "dtype", "a floating type", dtype, wrong_type=True)
     if kind.kind != "f" and not kind.name.startswith(("bfloat", "float")):
         fail(where, "dtype", "a floating type", dtype)
     return kind

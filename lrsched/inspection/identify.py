@@ -216,7 +216,7 @@ def _read(values: Any) -> tuple[Any, Any]:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        fail("identify", "values", "numbers, or pairs of step and rate", values, kind=True)
+        fail("identify", "values", "numbers, or pairs of step and rate", values, wrong_type=True)
     if array.ndim == 2 and array.shape[1] == 2:
         steps, rates = array[:, 0], array[:, 1]
     elif array.ndim == 1:

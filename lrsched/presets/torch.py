@@ -539,7 +539,7 @@ def SequentialLR(
 def _child(where: str, child: Any, base: Any) -> Schedule:
     made = child if isinstance(child, Schedule) or not callable(child) else child(base)
     if not isinstance(made, Schedule):
-        fail(where, "schedulers", "schedules, or functions that make one of the base rate", child, kind=True)
+        fail(where, "schedulers", "schedules, or functions that make one of the base rate", child, wrong_type=True)
     return made
 
 

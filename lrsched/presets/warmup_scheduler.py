@@ -47,5 +47,5 @@ def GradualWarmupScheduler(
         return rise >> Constant(top)
     after = after_scheduler if isinstance(after_scheduler, Schedule) else after_scheduler(top)
     if not isinstance(after, Schedule):
-        fail(name, "after_scheduler", "a schedule, or a function that makes one of a rate", after, kind=True)
+        fail(name, "after_scheduler", "a schedule, or a function that makes one of a rate", after, wrong_type=True)
     return rise >> after

@@ -243,7 +243,7 @@ def phases(*parts: tuple[Any, Profile]) -> Profile:
         raise ScheduleError("phases: give at least one (weight, profile)")
     for i, part in enumerate(parts):
         if not isinstance(part, tuple | list) or len(part) != 2:
-            fail("phases", f"part {i}", "a pair (weight, profile)", part, kind=True)
+            fail("phases", f"part {i}", "a pair (weight, profile)", part, wrong_type=True)
     return Phases(tuple(part[0] for part in parts), tuple(part[1] for part in parts))
 
 

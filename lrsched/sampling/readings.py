@@ -36,7 +36,7 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
     if out is None:
         out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
     elif not isinstance(out, np.ndarray):
-        fail("sample", "out", f"a vector of {last - first} floats", out, kind=True)
+        fail("sample", "out", f"a vector of {last - first} floats", out, wrong_type=True)
     elif out.shape != (last - first,) or out.dtype.kind != "f" or not out.flags.writeable:
         fail("sample", "out", f"a vector of {last - first} floats that may be written", out)
     elif dtype is not None and _float_type(dtype) != out.dtype:

@@ -60,7 +60,7 @@ class Called:
         plain = isinstance(result, int | float)
         if not plain and (not hasattr(result, "shape") or _kind_of(result) not in NUMERIC):
             allowed = "an array of numbers of the shape of t"
-            fail(f"custom({self.name!r})", "the result of the registered function", allowed, result, kind=True)
+            fail(f"custom({self.name!r})", "the result of the registered function", allowed, result, wrong_type=True)
         shape = () if plain else tuple(result.shape)
         if shape not in ((), tuple(t.shape)):
             allowed = f"an array of the shape of t, {tuple(t.shape)}"
@@ -117,7 +117,7 @@ def register(
         0.25
     """
     if not isinstance(name, str) or not name:
-        fail("register", "name", "a non-empty string", name, kind=True)
+        fail("register", "name", "a non-empty string", name, wrong_type=True)
     if "\\" in repr(name):
         fail("register", "name", "a string that is read back as it is printed, without escapes", name)
     if duration is not None:
@@ -126,7 +126,7 @@ def register(
 
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function):
-            fail("register", "function", "a callable f(xp, t, **numbers)", function, kind=True)
+            fail("register", "function", "a callable f(xp, t, **numbers)", function, wrong_type=True)
         known = FUNCTIONS.get(name)
         if known is not None and known[1] == lasts and _same_function(known[0], function):
             return function

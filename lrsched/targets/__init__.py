@@ -45,11 +45,11 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
     from lrsched.targets.array_calls import CallTarget
 
     if not isinstance(name, str) or not name:
-        fail("register_target", "name", "a non-empty string", name, kind=True)
+        fail("register_target", "name", "a non-empty string", name, wrong_type=True)
     if name in BUILTIN:
         fail("register_target", "name", "a name that is not built in", name)
     if not isinstance(table, Mapping):
-        fail("register_target", "table", "a mapping of operations to functions", table, kind=True)
+        fail("register_target", "table", "a mapping of operations to functions", table, wrong_type=True)
     missing = sorted(set(OPERATIONS) - set(table))
     if missing:
         raise ScheduleError(f"register_target: the table of {name!r} lacks {', '.join(missing)}")
@@ -57,7 +57,7 @@ def register_target(name: str, table: Mapping[str, Callable[..., Any]]) -> None:
         if operation not in OPERATIONS:
             fail("register_target", "table", "of the operations in lrsched.targets.OPERATIONS alone", operation)
         if not callable(function):
-            fail("register_target", f"table[{operation!r}]", "callable", function, kind=True)
+            fail("register_target", f"table[{operation!r}]", "callable", function, wrong_type=True)
     if name in REGISTERED and REGISTERED[name].operations != dict(table):
         fail("register_target", "name", "a name that no other table has", name)
     REGISTERED.setdefault(name, CallTarget(name, dict(table)))
