@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from lrsched import targets
-from lrsched.algebra.batching import make
-from lrsched.algebra.node import Node, base_name, holds_arrays, names_of, walk
-from lrsched.algebra.profile import Profile
 from lrsched.foundation.errors import ScheduleError, check_choice, fail
 from lrsched.foundation.numbers import float_type, is_jax
+from lrsched.ir.expression import Expression
 from lrsched.ir.lower import lower
 from lrsched.targets import _python as py
 
@@ -41,7 +39,7 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
         >>> print(lrs.compile(lrs.warmup(500) >> lrs.constant(1.0), "python")(250))
         0.5
     """
-    if not isinstance(node, Node):
+    if not isinstance(node, Expression):
         fail("compile", "the expression", "a schedule or a profile", node, wrong_type=True)
     chosen = targets.table(target)
     if target != "jax":
@@ -69,9 +67,9 @@ def source(node: Any, language: str = "python") -> str:
         True
     """
     check_choice("source", "language", language, ("python", "c"))
-    if not isinstance(node, Node):
+    if not isinstance(node, Expression):
         fail("source", "the expression", "a schedule or a profile", node, wrong_type=True)
-    if any(part.kind_name == "custom" for part in walk(node)):
+    if any(name.startswith("custom") for name in _python_source(node.concrete("written as source"))[1]):
         raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
     if language == "python":
         text: str = compile(node, "python").source  # type: ignore[attr-defined]
@@ -105,7 +103,7 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     """The function of a step; steps between whole ones have one of their own where they are computed otherwise."""
     target = targets.table("python")
-    if isinstance(node, Profile):
+    if node.takes_progress:
         return _variant(node, target, True, "    t = float(t)", "schedule")
     check = "    if type(t) is not int: t = step(t)"
     whole, objects = _variant(node, target, False, check)
@@ -127,13 +125,13 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 
 def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     target = targets.table("numpy")
-    source, objects = _variant(node, target, isinstance(node, Profile))
+    source, objects = _variant(node, target, node.takes_progress)
     whole = target.load(source, objects)
     between: list[Callable[[Any], Any]] = []
     kind = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
-        steps, is_real = _steps(t) if not isinstance(node, Profile) else (_progress(t), False)
+        steps, is_real = _steps(t) if not node.takes_progress else (_progress(t), False)
         if is_real and not between:
             between.append(target.load(*_variant(node, target, True)))
         with np.errstate(all="ignore"):
@@ -188,13 +186,13 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         steps = jnp.asarray(t)
         if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
             fail("schedule", "step", "integers or real numbers", t, wrong_type=True)
-        real = isinstance(node, Profile) or not jnp.issubdtype(steps.dtype, jnp.integer)
-        if isinstance(node, Profile):
+        real = node.takes_progress or not jnp.issubdtype(steps.dtype, jnp.integer)
+        if node.takes_progress:
             steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)
         value = target.run(variant(real), steps)
         return value if kind is None else value.astype(kind)
 
-    schedule.source = _variant(node, target, isinstance(node, Profile))[0] if not holds_arrays(node) else ""  # type: ignore[attr-defined]
+    schedule.source = _variant(node, target, node.takes_progress)[0] if not node._arrays else ""  # type: ignore[attr-defined]
     return schedule
 
 
@@ -211,7 +209,7 @@ def target_type(dtype: Any) -> Any:
 
 
 def _registered(node: Any, target: Any, dtype: Any) -> Callable[[Any], Any]:
-    source, objects = _variant(node, target, isinstance(node, Profile))
+    source, objects = _variant(node, target, node.takes_progress)
     function: Any = target.load(source, objects)
     function.source = source
     return function
@@ -220,21 +218,16 @@ def _registered(node: Any, target: Any, dtype: Any) -> Callable[[Any], Any]:
 # ---- calling an expression
 
 
-def calling(node: Node) -> Callable[[Any], Any]:
+def calling(node: Expression) -> Callable[[Any], Any]:
     """The function behind ``node(t)``: plain ints run the generated code at once, the rest is dispatched."""
-    if holds_arrays(node):
-        return _Caller(_twin(node))
-    caller = _Caller(_twin(node))
-    if isinstance(node, Profile):
+    if node._arrays:
+        return _Caller(node.twin())
+    caller = _Caller(node.twin())
+    if node.takes_progress:
         return caller
     # faster than type(t), which compile() keeps: torch.compile traces through that without a break
     source, objects = _variant(node, py.TARGET, False, "    if t.__class__ is not int: return other(t)")
     return py.loaded(source, {**objects, "other": caller})
-
-
-def _twin(node: Node) -> Any:
-    """The same expression as another object, so that a function may hold it without a reference cycle."""
-    return make(type(node), {name: getattr(node, name) for name in names_of(type(node))})
 
 
 class _Caller:
@@ -245,7 +238,7 @@ class _Caller:
         self.known: dict[str, Callable[[Any], Any]] = {}
 
     def __call__(self, t: Any) -> Any:
-        if is_jax(t) or holds_arrays(self.node):
+        if is_jax(t) or self.node._arrays:
             return self.on_jax(t)
         if isinstance(t, np.ndarray):
             return self.get("numpy")(t)
@@ -259,9 +252,9 @@ class _Caller:
 
     def number(self, t: Any) -> Any:
         """One step (or progress) as a plain number."""
-        profile = isinstance(self.node, Profile)
+        profile = self.node.takes_progress
         name, allowed = ("progress", "a number in [0, 1]") if profile else ("step", "a finite number >= 0")
-        where = base_name(self.node)
+        where = "profile" if profile else "schedule"
         if isinstance(t, bool | np.bool_) or not isinstance(t, numbers.Real):
             fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
         value = int(t) if isinstance(t, numbers.Integral) else float(t)
@@ -276,7 +269,7 @@ class _Caller:
 
         if not isinstance(t, jax.Array):
             t = self.number(t) if not isinstance(t, np.ndarray) else t
-        traced = isinstance(t, Tracer) or holds_arrays(self.node)
+        traced = isinstance(t, Tracer) or self.node._arrays
         name = "jax" if traced else f"jitted {jax.numpy.result_type(float)}"
         if name not in self.known:
             self.known[name] = compile(self.node, "jax") if traced else jax.jit(compile(self.node, "jax"))

@@ -12,10 +12,9 @@ from typing import Any
 
 from lrsched.algebra.node import MAX_DEPTH, Node
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.profile import lift as lift_profile
-from lrsched.algebra.schedule import Schedule, lift
+from lrsched.algebra.registry import KINDS
+from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS, LONGEST, POWER, PRODUCT, SHIFT, SUM, UNARY
-from lrsched.combinators.core import KINDS
 from lrsched.foundation.errors import ScheduleError, fail
 
 __all__ = ["ParseError", "parse"]
@@ -149,7 +148,7 @@ class _Parser:
         if not more:
             return value
         kind, parts = type(value), value.parts
-        lifted = map(lift if isinstance(value, Schedule) else lift_profile, tuple(more))
+        lifted = map(value.lift, tuple(more))
         more.clear()
         return self.made(lambda: kind((*parts, *lifted)), position)
 
@@ -402,15 +401,11 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 @functools.cache
 def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
-    from lrsched import profiles, recipes, schedules
-    from lrsched.combinators.arithmetic import maximum, minimum
-    from lrsched.combinators.planning import plan
+    from lrsched import combinators, profiles, recipes, schedules
 
-    found: dict[str, Callable[..., Any]] = {"minimum": minimum, "maximum": maximum, "plan": plan}
-    for module in (recipes, profiles, schedules):
-        for name in module.__all__:
-            if name not in ("Profile", "register"):
-                found[name] = getattr(module, name)
+    modules = (recipes, profiles, schedules, combinators)
+    found: dict[str, Callable[..., Any]] = {name: getattr(m, name) for m in modules for name in m.__all__}
+    del found["register"]
     for name, kind in KINDS.items():
         if name.isidentifier() and not kind.method and name not in _OPERATORS:
             found.setdefault(name, kind)
@@ -419,8 +414,6 @@ def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
 
 @functools.cache
 def methods(base: type) -> frozenset[str]:
-    """The methods of a base that make a new expression."""
-    time = "then warmup restarted mirrored reversed stretched rescaled extended advanced delayed lasting cooldown after"
-    schedule = time + " sampled per_epoch clipped perturbed"
-    profile = "over bent warped reversed mirrored delayed normalised sampled"
-    return frozenset((schedule if base is Schedule else profile).split())
+    """The methods of a base that make a new expression: those that say so."""
+    made = ((name, getattr(value, "__annotations__", {}).get("return")) for name, value in vars(base).items())
+    return frozenset(name for name, result in made if result in ("Schedule", "Profile") and not name.startswith("_"))

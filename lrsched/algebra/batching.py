@@ -6,8 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lrsched.algebra.constructor import NUMBERS
-from lrsched.algebra.fields import field_of
+from lrsched.algebra.fields import NUMBERS, field_of
 from lrsched.algebra.node import LATER, MAX_DEPTH, Node, names_of, prepare, set_arrays, set_field
 
 if TYPE_CHECKING:

@@ -1,98 +1,133 @@
-"""Constructors of kinds: code that follows from the declared fields, written when it is first used."""
+"""Constructors of kinds: one loop over the declared fields, which checks each argument and sets it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
-from lrsched.algebra.fields import BASES, CHECKS, REQUIRED, Field
+from lrsched.algebra.fields import CHECKS, REQUIRED, Field
 from lrsched.algebra.node import MAX_DEPTH, Node, T, prepare, set_arrays
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+
+FLAT = {  # how operators that are evaluated from the left are written without nesting
+    "sum": " (a chain of + is flat where the long sum comes first: s + c; or use lrsched.sum(...))",
+    "product": " (a chain of * is flat where the long product comes first: s * c)",
+}
+PLAIN = (float, int)
+NUMBER, NODE, NODES, STATIC, SEVERAL = range(5)  # how the loop treats a field
+TREATED = {"real": NUMBER, "count": NUMBER, "node": NODE, "nodes": NODES, "static": STATIC}
+
+
+def frozen(cls: T) -> T:
+    """The class with a slot for each declared field, and the constructor that follows from them."""
+    declared = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+    space = {k: v for k, v in vars(cls).items() if k not in declared and k not in ("__dict__", "__weakref__")}
+    space |= {"__slots__": tuple(declared), "__match_args__": tuple(declared), "_declared": declared}
+    space |= {"__qualname__": cls.__qualname__, "__signature__": _Signature()}
+    made: Any = type(cls)(cls.__name__, cls.__bases__, space)  # type: ignore[misc]
+    made.__init__ = _constructor(made)
+    return made
 
 
 class _Signature:
     """The signature of a kind's constructor, made when somebody asks for it."""
 
     def __get__(self, node: Node | None, cls: type[Node]) -> inspect.Signature:
-        _, *others = inspect.signature(_constructor(cls)).parameters.values()
-        made = inspect.Signature(others)
+        hints, defaults = get_type_hints(cls), _defaults(cls)
+        empty, kind = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        made = inspect.Signature(
+            [
+                inspect.Parameter(name, kind, default=empty if value is REQUIRED else value, annotation=hints[name])
+                for name, value in zip(cls._declared, defaults, strict=True)
+            ]
+        )
         cls.__signature__ = made  # type: ignore[attr-defined]
         return made
 
 
-def _frozen(cls: T) -> T:
-    """The class with a slot for each declared field, and a constructor that is written when it is first used."""
-    declared = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-    space = {k: v for k, v in vars(cls).items() if k not in declared and k not in ("__dict__", "__weakref__")}
-    space |= {"__slots__": tuple(declared), "__match_args__": tuple(declared), "_declared": declared}
-    space |= {"__init__": _first_init, "__signature__": _Signature()}
-    made: Any = type(cls)(cls.__name__, cls.__bases__, {**space, "__qualname__": cls.__qualname__})  # type: ignore[misc]
-    return made
-
-
-def _first_init(self: Any, /, *args: Any, **values: Any) -> None:
-    cls = type(self)
-    cls.__init__ = _constructor(cls)
-    cls.__init__(self, *args, **values)
-
-
-FLAT = {  # how operators that are evaluated from the left are written without nesting
-    "sum": " (a chain of + is flat where the long sum comes first: s + c; or use lrsched.sum(...))",
-    "product": " (a chain of * is flat where the long product comes first: s * c)",
-}
-NUMBERS = ("real", "count")  # forms of single numbers
-SOUND = {  # what tells a constructor without a closer look that an argument stays as it is
-    "real": "type({0}) is float and low_{0} < {0} < high_{0} and {0}",  # 0 may be -0.0
-    "count": "type({0}) is int and {0} >= low_{0}",
-    "node": "isinstance({0}, base_{0})",
-}
-PLAIN = {  # what tells a constructor without a closer look that a field holds no array
-    "real": "type({}) is float",
-    "count": "type({}) is int",
-    "node": "not {}._arrays",
-    "nodes": "True not in [part._arrays for part in {}]",
-    "reals": "False",
-    "counts": "False",
-    "numbers": "False",
-}
+def _defaults(cls: type[Node]) -> tuple[Any, ...]:
+    """The defaults of a kind's fields, normalised; REQUIRED where there is none."""
+    return tuple(
+        REQUIRED if spec.default is REQUIRED else spec.check(cls.where(), spec.label or name, spec.default)
+        for name, spec in cls._declared.items()
+    )
 
 
 def _constructor(cls: type[Node]) -> Callable[..., None]:
     """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
-    where = cls.where()
-    space: dict[str, Any] = {"prepare": prepare, "where": where, "too_deep": _too_deep, "MAX_DEPTH": MAX_DEPTH}
-    space["set_arrays"] = set_arrays
-    arguments: list[str] = []
-    lines = ["    depth = 0"]
-    plain: list[str] = []
-    for name, spec in cls._declared.items():
-        label = spec.label or name
-        space |= {f"check_{name}": CHECKS[spec.form], f"spec_{name}": spec, f"set_{name}": vars(cls)[name].__set__}
-        space |= {f"low_{name}": spec.low, f"high_{name}": spec.high, f"base_{name}": BASES.get(spec.base)}
-        sound = [SOUND[spec.form].format(name)] if spec.form in SOUND else []
-        if spec.default is not REQUIRED:
-            space[f"default_{name}"] = spec.check(where, label, spec.default)
-            sound.insert(0, f"{name} is default_{name}")
-        arguments.append(name if spec.default is REQUIRED else f"{name}=default_{name}")
-        closer = f"{name} = check_{name}(spec_{name}, where, {label!r}, {name})"
-        lines.append(f"    if not ({' or '.join(sound)}): {closer}" if sound else f"    {closer}")
-        lines.append(f"    set_{name}(self, {name})")
-        if spec.form in PLAIN:
-            plain.append(PLAIN[spec.form].format(name))
-        if spec.form == "node":
-            lines.append(f"    if {name}._depth > depth: depth = {name}._depth")
-        elif spec.form == "nodes":
-            lines.append(f"    depth = max([depth, *[part._depth for part in {name}]])")
-    lines.append("    if depth >= MAX_DEPTH: too_deep(where)")
-    lines.append(f"    if {' and '.join(plain) or 'True'}: set_arrays(self, False)")
-    lines += ["    self.validate()"] * (cls.validate is not Node.validate)
-    text = "\n".join([f"def __init__(self, {', '.join(arguments)}):", *lines, "    prepare(self, depth + 1)"])
-    exec(text, space)  # noqa: S102 - names of declared fields alone
-    made: Callable[..., None] = space["__init__"]
-    made.__qualname__ = f"{cls.__qualname__}.__init__"
-    made.__annotations__ = {name: cls.__annotations__[name] for name in cls._declared}
-    return made
+    rows: tuple[tuple[Any, ...], ...] | None = None
+    defaults: tuple[Any, ...] = ()
+    least = 0
+
+    def construct(self: Any, /, *args: Any, **values: Any) -> None:
+        nonlocal rows, defaults, least
+        if (
+            rows is None
+        ):  # not before a value is made: defaults are expressions too, and the bases of children are known
+            defaults = _defaults(cls)
+            least = sum(value is REQUIRED for value in defaults)
+            rows = tuple(map(_row, [cls] * len(defaults), cls._declared.items(), defaults))
+        given = len(args)
+        if values or not least <= given <= len(rows):
+            args = _bound(cls, defaults, args, values)
+        elif given < len(rows):
+            args += defaults[given:]
+        depth, plain = 0, True
+        for (put, default, sound, low, high, treated, check), value in zip(rows, args):  # noqa: B905 (as many)
+            if value is not default and not (type(value) is sound and low < value < high and value):
+                value = check(value)
+            put(self, value)
+            if treated == NUMBER:
+                plain = plain and type(value) in PLAIN
+            elif treated == NODE:
+                plain = plain and not value._arrays
+                depth = max(depth, value._depth)
+            elif treated != STATIC:
+                plain = plain and treated == NODES and True not in [part._arrays for part in value]
+                depth = max([part._depth for part in value], default=0) if treated == NODES else depth
+        if depth >= MAX_DEPTH:
+            _too_deep(cls.where())
+        if plain:
+            set_arrays(self, False)
+        self.validate()
+        prepare(self, depth + 1)
+
+    construct.__name__, construct.__qualname__ = "__init__", f"{cls.__qualname__}.__init__"
+    return construct
+
+
+def _row(cls: type[Node], field: tuple[str, Field], default: Any) -> tuple[Any, ...]:
+    """What the loop needs of a field: numbers of the ``sound`` type between two others are not looked at closer."""
+    name, spec = field
+    where, label, closer = cls.where(), spec.label or name, CHECKS[spec.form]
+
+    def check(value: Any) -> Any:
+        return closer(spec, where, label, value)
+
+    sound = {"real": float, "count": int}.get(spec.form)
+    low = max(spec.low, 0) - 1 if spec.form == "count" else spec.low
+    return vars(cls)[name].__set__, default, sound, low, spec.high, TREATED.get(spec.form, SEVERAL), check
+
+
+def _bound(
+    cls: type[Node], defaults: tuple[Any, ...], args: tuple[Any, ...], values: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The arguments in the order of the fields, defaults included."""
+    names, rest = [*cls._declared][len(args) :], defaults[len(args) :]
+    bound = args + tuple(map(values.get, names, rest))
+    if len(bound) > len(defaults) or not values.keys() <= set(names) or any(value is REQUIRED for value in bound):
+        _misfit(cls, args, values)
+    return bound
+
+
+def _misfit(cls: type[Node], args: tuple[Any, ...], values: dict[str, Any]) -> NoReturn:
+    """Refuse arguments that are missing, too many, given twice or unknown."""
+    try:
+        inspect.signature(cls).bind(*args, **values)
+    except TypeError as error:
+        raise ScheduleTypeError(f"{cls.where()}: {error}") from None
+    raise AssertionError(cls)
 
 
 def _too_deep(where: str) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrsched.algebra.registry import BASES
 from lrsched.foundation.errors import check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.foundation.records import Record
@@ -20,11 +21,11 @@ from lrsched.foundation.records import Record
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["BASES", "CHECKS", "Field", "REQUIRED", "field_of"]
+__all__ = ["CHECKS", "Field", "NUMBERS", "REQUIRED", "field_of"]
 
 
 REQUIRED: Any = object()
-BASES: dict[str, type[Node]] = {}
+NUMBERS = ("real", "count")  # forms of single numbers
 POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
 
 

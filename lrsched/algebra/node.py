@@ -13,15 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from lrsched.algebra import fields
-from lrsched.algebra.fields import BASES, Field
-from lrsched.algebra.registry import KINDS, ON_NEW_KIND
+from lrsched.algebra.fields import NUMBERS, Field
+from lrsched.algebra.registry import BASES, KINDS, ON_NEW_KIND
 from lrsched.foundation.errors import ScheduleTypeError, fail
 from lrsched.foundation.numbers import all_plain, is_opaque
-
-if TYPE_CHECKING:
-    from lrsched.ir.clock import Clock
-    from lrsched.ir.progress import Progress
-    from lrsched.ir.term import Term
+from lrsched.ir.expression import Expression
 
 __all__ = ["MAX_DEPTH", "NO_NUMBERS", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
 
@@ -33,7 +29,23 @@ T = TypeVar("T", bound="type[Node]")
 set_field = object.__setattr__
 
 
-class Node:
+# what authors of kinds write and callers never need: not shown, see _Kind.__dir__
+INTERNAL = frozenset(
+    {"as_power", "concrete", "cycles", "edges", "first", "fixed_counts", "fixed_length", "formula", "key", "kind_name"}
+    | {"last", "lift", "method", "nearer", "operands", "parts", "side", "sided", "steady", "takes_progress", "twin"}
+    | {"validate", "where"}
+)
+
+
+class _Kind(type):
+    """The type of the classes of expressions: shows what users call, on classes as on values."""
+
+    def __dir__(cls) -> list[str]:
+        own = (vars(base) for base in cls.__mro__ if base.__module__.startswith("lrsched.algebra."))
+        return sorted({name for names in own for name in names if not name.startswith("_")} - INTERNAL)
+
+
+class Node(Expression, metaclass=_Kind):
     """An immutable expression; see :class:`lrsched.Schedule` and :class:`lrsched.Profile`."""
 
     __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_memo", "_structure")
@@ -58,12 +70,16 @@ class Node:
             return value
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         if "__init__" in vars(cls) and "_declared" not in vars(cls):
             raise ScheduleTypeError(f"{cls.__name__}: the constructor of a kind follows from its fields")
 
     def __init__(self, *args: Any, **values: Any) -> None:
         name = type(self).__name__
         raise ScheduleTypeError(f"{name} is the base of all kinds: build one of them, such as constant(1.0)")
+
+    def __dir__(self) -> list[str]:
+        return dir(type(self))
 
     def __setattr__(self, name: str, value: Any) -> None:
         from dataclasses import FrozenInstanceError
@@ -99,6 +115,13 @@ class Node:
             memo["key"] = (self.kind_name, *(_key_of(getattr(self, name)) for name in names_of(type(self))))
         found: tuple[Any, ...] = memo["key"]
         return found
+
+    def twin(self) -> Self:
+        """The same expression as another object, so that a function may hold it without a reference cycle."""
+        from lrsched.algebra.batching import make
+
+        twin: Self = make(type(self), {name: getattr(self, name) for name in names_of(type(self))})
+        return twin
 
     def concrete(self, purpose: str) -> Self:
         """This expression, or an error if it holds arrays or tracers."""
@@ -296,27 +319,21 @@ def kind(name: str, *, method: str = "") -> Callable[[T], T]:
 
     ``method`` names the method of its first field that makes it: ``child.method(...)``.
     """
-    from lrsched.algebra.constructor import NUMBERS, _frozen
+    from lrsched.algebra.constructor import frozen
 
     def register(cls: T) -> T:
-        if cls.__module__.partition(".")[0] != "lrsched":
-            from lrsched.combinators import core  # noqa: F401 (whose names are taken)
-        frozen = _frozen(cls)
+        made = frozen(cls)
         if name in KINDS:
             fail("kind", "name", "a name that no other kind has", name)
-        frozen.kind_name, frozen.method = name, method
-        if frozen.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in frozen._declared.values()):
-            frozen._structure = (name, (), None)  # type: ignore[misc]  # that of every node
-        KINDS[name] = frozen
+        made.kind_name, made.method = name, method
+        if made.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in made._declared.values()):
+            made._structure = (name, (), None)  # type: ignore[misc]  # that of every node
+        KINDS[name] = made
         for hook in ON_NEW_KIND:
-            hook(frozen)
-        return frozen
+            hook(made)
+        return made
 
     return register
-
-
-if TYPE_CHECKING:
-    _ = (Clock, Progress, Term)
 
 
 def flatten_left(operator: Any) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
-from lrsched.algebra.fields import BASES
-from lrsched.algebra.node import NO_NUMBERS, Node
+from lrsched.algebra.arithmetic import Arithmetic
+from lrsched.algebra.registry import BASES, built
 from lrsched.foundation.errors import ScheduleError
 from lrsched.ir.progress import Progress
 
 if TYPE_CHECKING:
     from lrsched.algebra.schedule import Schedule
+    from lrsched.ir.term import Builder, Term
 
 __all__ = ["Profile"]
 
@@ -19,7 +20,7 @@ __all__ = ["Profile"]
 Pair = tuple[Any, Any]
 
 
-class Profile(Node):
+class Profile(Arithmetic["Profile"]):
     """A shape ``p(u)`` over progress ``u`` in [0, 1], most often falling from 1 to 0.
 
     Call it with a number, a NumPy array or a JAX array; ``+ - * **`` combine profiles and numbers;
@@ -32,6 +33,8 @@ class Profile(Node):
     """
 
     __slots__ = ()
+    _base, _family, _number = "Profile", "profile.", "flat"
+    takes_progress = True
     first: ClassVar[float | None] = 1.0
     last: ClassVar[float | None] = 0.0
     sided: ClassVar[bool] = False
@@ -52,8 +55,6 @@ class Profile(Node):
 
     def nearer(self, x: Progress) -> Pair:
         """Whether p <= 1 - p at progress x, and the smaller of the two."""
-        from lrsched.profiles.shapes import smaller
-
         b = x.b
         p, q = (b.floats(b.settled(v)) for v in self.formula(x))
         return smaller(b, p, q)
@@ -79,48 +80,34 @@ class Profile(Node):
             >>> linear().over(4, end=0.2).sample(5).tolist()
             [1.0, 0.8, 0.6000000000000001, 0.4, 0.2]
         """
-        from lrsched.schedules.spans import Over
-
-        return Over(self, steps, start, end, endpoint)
+        return built("over", self, steps, start, end, endpoint)
 
     def bent(self, d: Any) -> Profile:
         """``y / ((1 - d) + d*y)`` of the profile's value y: d > 0 stays high longer; ``d < 1``.
 
         ``linear().bent(d)`` has the values of ``rex(d)``. Chen, Wolfe and Kyrillidis (2022).
         """
-        from lrsched.profiles.operators import Bent
-
-        return Bent(self, d)
+        return built("profile.bent", self, d)
 
     def warped(self, k: Any) -> Profile:
         """``p(u**k)``, k > 0: the k-decay of Zhang and Li (2020)."""
-        from lrsched.profiles.operators import Warped
-
-        return Warped(self, k)
+        return built("profile.warped", self, k)
 
     def reversed(self) -> Profile:
         """``p(1 - u)``."""
-        from lrsched.profiles.operators import Reversed
-
-        return Reversed(self)
+        return built("profile.reversed", self)
 
     def mirrored(self) -> Profile:
         """There and back: ``p(2u)`` in the first half, ``p(2 - 2u)`` in the second."""
-        from lrsched.profiles.operators import Mirrored
-
-        return Mirrored(self)
+        return built("profile.mirrored", self)
 
     def delayed(self, share: Any) -> Profile:
         """Hold the first level for a share of the whole, then run the profile in the rest."""
-        from lrsched.profiles.operators import Delayed
-
-        return Delayed(self, share)
+        return built("profile.delayed", self, share)
 
     def normalised(self) -> Profile:
         """``(p(u) - p(1)) / (p(0) - p(1))``: from exactly 1 to exactly 0."""
-        from lrsched.profiles.operators import Normalised
-
-        return Normalised(self)
+        return built("profile.normalised", self)
 
     def sampled(self, times: int | None = None, *, at: Any = None) -> Profile:
         """Sample and hold: read the profile ``times`` times at equal distances, or at the shares ``at``.
@@ -134,62 +121,15 @@ class Profile(Node):
             >>> linear().sampled(times=2).over(4).sample(4).tolist()
             [1.0, 1.0, 0.5, 0.5]
         """
-        from lrsched.profiles.operators import SampledAt, SampledTimes
-
         if (times is None) == (at is None):
             raise ScheduleError("sampled: give exactly one of times and at")
-        return SampledTimes(self, times) if at is None else SampledAt(self, at)  # type: ignore[arg-type]
-
-    def __add__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Sum, _joined
-
-        return _joined(Sum, self, other)
-
-    def __radd__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Sum, _joined
-
-        return _joined(Sum, other, self)
-
-    def __sub__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Sum, _joined
-
-        lifted = lift(other)
-        return NotImplemented if lifted is None else _joined(Sum, self, -lifted)
-
-    def __rsub__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Sum, _joined
-
-        return _joined(Sum, other, -self)
-
-    def __mul__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Product, _joined
-
-        return _joined(Product, self, other)
-
-    def __rmul__(self, other: Any) -> Profile:
-        from lrsched.profiles.operators import Product, _joined
-
-        return _joined(Product, other, self)
-
-    def __pow__(self, power: Any) -> Profile:
-        from lrsched.profiles.operators import Power
-
-        return NotImplemented if isinstance(power, Node) else Power(self, power)
-
-    def __neg__(self) -> Profile:
-        from lrsched.profiles.operators import Negative
-        from lrsched.profiles.shapes import Flat
-
-        return Flat(-self.level) if isinstance(self, Flat) else Negative(self)
+        return built("profile.sampled_times", self, times) if at is None else built("profile.sampled_at", self, at)
 
 
 BASES["Profile"] = Profile
 
 
-def lift(value: Any) -> Profile | None:
-    """A number as a flat profile; None for anything that is neither number nor profile."""
-    from lrsched.profiles.shapes import Flat
-
-    if isinstance(value, Profile):
-        return value
-    return None if isinstance(value, NO_NUMBERS) else Flat(value)
+def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
+    """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
+    first = b.le(p, q)
+    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)

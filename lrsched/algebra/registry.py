@@ -1,15 +1,20 @@
-"""The kinds that there are, by name, and who is told of new ones."""
+"""The kinds that there are, by name: methods make a kind by its name, so that no base imports what is built on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["KINDS"]
-
+__all__ = ["BASES", "KINDS", "ON_NEW_KIND", "built"]
 
 KINDS: dict[str, type[Node]] = {}
+BASES: dict[str, type[Node]] = {}  # "Schedule" and "Profile"
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
+
+
+def built(name: str, *args: Any) -> Any:
+    """An expression of the kind called ``name``."""
+    return KINDS[name](*args)

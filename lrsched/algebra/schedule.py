@@ -6,8 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
-from lrsched.algebra.fields import BASES
-from lrsched.algebra.node import NO_NUMBERS, Node
+from lrsched.algebra.arithmetic import Arithmetic
+from lrsched.algebra.doors import report
+from lrsched.algebra.node import holds_arrays
+from lrsched.algebra.registry import BASES, KINDS, built
+from lrsched.algebra.rescaling import rescaled, rescaled_fields
 from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
     from lrsched.ir.term import Term
 
-__all__ = ["Schedule", "lift"]
+__all__ = ["Schedule", "longest"]
 
 
-class Schedule(Node):
+class Schedule(Arithmetic["Schedule"]):
     """A value for every step, with a duration in steps or ``math.inf``.
 
     Call it with a step (an int, a float, a NumPy or JAX array, a tracer); combine it with ``>> + - * / **``;
@@ -39,6 +42,7 @@ class Schedule(Node):
     """
 
     __slots__ = ()
+    _base, _family, _number = "Schedule", "", "constant"
 
     if TYPE_CHECKING:
 
@@ -62,24 +66,22 @@ class Schedule(Node):
         """The last steps of the outermost cycles that begin below ``stop``; None if there are none."""
         return None
 
+    def _first_value(self) -> Any:
+        """The value at step 0, as it was given where that is exactly it."""
+        return self(0)
+
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite."""
-        from lrsched.combinators.rescaling import rescaled_fields
-
         return rescaled_fields(self, ratio, steps)
 
     # -- in time
 
     def __rshift__(self, other: Any) -> Schedule:
-        from lrsched.combinators.sequence import sequence
-
-        return sequence(self, other) if isinstance(other, Schedule) else NotImplemented
+        return self.then(other) if isinstance(other, Schedule) else NotImplemented
 
     def then(self, *schedules: Schedule) -> Schedule:
         """This schedule, then the others, each on its own clock: ``self >> a >> b``."""
-        from lrsched.combinators.sequence import sequence
-
-        return sequence(self, *schedules)
+        return KINDS["sequence"].of(self, *schedules)  # type: ignore[attr-defined]
 
     def warmup(self, steps: Any, start: Any = 0.0, profile: Profile | None = None, skip_zero: bool = False) -> Schedule:
         """A rise from ``start`` to this schedule's own first value, then this schedule.
@@ -91,11 +93,9 @@ class Schedule(Node):
             >>> constant(0.2).warmup(2).sample(3).tolist()
             [0.0, 0.1, 0.2]
         """
-        from lrsched.combinators.sequence import first_value
-        from lrsched.schedules.blend import LINEAR
-        from lrsched.schedules.spans import Warmup
-
-        return Warmup(steps, start, first_value(self), LINEAR if profile is None else profile, skip_zero) >> self
+        rise = built("linear") if profile is None else profile
+        begun: Schedule = built("warmup", steps, start, self._first_value(), rise, skip_zero)
+        return begun >> self
 
     def restarted(self, times: int | None = None, t_mult: Any = 1, gamma: Any = 1.0) -> Schedule:
         """Cycle i is this schedule stretched to ``round(T0 * t_mult**i)`` steps (at least 1), times ``gamma**i``.
@@ -112,27 +112,19 @@ class Schedule(Node):
             >>> linear().over(2).restarted(t_mult=2).sample(6).tolist()
             [1.0, 0.5, 1.0, 0.75, 0.5, 0.25]
         """
-        from lrsched.combinators.cycles import Restarted
-
-        return Restarted(self, times, t_mult, gamma)
+        return built("restarted", self, times, t_mult, gamma)
 
     def mirrored(self) -> Schedule:
         """There and back: ``s(t)``, then ``s(2n - t)``; lasts 2n steps."""
-        from lrsched.combinators.cycles import Mirrored
-
-        return Mirrored(self)
+        return built("mirrored", self)
 
     def reversed(self) -> Schedule:
         """``s(n - t)``."""
-        from lrsched.combinators.cycles import Reversed
-
-        return Reversed(self)
+        return built("reversed", self)
 
     def stretched(self, k: Any) -> Schedule:
         """``s(t / k)``, k > 0."""
-        from lrsched.combinators.stretching import Stretched
-
-        return Stretched(self, k)
+        return built("stretched", self, k)
 
     def rescaled(self, total: Any) -> Schedule:
         """The same shape in ``total`` steps: every boundary b moves to ``round(b * total / n)``.
@@ -142,8 +134,6 @@ class Schedule(Node):
             >>> (hold(10) >> linear().over(90)).rescaled(1000)
             hold(100) >> linear().over(900)
         """
-        from lrsched.combinators.rescaling import rescaled
-
         return rescaled(self, total)
 
     def extended(self, at: Any, total: Any) -> Schedule:
@@ -154,27 +144,19 @@ class Schedule(Node):
             >>> linear().over(4).extended(2, 6).sample(7).tolist()
             [1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0]
         """
-        from lrsched.combinators.stretching import Extended
-
-        return Extended(self, at, total)
+        return built("extended", self, at, total)
 
     def advanced(self, k: Any) -> Schedule:
         """``s(t + k)``: starts k steps in."""
-        from lrsched.combinators.shifting import Advanced
-
-        return Advanced(self, k)
+        return built("advanced", self, k)
 
     def delayed(self, k: Any) -> Schedule:
         """Hold the first value for k steps, then run."""
-        from lrsched.combinators.shifting import Delayed
-
-        return Delayed(self, k)
+        return built("delayed", self, k)
 
     def lasting(self, n: Any) -> Schedule:
         """Cut or held to exactly n steps."""
-        from lrsched.combinators.shifting import Lasting
-
-        return Lasting(self, n)
+        return built("lasting", self, n)
 
     def cooldown(self, at: Any, steps: Any, profile: Profile | None = None, end: Any = 0.0) -> Schedule:
         """From step ``at`` on, fall from whatever the value is there to ``end`` in ``steps`` steps.
@@ -188,22 +170,17 @@ class Schedule(Node):
             >>> constant(0.2).cooldown(at=2, steps=2).sample(5).tolist()
             [0.2, 0.2, 0.2, 0.1, 0.0]
         """
-        from lrsched.algebra.profile import Profile
-        from lrsched.schedules.blend import LINEAR
-
         if not is_jax(at):
             at = check_count("cooldown", "at", at)
-        shape = LINEAR if profile is None else profile
-        if not isinstance(shape, Profile):
+        shape: Any = built("linear") if profile is None else profile
+        if not getattr(shape, "takes_progress", False):
             fail("cooldown", "profile", "a Profile", profile, wrong_type=True)
         with speaking_as("cooldown"):
             return self.lasting(at) >> shape.over(steps, start=self(at), end=end)
 
     def after(self, policy: Any) -> Schedule:
         """What is given past the duration: "hold", "error", "repeat", "mirror", "extrapolate" or a number."""
-        from lrsched.combinators.shifting import After
-
-        return After(self, policy)
+        return built("after", self, policy)
 
     # -- in sampling
 
@@ -215,90 +192,38 @@ class Schedule(Node):
             >>> linear().over(4).sampled(every=2).sample(4).tolist()
             [1.0, 1.0, 0.5, 0.5]
         """
-        from lrsched.combinators.sampled import SampledAt, SampledEvery
-
         if (every is None) == (at is None):
             raise ScheduleError("sampled: give exactly one of every and at")
-        return SampledEvery(self, every) if at is None else SampledAt(self, at)
+        return built("sampled_every", self, every) if at is None else built("sampled_at", self, at)
 
     def per_epoch(self, steps_per_epoch: Any) -> Schedule:
         """A schedule that counts epochs, each of whose values is held for ``steps_per_epoch`` updates."""
-        from lrsched.combinators.sampled import PerEpoch
-
-        return PerEpoch(self, steps_per_epoch)
+        return built("per_epoch", self, steps_per_epoch)
 
     # -- in value
 
     def clipped(self, low: Any, high: Any) -> Schedule:
         """Never below ``low`` nor above ``high``."""
-        from lrsched.combinators.arithmetic import Clipped
-
-        return Clipped(self, low, high)
+        return built("clipped", self, low, high)
 
     def perturbed(self, scale: Any, seed: Any) -> Schedule:
         """``s(t) * (1 + scale*n)`` with n in [-1, 1) from a hash of seed and step: the same bits everywhere."""
-        from lrsched.combinators.arithmetic import Perturbed
-
-        return Perturbed(self, scale, seed)
-
-    def __add__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Sum, joined
-
-        return joined(Sum, self, other)
-
-    def __radd__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Sum, joined
-
-        return joined(Sum, other, self)
-
-    def __sub__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Sum, joined
-
-        lifted = lift(other)
-        return NotImplemented if lifted is None else joined(Sum, self, -lifted)
-
-    def __rsub__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Sum, joined
-
-        return joined(Sum, other, -self)
-
-    def __mul__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Product, joined
-
-        return joined(Product, self, other)
-
-    def __rmul__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Product, joined
-
-        return joined(Product, other, self)
+        return built("perturbed", self, scale, seed)
 
     def __truediv__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Quotient
 
-        lifted = lift(other)
-        return NotImplemented if lifted is None else Quotient(self, lifted)
+        lifted = self.lift(other)
+        return NotImplemented if lifted is None else built("quotient", self, lifted)
 
     def __rtruediv__(self, other: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Quotient
 
-        lifted = lift(other)
-        return NotImplemented if lifted is None else Quotient(lifted, self)
-
-    def __pow__(self, power: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Power
-
-        return NotImplemented if isinstance(power, Node) else Power(self, power)
+        lifted = self.lift(other)
+        return NotImplemented if lifted is None else built("quotient", lifted, self)
 
     def __rpow__(self, base: Any) -> Schedule:
-        from lrsched.combinators.arithmetic import Raised
 
-        lifted = lift(base)
-        return NotImplemented if lifted is None else Raised(base, self)
-
-    def __neg__(self) -> Schedule:
-        from lrsched.combinators.arithmetic import negated
-
-        return negated(self)
+        lifted = self.lift(base)
+        return NotImplemented if lifted is None else built("raised", base, self)
 
     # -- reading
 
@@ -371,9 +296,7 @@ class Schedule(Node):
             mean   0.05
             total  5
         """
-        from lrsched.inspection.describe import describe
-
-        return describe(self, steps)
+        return report("describe", self, steps)
 
     def check(
         self, steps: int, *, limit: float | None = None, steps_per_epoch: int | None = None
@@ -397,9 +320,7 @@ class Schedule(Node):
             error 500 The warm-up jumps at its joint, from 0.0003 to 1.
             note 0 The first update is made with rate 0.
         """
-        from lrsched.inspection.checks import check
-
-        return check(self, steps, limit=limit, steps_per_epoch=steps_per_epoch)
+        return report("check", self, steps, limit=limit, steps_per_epoch=steps_per_epoch)
 
     def plot(self, steps: int | None = None, ax: Any = None, *, log: bool = False) -> Any:
         """Draw this schedule with matplotlib, its phases shaded and labelled; returns the axes.
@@ -409,29 +330,13 @@ class Schedule(Node):
             ax: the axes to draw on; new ones by default.
             log: a logarithmic scale of values.
         """
-        from lrsched.display.plotting import plot
-
-        return plot(self, steps, ax=ax, log=log)
+        return report("plot", self, steps, ax=ax, log=log)
 
     def _repr_html_(self) -> str:
-        from lrsched.algebra.node import holds_arrays
-        from lrsched.display.svg import document
-
-        return f"<pre>{repr(self)[1:-1]}</pre>" if holds_arrays(self) else document(self)
+        return f"<pre>{repr(self)[1:-1]}</pre>" if holds_arrays(self) else report("picture", self)
 
 
 BASES["Schedule"] = Schedule
-
-
-def lift(value: Any) -> Schedule | None:
-    """A number as a constant schedule; None for anything that is neither number nor schedule."""
-    if isinstance(value, Schedule):
-        return value
-    if isinstance(value, NO_NUMBERS):
-        return None
-    from lrsched.schedules.spans import Constant
-
-    return Constant(value)
 
 
 def longest(durations: Iterable[Any]) -> Any:

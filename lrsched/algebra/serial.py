@@ -9,7 +9,7 @@ from typing import Any
 
 from lrsched.algebra.fields import REQUIRED, field_of
 from lrsched.algebra.node import MAX_DEPTH, Node, names_of
-from lrsched.combinators.core import KINDS
+from lrsched.algebra.registry import KINDS
 from lrsched.foundation.errors import ScheduleError, fail
 
 __all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]

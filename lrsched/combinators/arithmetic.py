@@ -9,10 +9,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
-from lrsched.algebra.batching import longer
 from lrsched.algebra.node import flatten_left, kind
-from lrsched.algebra.schedule import Schedule, lift, longest
-from lrsched.combinators.rescaling import rescale
+from lrsched.algebra.rescaling import rescale
+from lrsched.algebra.schedule import Schedule, longest
 from lrsched.combinators.wrapper import _Wrapper, inner_edges
 from lrsched.foundation.errors import ScheduleError, fail
 from lrsched.foundation.numbers import is_jax
@@ -24,7 +23,7 @@ from lrsched.schedules.spans import Constant
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["joined", "maximum", "minimum", "negated", "sum"]
+__all__ = ["maximum", "minimum", "sum"]
 
 
 class _Operator(Schedule):
@@ -128,15 +127,6 @@ def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:
     return total
 
 
-def joined(operator: type[Any], a: Any, b: Any) -> Schedule:
-    """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
-    first: Any = lift(a)
-    second = lift(b)
-    if first is None or second is None:
-        return NotImplemented
-    return longer(first, (second,)) if isinstance(first, operator) else operator((first, second))
-
-
 def minimum(*schedules: Any) -> Schedule:
     """The smallest value of schedules and numbers, step by step.
 
@@ -175,7 +165,7 @@ def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
         raise ScheduleError(f"{name}: give at least one schedule")
     parts = []
     for i, value in enumerate(schedules):
-        part = lift(value)
+        part = Schedule.lift(value)
         if part is None:
             fail(name, f"argument {i}", "a schedule or a number", value, wrong_type=True)
         parts.append(part)
@@ -220,13 +210,6 @@ class Negative(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.neg(self.schedule.formula(clock))
-
-
-def negated(schedule: Schedule) -> Schedule:
-    """Minus the schedule; of a constant, a constant."""
-    if isinstance(schedule, Constant) and not is_jax(schedule.value):
-        return Constant(-schedule.value)
-    return Negative(schedule)
 
 
 @kind("clipped", method="clipped")

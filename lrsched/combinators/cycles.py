@@ -13,10 +13,10 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind
+from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.rescaling import rescale, rescale_to
 from lrsched.combinators.sequence import sequence
-from lrsched.combinators.wrapper import MOST_CYCLES, _Wrapper, b_number, check_finite
+from lrsched.combinators.wrapper import MOST_CYCLES, _Wrapper, b_number
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced

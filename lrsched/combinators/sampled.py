@@ -11,8 +11,8 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind
+from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.rescaling import rescale
 from lrsched.combinators.stretching import Stretched
 from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.numbers import is_jax

@@ -11,32 +11,19 @@ from typing import Any
 from lrsched.algebra import fields
 from lrsched.algebra.batching import Stack, longer
 from lrsched.algebra.node import kind, set_field
+from lrsched.algebra.rescaling import rescale, rescale_to
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.pieces import Pieces
+from lrsched.combinators.shared_blends import blend_of
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Term
 
-__all__ = ["Sequence", "first_value", "sequence"]
+__all__ = ["Sequence", "sequence"]
 
 
-def sequence(*schedules: Any) -> Schedule:
-    """The schedules one after the other, flattened; a single one is itself."""
-    first, *others = schedules
-    if isinstance(first, Sequence) and _may_follow(first, others):
-        return longer(first, tuple(others)) if others else first
-    if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
-        return longer(schedules[-1], schedules[:-1], before=True)
-    parts: list[Schedule] = []
-    for i, schedule in enumerate(schedules):
-        if not isinstance(schedule, Schedule):
-            fail("then", f"argument {i}", "a schedule", schedule, wrong_type=True)
-        parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
-    return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
-
-
-def _may_follow(first: Sequence, others: list[Any]) -> bool:
+def _may_follow(first: Sequence, others: tuple[Any, ...]) -> bool:
     """Whether single parts can be put behind a sequence, as far as can be told without looking at all of it."""
     single = all(isinstance(other, Schedule) and not isinstance(other, Sequence) for other in others)
     before = (first.parts[-1], *others[:-1]) if isinstance(first.parts, tuple) and single else ()
@@ -49,22 +36,26 @@ def _may_precede(others: tuple[Any, ...], last: Sequence) -> bool:
     return single and isinstance(last.parts, tuple) and not any(isinstance(part.duration, float) for part in others)
 
 
-def first_value(schedule: Schedule) -> Any:
-    """The value at step 0; of a sequence of plain numbers what its first part is given, where that is exactly it."""
-    from lrsched.combinators.shared_blends import blend_of
-
-    if isinstance(schedule, Sequence) and not schedule._arrays:
-        begun = blend_of(schedule.parts[0])
-        if begun is not None and begun.profile.first == 1.0 and begun.steps > 0:
-            return begun.start
-    return schedule(0)
-
-
 @kind("sequence")
 class Sequence(Schedule):
     """Schedules one after the other, each on its own clock: ``a >> b``."""
 
     parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+
+    @classmethod
+    def of(cls, first: Any, *others: Any) -> Schedule:
+        """See :func:`sequence`."""
+        schedules = (first, *others)
+        if isinstance(first, Sequence) and _may_follow(first, others):
+            return longer(first, others) if others else first
+        if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
+            return longer(schedules[-1], schedules[:-1], before=True)
+        parts: list[Schedule] = []
+        for i, schedule in enumerate(schedules):
+            if not isinstance(schedule, Schedule):
+                fail("then", f"argument {i}", "a schedule", schedule, wrong_type=True)
+            parts.extend(schedule.parts if isinstance(schedule, Sequence) else (schedule,))
+        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
     def validate(self) -> None:
         if len(self.parts) < 2:
@@ -115,9 +106,13 @@ class Sequence(Schedule):
             start += part.duration
         return found or None
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        from lrsched.combinators.rescaling import rescale, rescale_to
+    def _first_value(self) -> Any:
+        begun = None if self._arrays else blend_of(self.parts[0])
+        if begun is not None and begun.profile.first == 1.0 and begun.steps > 0:
+            return begun.start
+        return self(0)
 
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         parts: list[Schedule] = []
         start = 0
         for part in self.parts:
@@ -128,6 +123,11 @@ class Sequence(Schedule):
             parts.append(rescale_to(part, round(end * ratio) - round(start * ratio)))
             start = end
         return Sequence(tuple(parts))
+
+
+def sequence(*schedules: Any) -> Schedule:
+    """The schedules one after the other, flattened; a single one is itself."""
+    return Sequence.of(*schedules)
 
 
 def _total(parts: tuple[Schedule, ...]) -> Any:

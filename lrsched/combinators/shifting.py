@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind, walk
+from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.cycles import backwards, periodic
-from lrsched.combinators.rescaling import rescale, rescale_to
-from lrsched.combinators.wrapper import _counts_phases, _Wrapper, b_number, check_finite
+from lrsched.combinators.wrapper import _counts_phases, _Wrapper, b_number
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced

@@ -11,10 +11,10 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind, walk
+from lrsched.algebra.rescaling import check_finite, rescale
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.rescaling import rescale
 from lrsched.combinators.shifting import Advanced
-from lrsched.combinators.wrapper import _Wrapper, check_finite, goes_on
+from lrsched.combinators.wrapper import _Wrapper, goes_on
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock, forked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from lrsched.algebra.node import Node, children
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import Sequence
-from lrsched.foundation.errors import fail
-from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 
 if TYPE_CHECKING:
@@ -55,7 +52,7 @@ class _Wrapper(Schedule):
         return clock.finite(duration, formula)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        from lrsched.combinators.rescaling import rescale
+        from lrsched.algebra.rescaling import rescale
 
         fields = {name: getattr(self, name) for name in self.__match_args__}  # type: ignore[attr-defined]
         fields["schedule"] = rescale(self.inner, ratio, least=1)
@@ -76,12 +73,6 @@ def goes_on(schedule: Schedule) -> bool:
     if isinstance(schedule, Restarted | Lasting | Reversed | Mirrored | Extended):
         return False
     return any(goes_on(child) for child in children(schedule) if isinstance(child, Schedule))
-
-
-def check_finite(where: str, schedule: Schedule) -> None:
-    """Refuse a schedule whose duration is infinite or 0."""
-    if not is_jax(schedule.duration) and not 0 < schedule.duration < math.inf:
-        fail(where, "the schedule's duration", "finite and positive", schedule.duration)
 
 
 def _counts_phases(node: Node) -> bool:

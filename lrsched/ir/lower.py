@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lrsched.algebra.profile import Profile
 from lrsched.ir.clock import Clock
+from lrsched.ir.expression import Expression
 from lrsched.ir.progress import unit_progress
 from lrsched.ir.term import Builder, Term
 
 __all__ = ["lower"]
 
 
-def lower(node: Any, b: Builder) -> Term:
+def lower(node: Expression, b: Builder) -> Term:
     """The expression as a term of the step (of progress, for a profile)."""
-    if isinstance(node, Profile):
+    if node.takes_progress:
         value = node.formula(unit_progress(b))[0]
     else:
         t = b.step()

@@ -9,7 +9,7 @@ from typing import Any
 from lrsched.algebra import fields
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.node import kind
-from lrsched.algebra.profile import Pair, Profile, lift
+from lrsched.algebra.profile import Pair, Profile
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import lowered
@@ -17,15 +17,6 @@ from lrsched.ir.progress import Progress, unit_progress
 from lrsched.ir.term import Builder, Term
 from lrsched.profiles.piecewise import choose_pair
 from lrsched.profiles.shapes import TREE, Flat, _smaller_share, bend, power_of, power_rest
-
-
-def _joined(kind: type[Sum | Product], a: Any, b: Any) -> Profile:
-    """``a`` and ``b`` under an n-ary operator, flattened on the left, as it is evaluated."""
-    first, second = lift(a), lift(b)
-    if first is None or second is None:
-        return NotImplemented
-    return kind((*first.parts, second) if isinstance(first, kind) else (first, second))
-
 
 # ---- combinators
 

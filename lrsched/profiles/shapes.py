@@ -8,7 +8,7 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind
-from lrsched.algebra.profile import Pair, Profile
+from lrsched.algebra.profile import Pair, Profile, smaller
 from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term
 
@@ -76,12 +76,6 @@ def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
     return first, least / (p + q)
 
 
-def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
-    """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
-    first = b.le(p, q)
-    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)
-
-
 @kind("flat")
 class Flat(Profile):
     """The constant profile ``p(u) = level``, 1 unless said otherwise.
@@ -94,6 +88,9 @@ class Flat(Profile):
 
     level: float = fields.real(default=1.0)
     first, last = None, None
+
+    def __neg__(self) -> Profile:
+        return Flat(-self.level)
 
     def formula(self, x: Progress) -> Pair:
         level = x.b.floats(self.level)

@@ -166,7 +166,8 @@ def replaced_terms(root: Term, new: dict[int, Term]) -> Term:
 def _again(b: Builder, term: Term, args: list[Any]) -> Term:
     """The same operation on other arguments."""
     if term.op == "call":
-        return b.call(*args[:2], args[2:])
+        function, t, *values = args
+        return b.call(function, t, values)
     if term.op == "gather":
         table, index = args
         index = index if index.value is None else min(max(index.value, 0), len(table) - 1)

@@ -1,49 +1,17 @@
 """Schedules that are not made of other schedules: a value for every step, each with one formula."""
 
-# ruff: noqa: F401 (what other code knows by the names of this package)
-
-from lrsched.schedules.blend import LINEAR, MOSTLY
-from lrsched.schedules.custom import FUNCTIONS, Custom, custom, register
+from lrsched.schedules.custom import custom, register
 from lrsched.schedules.endless import (
-    ExponentialDecay,
-    InverseSqrt,
-    InverseTimeDecay,
-    MultiStep,
-    Piecewise,
-    PowerDecay,
-    StepDecay,
-    check_sorted,
-    count_passed,
-    decay_after,
     exponential_decay,
-    index_at,
-    index_of,
     inverse_sqrt,
     inverse_time_decay,
     multi_step,
-    piece_index,
     piecewise,
     power_decay,
-    powers,
-    read,
     step_decay,
-    time_of,
-    whole_time,
 )
-from lrsched.schedules.spans import Constant, Hold, Over, Warmup, constant, hold, warmup
-from lrsched.schedules.tables import (
-    ChebyshevSteps,
-    Geometric,
-    SilverSteps,
-    Table,
-    chebyshev_steps,
-    fractal_order,
-    geometric,
-    range_sweep,
-    silver_power,
-    silver_steps,
-    table,
-)
+from lrsched.schedules.spans import constant, hold, warmup
+from lrsched.schedules.tables import chebyshev_steps, geometric, range_sweep, silver_steps, table
 
 __all__ = [
     "chebyshev_steps",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
@@ -168,6 +169,9 @@ class Custom(Schedule):
     @property
     def duration(self) -> Any:
         return FUNCTIONS[self.name][1]
+
+    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+        return self.stretched(float(ratio))
 
     def formula(self, clock: Clock) -> Term:
         function, duration = FUNCTIONS[self.name]

@@ -9,6 +9,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.node import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
 from lrsched.schedules.blend import LINEAR, blend
@@ -102,6 +103,9 @@ class Constant(Schedule):
     @property
     def duration(self) -> Any:
         return math.inf
+
+    def __neg__(self) -> Schedule:
+        return super().__neg__() if is_jax(self.value) else Constant(-self.value)
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.floats(self.value)

@@ -84,7 +84,7 @@ PROFILES = (
     lrs.polynomial(),
     lrs.polynomial(0.9),
     lrs.one_minus_power(),
-    lrs.profiles.InverseTime(3.0),
+    lrs.inverse_time(3.0),
     lrs.logarithmic(3.0),
     lrs.tanh(),
 )
