@@ -166,4 +166,7 @@ def _times(row: Row, made: dict[str, Any], effort: Effort, seed: int) -> dict[st
 
 def installed(name: str) -> bool:
     """Whether a module could be imported."""
-    return importlib.util.find_spec(name) is not None
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # one of the packages that it lies in
+        return False

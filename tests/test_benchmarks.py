@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -367,6 +368,21 @@ def test_what_is_absent_is_said():
     row = Row("x", "x", Ranges(10, (0,)), (by_hand("a", lambda: np.arange), peer("b", absent)), "a")
     result = running.run(row, TINY)
     assert "thing is not installed" in report.cells(result.figures[1], "s") and result.leads == ()
+
+
+@pytest.mark.parametrize("name", ["import", "import-beyond", "import-value"])
+def test_a_module_in_a_package_that_is_absent_is_said_too(name, monkeypatch):
+    dotted = {"transformers": "transformers.optimization", "ignite": "ignite.handlers", "fvcore": "fvcore"}
+    for package in dotted:
+        monkeypatch.setitem(sys.modules, package, None)
+    row = next(row for row in chosen(name) if row.name == name)
+    gone = tuple(c for c in row.contenders if c.name.startswith(tuple(dotted.values())))
+    assert gone, "peers whose modules have dotted names"
+    reference = by_hand("reference", lambda: lambda: 1.0)
+    contenders = (reference, *(dataclasses.replace(c, slow=False) for c in gone))
+    found = running.run(dataclasses.replace(row, kind=Counts(), contenders=contenders, reference="reference"), TINY)
+    for figure in found.figures[1:]:
+        assert figure.missing.endswith("is not installed") and figure.missing in report.cells(figure, "s")
 
 
 # ---- writing

@@ -76,15 +76,40 @@ def test_numpy_is_the_only_requirement():
     assert [re.split(r"\W", wanted)[0] for wanted in project()["dependencies"]] == ["numpy"]
 
 
-def test_every_extra_that_brings_torch_pins_it():
-    extras = project()["optional-dependencies"]
-    assert {"jax", "torch", "keras", "plot", "cli", "demo", "test", "bench"} <= set(extras)
-    brought = {name: [want for want in wanted if re.match(r"torch\b", want)] for name, wanted in extras.items()}
-    assert all(want == "torch==2.13.0" for wanted in brought.values() for want in wanted)
+def extras() -> dict[str, list[str]]:
+    return project()["optional-dependencies"]
+
+
+def named(want: str) -> str:
+    return re.split(r"[^\w.-]", want)[0].lower()
+
+
+def test_extras_pin_no_version():
+    """An exact version, or a highest one, would move what a program has installed."""
+    assert {"jax", "torch", "keras", "plot", "cli", "demo", "integrations", "bench", "test"} == set(extras())
+    pinned = [want for wanted in extras().values() for want in wanted if re.search(r"==|~=|<|!=|@", want)]
+    assert not pinned
+
+
+def test_extras_are_complete_and_agree():
+    brought = {name: {named(want) for want in wanted} for name, wanted in extras().items()}
     for name in ("torch", "bench", "integrations", "test"):
-        assert brought[name], f"{name} is not complete by itself: it lacks torch"
-    loose = [want for want in extras["test"] if "==" not in want and not want.startswith(DISTRIBUTION)]
-    assert not loose, "test pins every package to the tested version"
+        assert "torch" in brought[name], f"{name} is not complete by itself: it lacks torch"
+    floors: dict[str, set[str]] = {}
+    for want in (want for wanted in extras().values() for want in wanted if ">=" in want):
+        floors.setdefault(named(want), set()).add(want)
+    assert all(len(asked) == 1 for asked in floors.values()), "one lowest version everywhere"
+
+
+def test_constraints_pin_each_direct_dependency_of_the_tests_once():
+    extras()
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*", pin) for pin in pins)
+    names = [named(pin) for pin in pins]
+    assert len(set(names)) == len(names)
+    wanted = {named(want) for name in ("test", "integrations", "bench") for want in extras()[name]}
+    assert set(names) == wanted - {DISTRIBUTION}
 
 
 @pytest.mark.parametrize("package", PACKAGES[1:])

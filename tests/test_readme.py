@@ -139,6 +139,12 @@ def test_the_extras_that_it_names_exist():
     assert {name for group in named for name in group.split(",")} <= set(project["optional-dependencies"])
 
 
+def test_two_commands_try_it_out():
+    (demo, tests) = [line for text in fenced("sh") for line in text.splitlines() if "&&" in line]
+    assert demo.startswith('pip install -e ".[demo]" && ')
+    assert tests == 'pip install -c constraints.txt -e ".[test]" && pytest -n 2'
+
+
 def test_the_table_of_the_demo_names_its_schedules():
     from lrsched.cli import demo
 

@@ -13,7 +13,7 @@ from keras import ops as keras_ops
 from lrsched import grouping
 from lrsched.adapting import check_real, fail
 from lrsched_keras._common import concrete_schedule
-from lrsched_keras._optimizers import batches_per_update, number, settable
+from lrsched_keras._optimizers import MultiOptimizer, batches_per_update, number, settable
 from lrsched_keras._rate import LearningRate
 
 __all__ = ["GroupedOptimizer"]
@@ -22,7 +22,7 @@ ops: Any = keras_ops
 
 
 @keras.saving.register_keras_serializable(package="lrsched", name="GroupedOptimizer")
-class GroupedOptimizer(keras.optimizers.MultiOptimizer):  # type: ignore[misc]
+class GroupedOptimizer(MultiOptimizer):  # type: ignore[misc]
     """An optimizer whose learning rate, weight decay and other numbers differ by group of variables.
 
     Each group has a copy of ``optimizer`` of its own, with a schedule as its rate. Patterns are those of
@@ -226,7 +226,7 @@ class _Given:
 
 
 def _check_optimizer(optimizer: Any) -> None:
-    kinds = keras.optimizers.MultiOptimizer | keras.optimizers.LossScaleOptimizer
+    kinds = MultiOptimizer | keras.optimizers.LossScaleOptimizer
     if not isinstance(optimizer, keras.optimizers.Optimizer) or isinstance(optimizer, kinds):
         fail("GroupedOptimizer", "optimizer", "one plain optimizer of Keras", optimizer, wrong_type=True)
     if optimizer.global_clipnorm and batches_per_update(optimizer) > 1:

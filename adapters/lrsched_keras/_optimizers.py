@@ -12,6 +12,7 @@ import lrsched as lrs
 from lrsched.adapting import fail
 
 __all__ = [
+    "MultiOptimizer",
     "batches_per_update",
     "batches_seen",
     "check_hyperparameter",
@@ -26,6 +27,16 @@ FIXED = ("gradient_accumulation_steps", "ema_overwrite_frequency", "loss_scale_f
 FIXED_IN_JAX = ("clipvalue",)  # jax.numpy.clip takes arrays and numbers only
 
 
+class _Absent:
+    """Stands for Keras's ``MultiOptimizer`` in the versions before 3.15, which have none."""
+
+    def __init__(self, *arguments: Any) -> None:
+        raise ImportError(f"{type(self).__name__} needs keras>=3.15, this is {keras.__version__}")
+
+
+MultiOptimizer: Any = getattr(keras.optimizers, "MultiOptimizer", _Absent)
+
+
 def innermost(optimizer: Any) -> Any:
     """The optimizer inside one that scales losses."""
     while hasattr(optimizer, "inner_optimizer"):
@@ -38,7 +49,7 @@ def members(model: Any) -> list[Any]:
     optimizer = innermost(getattr(model, "optimizer", None))
     if optimizer is None:
         raise lrs.ScheduleError("the model has no optimizer: call compile first")
-    several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
+    several = isinstance(optimizer, MultiOptimizer)
     if several and not optimizer.built and model.built:
         model.optimizer.build(model.trainable_variables)
     if several and not optimizer.optimizers:

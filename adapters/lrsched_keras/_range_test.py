@@ -83,9 +83,15 @@ def range_test(
     with _put_back(model, recorder.sweep), _random_states():
         done = False
         while not done:
-            losses = [model.train_on_batch(*next(batches), return_dict=True)["loss"] for _ in range(batches_each)]
+            losses = [_loss(model, next(batches)) for _ in range(batches_each)]
             done = recorder.record(float(np.mean(losses)))
     return recorder.result()
+
+
+def _loss(model: Any, batch: tuple[Any, ...]) -> Any:
+    """The loss of this batch alone: some versions of Keras return the mean since the last reset."""
+    model.reset_metrics()
+    return model.train_on_batch(*batch, return_dict=True)["loss"]
 
 
 def _batches(x: Any, y: Any, size: int, seed: int) -> Iterator[tuple[Any, ...]]:

@@ -137,7 +137,7 @@ class _Injected:
             )
             for label, keys in members.items()
         }
-        return optax.partition(transforms, labels)
+        return optax.transforms.partition(transforms, labels)
 
     def init(self, params: Any) -> InjectState:
         step = jnp.zeros((), jnp.result_type(int))

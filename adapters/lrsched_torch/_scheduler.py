@@ -197,6 +197,8 @@ class Scheduler(Driver, LRScheduler):
             number = check_real(where, "count", count, "a number >= 0")
         if number < 0 or isinstance(count, bool):
             fail(where, "count", "a number >= 0", count)
+        if not number and self.last_epoch < 0:  # how SequentialLR before PyTorch 2.9 begins a scheduler
+            return -self.last_epoch
         return number
 
     def _update_lr(self, epoch: int | None = None) -> None:

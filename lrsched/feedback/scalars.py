@@ -87,8 +87,10 @@ def _on_jax(dtype: str) -> Scalars:
 def _in_double(function: Callable[..., Any], *values: Any) -> Any:
     """``function`` of JAX scalars in float64, x64 enabled or not; only its truth value leaves."""
     import jax
+    import jax.experimental
 
-    with jax.enable_x64(True):
+    home: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    with home.enable_x64(True):
         wide = [jax.lax.convert_element_type(jax.lax.stop_gradient(value), "float64") for value in values]
         return function(*wide)
 

@@ -295,3 +295,23 @@ def test_mistakes_are_named():
     refused(r"learning_rate\['\*'\] must be a schedule \(profile", sgd(), error=TypeError, learning_rate={"*": lrs.cosine()})  # fmt: skip
     refused("optimizer must be one plain optimizer", keras.optimizers.LossScaleOptimizer(sgd()), ["*"], error=TypeError)
     refused("global_clipnorm must be None where", sgd(global_clipnorm=1.0, gradient_accumulation_steps=2), ["*"])
+
+
+BEFORE = """
+import keras
+vars(keras.optimizers).pop("MultiOptimizer", None)
+from lrsched_keras import GroupedOptimizer, LearningRate, ScheduleCallback
+import lrsched as lrs
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile(keras.optimizers.SGD(LearningRate(lrs.warmup(4))), "mse")
+model.fit(keras.ops.ones((2, 1)), keras.ops.ones((2, 1)), verbose=0)
+try:
+    GroupedOptimizer(keras.optimizers.SGD(), learning_rate={"*": 0.1})
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_before_keras_has_an_optimizer_of_several_the_rest_works():
+    done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, check=True)
+    assert re.search(r"^GroupedOptimizer needs keras>=3\.15, this is [0-9.]+$", done.stdout, re.MULTILINE)

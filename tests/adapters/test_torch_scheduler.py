@@ -311,13 +311,25 @@ def test_optimizers_that_wrap_others():
     assert rows == [[LR(t)] * 2 for t in range(5)]
 
 
-def test_inside_pytorchs_own_sequence():
+class EarlierSequence(torch.optim.lr_scheduler.SequentialLR):
+    """It begins a scheduler by ``step(0)``, as before PyTorch 2.9."""
+
+    def step(self):
+        self.last_epoch += 1
+        if self.last_epoch == self._milestones[0]:
+            self._schedulers[1].step(0)
+        else:
+            self._schedulers[self.last_epoch > self._milestones[0]].step()
+
+
+@pytest.mark.parametrize("kind", [torch.optim.lr_scheduler.SequentialLR, EarlierSequence])
+def test_inside_pytorchs_own_sequence(kind):
     optimizer = make()
     first = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, 100)
     second = Scheduler(optimizer, lr=LR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sequence = torch.optim.lr_scheduler.SequentialLR(optimizer, [first, second], [3])
+        sequence = kind(optimizer, [first, second], [3])
         got = []
         for _ in range(8):
             got.append(optimizer.param_groups[0]["lr"])
