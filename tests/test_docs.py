@@ -11,7 +11,7 @@ import pytest
 
 import lrsched
 import test_readme
-from lrsched import schedules, targets
+from lrsched import schedules, targets, text
 from lrsched.algebra import registry as _registry
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -26,10 +26,12 @@ def registries():
     """What a page registers is forgotten, so that tests over the registries do not see it."""
     held = [_registry.KINDS, schedules.FUNCTIONS, targets.REGISTERED]
     before = [dict(registry) for registry in held]
+    text._functions.cache_clear()
     yield
     for registry, kept in zip(held, before, strict=True):
         registry.clear()
         registry.update(kept)
+    text._functions.cache_clear()  # known by how many kinds there are, none of which ever goes
 
 
 def whole(page):
