@@ -6,7 +6,6 @@ import copy
 import math
 import random
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,25 +14,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lrsched as lrs
-import oracle
 import strategies
 from lrsched import (
     chebyshev_steps,
     constant,
     cosine,
-    exponential,
     exponential_decay,
     flat,
     geometric,
     hold,
     linear,
     multi_step,
-    one_minus_power,
     phases,
     piecewise,
     plan,
-    polynomial,
-    rex,
     silver_steps,
     step_decay,
     table,
@@ -89,13 +83,6 @@ def test_the_later_piece_owns_the_joint(a: Any, b: Any) -> None:
     if n == a.duration and b.duration > 0:
         for t in range(n, n + 20):
             assert values(both, [t]) == pytest.approx(values(b, [t - n]), rel=1e-12, nan_ok=True)
-
-
-def test_milestones_and_drops_take_effect_at_their_step() -> None:
-    assert values(multi_step([3, 5]), range(7)) == [1, 1, 1, 0.1, 0.1, 0.1**2, 0.1**2]
-    assert values(multi_step([3, 3], gamma=0.5), [2, 3]) == [1, 0.25]
-    assert values(piecewise([2], [1, 0.5]), [1, 2]) == [1, 0.5]
-    assert values(step_decay(4, gamma=0.5), [3, 4, 7, 8]) == [1, 0.5, 0.5, 0.25]
 
 
 TERMINAL = [
@@ -368,192 +355,6 @@ def test_real_steps() -> None:
     assert constant(1).perturbed(0.5, 3)(7.9) == constant(1).perturbed(0.5, 3)(7)
 
 
-# ---- endpoints, signs, monotony
-
-
-SHAPES = [cosine(), linear(), polynomial(0.9), polynomial(3), rex(), rex(0.9), one_minus_power(), one_minus_power(2),
-          cosine().warped(1.5), linear().bent(0.7), (cosine() * linear()), exponential().normalised()]  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=repr)
-@pytest.mark.parametrize(
-    ("start", "end"), [(1.0, 0.0), (3e-4, 3e-5), (0.1, 0.3), (0.7, 0.7), (1e-8, 1e3), (-0.5, 0.25)]
-)
-def test_ends_are_exact_and_nothing_passes_them(shape: Any, start: float, end: float) -> None:
-    for n in (1, 2, 3, 11, 101, 997):
-        schedule = shape.over(n, start=start, end=end)
-        assert schedule(0) == start and schedule(n) == end == schedule(n + 1)
-        for result in (np.array(values(schedule, range(n + 1))), schedule.sample(n + 1), schedule(np.arange(n + 1))):
-            assert result[0] == start and result[n] == end
-            assert np.all(result >= min(start, end)) and np.all(result <= max(start, end))
-            rises = np.diff(result) * math.copysign(1, start - end)
-            slack = np.spacing(np.abs(result[:-1])) * 2
-            assert np.all(rises <= slack)
-
-
-@pytest.mark.parametrize("n", [1000, 10**6, 2**24 + 3, 10**9, 2**31 - 2])
-def test_zero_only_at_the_end(n: int) -> None:
-    for shape in (cosine(), linear(), polynomial(0.9), polynomial(2), rex(), one_minus_power()):
-        schedule = shape.over(n)
-        last = (
-            values(schedule, range(n - 20, n))
-            + schedule(np.arange(n - 20, n)).tolist()
-            + schedule.sample(n - 20, n).tolist()
-        )
-        assert all(0 < v < 1 for v in last) and schedule(n) == 0.0
-
-
-# ---- methods in time
-
-
-@given(schedules, st.integers(0, 20))
-def test_advanced_delayed_lasting(s: Any, k: int) -> None:
-    same(s.delayed(k).advanced(k), s)
-    assert values(s.delayed(k), [0, k // 2, k]) == pytest.approx(values(s, [0, 0, 0]), nan_ok=True)
-    assert s.lasting(k).duration == k
-    identical(s.lasting(k), s, range(k))
-    if s.duration >= k:
-        assert values(s.advanced(k), [0, 1]) == pytest.approx(values(s, [k, k + 1]), rel=1e-12, nan_ok=True)
-
-
-@given(schedules)
-def test_there_and_back(s: Any) -> None:
-    s = finite(s)
-    n = s.duration
-    assume(n < 500)
-    forward, back, both = (
-        values(s, range(n + 1)),
-        values(s.reversed(), range(n + 1)),
-        values(s.mirrored(), range(2 * n + 1)),
-    )
-    np.testing.assert_allclose(back[1:], forward[n - 1 :: -1], rtol=1e-12)
-    assert both[:n] == pytest.approx(forward[:n], nan_ok=True) and both[n + 1 :] == pytest.approx(
-        back[1:], rel=1e-12, nan_ok=True
-    )
-
-
-@given(schedules, st.sampled_from([0.5, 2, 3, 0.3, 1.7]))
-def test_stretching_divides_time(s: Any, k: float) -> None:
-    stretched = finite(s).stretched(k)
-    assert stretched.duration == round(finite(s).duration * Fraction(k))
-    assert stretched.stretched(1) != stretched and values(stretched.stretched(1), [0, 3]) == pytest.approx(
-        values(stretched, [0, 3]), nan_ok=True
-    )
-    if k in (2, 3):
-        same(stretched, finite(s), [0])
-        assert values(stretched, [k * 4]) == pytest.approx(values(finite(s), [4]), rel=1e-12, nan_ok=True)
-
-
-def test_rescaled_moves_every_boundary() -> None:
-    run = warmup(100) >> hold(200) >> cosine().over(700, end=0.1)
-    assert run.rescaled(1000) == run
-    longer = run.rescaled(5000)
-    assert longer == warmup(500) >> hold(1000) >> cosine().over(3500, end=0.1)
-    assert longer.duration == 5000 and run.rescaled(7).duration == 7
-    assert (multi_step([30, 60]).lasting(90)).rescaled(900).boundaries() == (300, 600)
-    decay = exponential_decay(0.5).lasting(10).rescaled(20)
-    assert decay(2) == pytest.approx(0.5, rel=1e-14)
-    product = (warmup(10) * cosine().over(100)).rescaled(200)
-    assert product == warmup(20) * cosine().over(200)
-    shorter = (hold(10) + linear().over(40)).rescaled(20)
-    assert shorter == hold(5) + linear().over(20)
-
-
-@given(schedules, st.integers(1, 400))
-def test_rescaled_lasts_as_long_as_asked(s: Any, total: int) -> None:
-    s = finite(s)
-    assert s.rescaled(total).duration == total
-    assert s.rescaled(s.duration) == s
-
-
-def test_a_number_raised_to_a_schedule_is_rescaled() -> None:
-    assert (0.1 ** linear().over(10)).rescaled(20) == 0.1 ** linear().over(20)
-
-
-@given(schedules, st.data())
-def test_extended_keeps_the_past(s: Any, data: Any) -> None:
-    s = finite(s)
-    at = data.draw(st.integers(0, min(s.duration, 100) - 1))
-    total = data.draw(st.integers(at + 1, at + 300))
-    longer = s.extended(at, total)
-    assert longer.duration == total
-    identical(longer, s, range(at))
-    assert values(longer, [at]) == pytest.approx(values(s, [at]), rel=1e-9, nan_ok=True), "continuous in value"
-
-
-def test_extended_ends_where_the_schedule_did() -> None:
-    run = warmup(10) >> cosine().over(90, end=0.1)
-    for total in (11, 60, 100, 101, 5000):
-        assert run.extended(10, total)(total) == 0.1
-
-
-@given(schedules, st.integers(0, 30), st.integers(1, 20))
-def test_cooldown_starts_from_the_value_there(s: Any, at: int, steps: int) -> None:
-    assume(at < s.duration and all(map(math.isfinite, values(s, [at]))) and abs(values(s, [at])[0]) < 1e300)
-    down = s.cooldown(at, steps, one_minus_power())
-    assert down.duration == at + steps
-    assert down(at) == s(at) and down(at + steps) == 0.0
-    identical(down, s, range(at))
-
-
-def test_restart_lengths_are_rounded_exactly() -> None:
-    for first, ratio in ((10, 3.0), (10, 9.0), (7, 1.5), (100, 1.1), (5, 0.7)):
-        times = 9
-        lengths = [max(1, round(first * Fraction(ratio) ** i)) for i in range(times)]
-        schedule = linear().over(first).restarted(times=times, t_mult=ratio)
-        assert schedule.duration == sum(lengths)
-        start = 0
-        for length in lengths:
-            assert schedule(start) == 1.0
-            assert schedule(start + length - 1) == pytest.approx(1 / length, rel=1e-12)
-            start += length
-        assert schedule.cycle_ends(10**9) == tuple(int(x) - 1 for x in np.cumsum(lengths))
-
-
-def test_warmup_method_rises_to_the_first_value() -> None:
-    s = 0.3 * cosine().over(10)
-    assert s.warmup(5) == warmup(5, end=0.3) >> s
-    assert s.warmup(5, 0.1, cosine(), True)(4) == pytest.approx(0.3)
-
-
-def test_the_plan() -> None:
-    assert plan(10_000, warmup(500), (None, cosine(), 0.1)) == warmup(500) >> cosine().over(9_500, end=0.1)
-    assert plan(100, (0.1, linear()), (0.2, flat()), cosine()).boundaries() == (10, 30)
-    for bad in (lambda: plan(100, warmup(500)), lambda: plan(100, warmup(10)), lambda: plan(100, linear(), cosine()),
-                lambda: plan(100, constant(1)), lambda: plan(100, (1.5, linear())), lambda: plan(0, linear()), lambda: plan(10)):  # fmt: skip
-        with pytest.raises(lrs.ScheduleError):
-            bad()
-
-
-# ---- profiles
-
-
-@given(profiles, st.sampled_from([4, 8, 64, 1024]))
-def test_over_reads_the_profile(p: Any, n: int) -> None:
-    """At steps whose progress is a float, a profile without shares gives over() its own values."""
-    assume("sampled(at" not in repr(p) and "phases" not in repr(p) and "delayed" not in repr(p))
-    schedule = p.over(n)
-    for t in (0, n // 4, n // 2, n):
-        assert schedule(t) == pytest.approx(p(t / n), rel=1e-9, abs=1e-9, nan_ok=True)
-        assert p.reversed()(t / n) == pytest.approx(p(1 - t / n), rel=1e-9, abs=1e-9, nan_ok=True)
-
-
-def test_profile_methods() -> None:
-    us = np.linspace(0, 1, 33)
-    np.testing.assert_allclose(linear().bent(0.7)(us), rex(0.7)(us), rtol=1e-14, atol=1e-16)
-    np.testing.assert_allclose(cosine().warped(2)(us), cosine()(us**2), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(
-        cosine().mirrored()(us), cosine()(np.minimum(2 * us, 2 - 2 * us)), rtol=1e-12, atol=1e-15
-    )
-    np.testing.assert_allclose(
-        (cosine() * linear() + 1 - rex() ** 2)(us), cosine()(us) * linear()(us) + 1 - rex()(us) ** 2, rtol=1e-12
-    )
-    shape = exponential(4).normalised()
-    assert shape(0) == 1 and shape(1) == 0
-    assert linear().sampled(times=4)(np.array([0, 0.24, 0.25, 0.99, 1])).tolist() == [1, 1, 0.75, 0.25, 0]
-    assert np.linspace(1, 0, 7) == pytest.approx(linear().over(7, endpoint=True).sample(7))
-
-
 # ---- readings
 
 
@@ -588,21 +389,6 @@ def test_sum_and_first_below(s: Any, n: int) -> None:
     level = (found or [0.0])[-1]
     expected = next((t for t, v in enumerate(s.sample(n)) if v < level), None)
     assert s.first_below(level, n) == expected
-
-
-def test_increasing_warmup() -> None:
-    for a, b in pairwise(values(warmup(97, profile=cosine()), range(100))):
-        assert a <= b
-
-
-def test_noise_is_the_same_everywhere_and_bounded() -> None:
-    noisy = constant(1.0).perturbed(0.5, 12345678901)
-    sampled = noisy.sample(2000)
-    assert np.all(sampled >= 0.5) and np.all(sampled < 1.5) and abs(sampled.mean() - 1) < 0.03
-    assert sampled.tolist() == values(noisy, range(2000)) == noisy(np.arange(2000)).tolist()
-    assert sampled.tolist() == [1 + 0.5 * float(oracle.noise(12345678901, t)) for t in range(2000)]
-    assert noisy(2**31 - 1) != noisy(2**31 - 2)
-    assert not np.array_equal(sampled, constant(1.0).perturbed(0.5, 12345678902).sample(2000))
 
 
 @pytest.mark.parametrize("over", [0.0, hold(5, 0.0), hold(5, 0.0) * linear().over(5)], ids=repr)

@@ -16,7 +16,7 @@ import pytest
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched import targets
+from lrsched import profiles, recipes, schedules, targets, text
 from lrsched.algebra import fields, node, registry
 from lrsched.ir import operations
 from lrsched.ir import term as _term
@@ -48,6 +48,23 @@ def test_public_names() -> None:
         assert hasattr(lrs.Schedule, name), name
     for name in RECIPES.split():
         assert callable(getattr(lrs.recipes, name)), name
+
+
+def not_public() -> list[str]:
+    """What has a place in a list of kinds, or is read by ``parse``, and is no public name."""
+    read = {name for name, made in text.functions().items() if made.__module__.startswith("lrsched.")}
+    names = {*profiles.__all__, *schedules.__all__, *(read - {*recipes.__all__})}
+    return sorted(name for name in names if name not in lrs.__all__ or not hasattr(lrs, name))
+
+
+def test_every_kind_that_is_made_by_its_name_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not_public() == []
+    monkeypatch.setattr(schedules, "__all__", [*schedules.__all__, "sawtooth"])
+    monkeypatch.setattr(schedules, "sawtooth", lrs.hold, raising=False)
+    monkeypatch.setitem(registry.KINDS, "smoothstep", registry.KINDS["linear"])
+    found = not_public()
+    text._functions.cache_clear()  # known by how many kinds there are
+    assert found == ["sawtooth", "smoothstep"]
 
 
 SIGNATURES = {
@@ -199,6 +216,7 @@ def gauss(tmp_path: Path) -> Any:
     spec.loader.exec_module(module)
     yield module.Gauss
     del registry.KINDS["tests_gauss"], sys.modules["tests_gauss"]
+    text._functions.cache_clear()
 
 
 def test_a_made_up_profile_in_one_file_appears_everywhere(gauss: Any) -> None:

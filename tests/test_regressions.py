@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -18,7 +17,6 @@ import pytest
 import lrsched as lrs
 import oracle
 import strategies
-from lrsched.ir.floor_lines import Line, lowest
 
 TOP = 2**31 - 1
 EARLY = tuple(range(40))
@@ -369,73 +367,6 @@ def test_found_by_search_in_jax_with_float64() -> None:
         chosen, env=environment, capture_output=True, text=True, cwd=here.parent.parent, check=False
     )
     assert result.returncode == 0 and "1 passed" in result.stdout, result.stdout[-3000:] + result.stderr[-1000:]
-
-
-# ---- lines on the grid
-
-
-def test_short_lines_have_the_same_floor() -> None:
-    rnd = random.Random(1)
-    for _ in range(4000):
-        limit, over, other = rnd.randint(1, 60), rnd.choice((rnd.randint(1, 300), 10**6 - 17)), rnd.randint(1, 999)
-        slope, start = Fraction(rnd.randrange(over), over), Fraction(rnd.randrange(other), other)
-        line = Line.through(slope, start, limit)
-        assert 0 <= line.times <= line.over <= 2 * limit
-        assert [line.at(t) for t in range(limit + 1)] == [math.floor(slope * t + start) for t in range(limit + 1)]
-
-
-def test_short_lines_as_long_as_a_run() -> None:
-    rnd = random.Random(2)
-    for _ in range(50):
-        slope, start = Fraction(rnd.random()), Fraction(rnd.random())
-        line = Line.through(slope, start, TOP)
-        assert line.over < 2**32
-        for t in (0, 1, TOP - 1, TOP, *(rnd.randrange(TOP) for _ in range(200))):
-            assert line.at(t) == math.floor(slope * t + start)
-
-
-def test_the_lowest_remainder() -> None:
-    rnd = random.Random(3)
-    for _ in range(4000):
-        over, limit = rnd.randint(1, rnd.choice((30, 5000))), rnd.randint(0, 80)
-        times, more = rnd.randrange(over), rnd.randrange(over)
-        heights = [(times * t + more) % over for t in range(limit + 1)]
-        assert heights[lowest(times, more, over, limit)] == min(heights)
-
-
-@pytest.mark.parametrize("target", ["python", "numpy", "jax"])
-def test_wide_products_divided(target: str) -> None:
-    """floor((t * times + more) / over) and the rest, with products of two words."""
-    if target == "jax":
-        pytest.importorskip("jax")
-    from lrsched import targets
-
-    rnd = random.Random(4)
-    table = targets.table(target)
-    for _ in range(12):
-        over = rnd.randrange(2**30, 2**32)
-        times, more = rnd.randrange(over // 2), rnd.randrange(over)
-        builder = table.builder()
-        steps = [0, 1, TOP, rnd.randrange(TOP), rnd.randrange(2**16)]
-        roots = (builder.muldiv(builder.step(), times, over, more), builder.mulmod(builder.step(), times, over, more))
-        loaded = [_loaded(table, root) for root in roots]
-        for t in steps:
-            step = np.array([t], dtype=np.int32) if target == "jax" else np.array([float(t)])
-            values = [int(np.asarray(f(t if target == "python" else step)).ravel()[0]) for f in loaded]
-            whole, rest = divmod(t * times + more, over)
-            assert (values[0], values[1] % 2**32) == (
-                whole,
-                rest,
-            )  # a rest beyond the integers with a sign wraps around
-
-
-def _loaded(table: Any, root: Any) -> Any:
-    source, objects = table.function(root, "    pass") if table.name == "python" else table.function(root)
-    if table.name != "python":
-        return table.load(source, objects)
-    space: dict[str, Any] = dict(objects)
-    exec(source, space)
-    return space["schedule"]
 
 
 def test_strategies_reach_what_was_found() -> None:

@@ -1,4 +1,13 @@
-"""Expressions as frozen values of declared fields, and the door for authors of kinds."""
+"""Expressions as frozen values of declared fields, and the door for authors of kinds.
+
+``registry`` holds the kinds by name, ``fields`` says what a field may be, ``node`` is the base of every expression and
+``kind`` what makes one of a class; ``constructor`` follows from the fields, and so do ``spelling`` (text), ``serial``
+(data), ``pytree`` and ``batching`` (JAX). ``arithmetic`` has the operators that the two bases share, ``schedule`` and
+``profile`` their methods, each of which makes a kind by its name; ``rescaling`` lays a schedule out again.
+
+It may import ``compiler``, ``sampling`` and what is below. What reports on a schedule lies above and is reached through
+the table in ``doors``. A new method of a base touches ``schedule`` or ``profile`` alone; the parser then knows it.
+"""
 
 from lrsched.algebra import fields
 from lrsched.algebra.node import kind

@@ -1,4 +1,12 @@
-"""The command `lrsched`: its arguments, its subcommands, and what they write."""
+"""The command `lrsched`: its arguments, its subcommands, and what they write.
+
+``main`` parses the arguments and hands them to one function of ``commands``; ``inputs`` reads the schedules, logs and
+configurations that they name; an error becomes one line. ``demo`` and ``catalogue`` are programs of their own that
+take longer and load more.
+
+It may import everything, and nothing imports it but ``lrsched.__main__``. A new subcommand is a function in
+``commands`` and a row of its table; what it computes belongs to a layer below, where programs can call it too.
+"""
 
 from lrsched.cli.main import commands, main
 

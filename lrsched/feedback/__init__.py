@@ -4,6 +4,10 @@ A reducer is an immutable value, its state a plain tuple of numbers. Nothing is 
 from a saved state, several metrics are several states, and the same rule runs on floats and inside ``jax.jit``:
 
     lr = schedule(t) * plateau.scale(state)
+
+``reducer`` is their common base, ``scalars`` the arithmetic that is the same on floats and on tracers, ``plateau``
+and ``greedy`` the rules. The folder imports ``foundation`` alone: a rule multiplies a rate and knows no schedule. A new
+rule is a file with one reducer, handed on here and named in the public list.
 """
 
 # ruff: noqa: F401 (what other code knows by the names of this package)

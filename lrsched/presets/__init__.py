@@ -4,6 +4,11 @@
 packages needs to be installed. What a preset returns is an ordinary schedule: print it to see what the original is
 made of, combine it with others, compile it anywhere.
 
+One file for each library, loaded when it is asked for; ``_parts`` has what several share. The folder may import
+``recipes`` and ``inspection`` beside it and all that is below. A new preset is a function in its library's file,
+under the original's name and with the original's arguments, named in ``__all__``, and a row of golden values in the
+tests; a new library is a file and its name below.
+
 Example:
     >>> import lrsched as lrs
     >>> lrs.presets.torch.StepLR(0.1, step_size=30)

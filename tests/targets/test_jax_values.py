@@ -212,6 +212,6 @@ if not X64:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", str(here)]
         environment = os.environ | {"JAX_ENABLE_X64": "1"}
         result = subprocess.run(
-            command, env=environment, capture_output=True, text=True, cwd=here.parent.parent, check=False
+            command, env=environment, capture_output=True, text=True, cwd=here.parents[2], check=False
         )
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]

@@ -13,7 +13,7 @@ from lrsched import recipes
 from lrsched.cli import catalogue
 from lrsched.display import svg
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 here = pytest.mark.skipif(not DOCS.exists(), reason="the pages are not part of the wheel")

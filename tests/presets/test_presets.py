@@ -13,7 +13,7 @@ import pytest
 import lrsched as lrs
 import record_presets as recorder
 
-GOLDEN = pathlib.Path(__file__).parent / "golden" / "presets"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "presets"
 LIBRARIES = sorted(lrs.presets.__all__)
 
 

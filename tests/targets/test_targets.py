@@ -222,11 +222,3 @@ def test_source_of_many_pieces_runs_alone_around_every_joint() -> None:
     for t, value in enumerate(expected.tolist()):
         assert space["schedule"](t) == joined(t) == bare(t) == pytest.approx(value, rel=1e-15), t
         assert space["schedule"](t + 0.5) == joined(t + 0.5), t
-
-
-def test_profiles_on_every_kind_of_number() -> None:
-    shape = lrs.cosine() * lrs.linear()
-    for half in (0.5, np.float64(0.5), np.array(0.5)):
-        assert float(shape(half)) == pytest.approx(0.25, rel=1e-15)
-    assert shape(0) == 1.0 and shape(1) == 0.0
-    assert shape(np.array([[0.0, 1.0]])).tolist() == [[1.0, 0.0]]
