@@ -46,6 +46,7 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
 
 
 def _float_type(dtype: Any) -> Any:
+    """The floating type that is meant."""
     kind = float_type("sample", dtype)
     if kind.kind != "f":
         fail("sample", "dtype", "a floating type of NumPy", dtype)
