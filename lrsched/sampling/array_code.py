@@ -42,16 +42,10 @@ class Blocks:
 
     def fill(self, value: Value) -> None:
         """Fill the output from ``t`` to ``end``."""
-        code, patches = self.code, []
-        while isinstance(value, ArrayOp) and value.op == "patch":
-            value, *patch = value.operands
-            patches.append(patch)
         if isinstance(value, Scalar):
-            code.line(f"out[t - lo:end - lo] = {value.text}")
+            self.code.line(f"out[t - lo:end - lo] = {value.text}")
         else:
             self._array(value)
-        for step, single in reversed(patches):
-            self.patch(step, single)
 
     def patch(self, step: Scalar, single: Scalar) -> None:
         """Write a single value, if its step is in the range."""

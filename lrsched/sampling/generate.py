@@ -136,8 +136,10 @@ class _Writer:
         first, second = (a, c) if clamp.op == "minimum" else (c, a)
         holds = self.values.value(root.b.le(a, c), known)
         sides = tuple(replaced_terms(root, {clamp.num: side}) for side in (first, second))
-        if not isinstance(holds, Scalar) or holds.value is not None:
-            self.tail(sides[not (isinstance(holds, Scalar) and holds.value)], known, patches)
+        if not isinstance(holds, Scalar):
+            raise UnfitError
+        if holds.value is not None:
+            self.tail(sides[not holds.value], known, patches)
             return
         with self.code.under(f"if {holds.text}:"):
             self.tail(sides[0], dict(known), patches)
@@ -203,7 +205,7 @@ class Forms:
     def of(self, root: Term) -> str:
         """The form of a term."""
         for number, term in in_order(root, self.known).items():
-            self.known[number] = self._form(term, {self.known[named(a).num] for a in arguments(term)})
+            self.known[number] = self._form(term, {self.known[a.num] for a in arguments(term)})
         return self.known[named(root).num]
 
     def _form(self, term: Term, parts: set[str]) -> str:

@@ -51,7 +51,7 @@ class Repeats:
         self.root = root = named(root)
         self.terms = in_order(root)
         for term in self.terms.values():
-            inner = [named(a) for a in arguments(term)]
+            inner = arguments(term)
             name = self.names[term.num] = self._name(term, {self.names[a.num] for a in inner} - {NOTHING})
             if name == ALL:
                 found = [a for a in inner if self.names[a.num] not in (NOTHING, ALL)]

@@ -11,8 +11,8 @@ __all__ = ["arguments", "in_order", "replaced_terms"]
 
 
 def arguments(term: Term) -> list[Term]:
-    """The terms that a term is an operation on."""
-    return [a for a in term.args if isinstance(a, Term)]
+    """The terms that a term is an operation on, without what is merely known of their ranges."""
+    return [named(a) for a in term.args if isinstance(a, Term)]
 
 
 def in_order(
@@ -33,8 +33,7 @@ def replaced_terms(root: Term, new: dict[int, Term]) -> Term:
     """The root with other terms in the place of some that it is made of, by their numbers."""
     made = {number: named(term) for number, term in new.items()}
     for term in in_order(root, made).values():
-        operands = [named(a) for a in arguments(term)]
-        if all(made[a.num] is a for a in operands):
+        if all(made[a.num] is a for a in arguments(term)):
             made[term.num] = term
         else:
             args = [made[named(a).num] if isinstance(a, Term) else a for a in term.args]

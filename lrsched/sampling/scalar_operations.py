@@ -220,12 +220,10 @@ def checked(code: ScalarCode, wrong: Value, value: Value) -> Value:
 # ---- quotients and look-ups
 
 
-def quotient(code: ScalarCode, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
+def quotient(code: ScalarCode, a: Value, factor: Value, over: Value, more: Value) -> Scalar | None:
     """floor((a * factor + more) / over), and the range ends where that changes."""
     if not isinstance(factor, Scalar) or not isinstance(over, Scalar) or not isinstance(more, Scalar):
         return None
-    if isinstance(a, Scalar):
-        return code.let(f"{plus(code, times(code, a, factor), more).text} // {over.text}")
     if not isinstance(a, Affine):
         return None
     a = Affine(times(code, a.factor, factor), plus(code, times(code, a.offset, factor), more))
@@ -242,21 +240,20 @@ def quotient(code: ScalarCode, a: Value, factor: Value, over: Value, more: Value
 def scaled_remainder(code: ScalarCode, a: Value, factor: Value, over: Value, more: Value) -> Value | None:
     """(a * factor + more) mod over."""
     count = quotient(code, a, factor, over, more)
-    if not isinstance(count, Scalar) or not all(isinstance(x, Scalar) for x in (factor, over, more)):
+    if count is None:
         return None
+    assert isinstance(a, Affine)
     assert isinstance(factor, Scalar) and isinstance(over, Scalar) and isinstance(more, Scalar)
     offset = minus(code, more, times(code, count, over))
-    if isinstance(a, Scalar):
-        return plus(code, times(code, a, factor), offset)
-    assert isinstance(a, Affine)
     return Affine(times(code, a.factor, factor), plus(code, times(code, a.offset, factor), offset))
 
 
 def remainder(code: ScalarCode, a: Value, over: Value) -> Value | None:
     """a - over * floor(a / over)."""
     count = quotient(code, a, literal(1), over, literal(0))
-    if not isinstance(a, Affine) or not isinstance(count, Scalar) or not isinstance(over, Scalar):
+    if count is None:
         return None
+    assert isinstance(a, Affine) and isinstance(over, Scalar)
     return Affine(a.factor, code.let(f"{a.offset.text} - {count.text} * {over.text}"))
 
 
