@@ -12,21 +12,7 @@ from typing import Any
 from lrsched.foundation.records import Record
 from lrsched.targets.emit import plain_number
 
-__all__ = [
-    "BEYOND",
-    "LARGEST",
-    "ONE",
-    "SMALLEST",
-    "ZERO",
-    "Affine",
-    "ArrayOp",
-    "Known",
-    "Line",
-    "Scalar",
-    "UnfitError",
-    "Value",
-    "literal",
-]
+__all__ = ["ONE", "ZERO", "Affine", "ArrayOp", "Known", "Line", "Scalar", "UnfitError", "Value", "literal"]
 
 BEYOND = 1 << 80  # more than any step
 SMALLEST, LARGEST = 1e-280, 1e280  # products of such numbers do not leave the normal ones unnoticed
