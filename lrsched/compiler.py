@@ -130,7 +130,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     source, objects = _variant(node, target, isinstance(node, Profile))
     whole = target.load(source, objects)
     between: list[Callable[[Any], Any]] = []
-    kind = float_type("compile", np.float64 if dtype is None else dtype)
+    dtype = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
         steps, is_real = _steps(t) if not isinstance(node, Profile) else (_progress(t), False)
@@ -138,7 +138,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
             between.append(target.load(*_variant(node, target, True)))
         with np.errstate(all="ignore"):
             value = (between[0] if is_real else whole)(steps)
-        result = np.broadcast_to(np.asarray(value, dtype=np.float64), np.shape(steps)).astype(kind, copy=True)
+        result = np.broadcast_to(np.asarray(value, dtype=np.float64), np.shape(steps)).astype(dtype, copy=True)
         return result if result.ndim else result[()]
 
     schedule.source = source  # type: ignore[attr-defined]
@@ -171,7 +171,7 @@ def _progress(u: Any) -> Any:
 
 def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     target = targets.table("jax")
-    kind = target_type(dtype)
+    wanted = target_type(dtype)
     loaded: dict[Any, Callable[[Any], Any]] = {}
 
     def variant(real: bool) -> Callable[[Any], Any]:
@@ -192,7 +192,7 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         if isinstance(node, Profile):
             steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)
         value = target.run(variant(real), steps)
-        return value if kind is None else value.astype(kind)
+        return value if wanted is None else value.astype(wanted)
 
     schedule.source = _variant(node, target, isinstance(node, Profile))[0] if not holds_arrays(node) else ""  # type: ignore[attr-defined]
     return schedule

@@ -43,9 +43,9 @@ def reaching(near: Any, far: Any, span: Any) -> Any:
 
 def gap(near: Any, far: Any, single: bool) -> Any:
     """What leads from near exactly to far in a target's numbers, as doubles; None where nothing finite does."""
-    kind = np.float32 if single else np.float64
+    dtype = np.float32 if single else np.float64
     with np.errstate(all="ignore"):
-        first, last = kind(near), kind(far)
+        first, last = dtype(near), dtype(far)
         found = np.asarray(reaching(first, last, last - first))
         exact = np.all(np.isfinite(found) & (first + found == last))
     return found.astype(np.float64) if exact else None
@@ -78,10 +78,10 @@ def narrowed(values: Any) -> np.ndarray:
     if column is not None and column.dtype.kind != "O":
         return column.astype(np.int64 if column.dtype.kind in "iub" else np.float64, copy=False)
     numbers: list[Any] = values if column is None else column.tolist()
-    kinds = set(map(type, numbers))
-    if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
+    types = set(map(type, numbers))
+    if types == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
         return np.array(numbers, dtype=np.int64)
-    if kinds == {float}:
+    if types == {float}:
         return np.array(numbers, dtype=np.float64)
     plain = [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in numbers]
     held = np.array(plain, dtype=object)

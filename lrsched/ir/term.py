@@ -18,7 +18,7 @@ import numpy as np
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir import folding
 from lrsched.ir.intervals import _sure, range_of
-from lrsched.ir.operations import CONSTANTS, FEW, INF, KIND, MOST_ROWS, NAME, NUMBER, OPERATIONS, READY, SCALAR
+from lrsched.ir.operations import CONSTANTS, DTYPE, FEW, INF, MOST_ROWS, NAME, NUMBER, OPERATIONS, READY, SCALAR
 
 __all__ = ["Builder", "Term", "identity", "named"]
 
@@ -26,10 +26,10 @@ __all__ = ["Builder", "Term", "identity", "named"]
 class Term:
     """One operation applied to terms; arithmetic operators build further terms."""
 
-    __slots__ = ("args", "b", "hi", "is_const", "kind", "lo", "num", "op")
+    __slots__ = ("args", "b", "dtype", "hi", "is_const", "lo", "num", "op")
 
-    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
-        self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
+    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], dtype: str, lo: Any, hi: Any) -> None:
+        self.b, self.op, self.args, self.dtype, self.lo, self.hi = b, op, args, dtype, lo, hi
         self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
         b.made = self.num = b.made + 1
 
@@ -111,22 +111,22 @@ class Builder:
 
     def step(self, lo: int = 0, hi: int | None = None) -> Term:
         """The step itself."""
-        kind = "f" if self.real_steps else "i"
-        return self._term("step", (), kind, lo, self.limit if hi is None else hi)
+        dtype = "f" if self.real_steps else "i"
+        return self._term("step", (), dtype, lo, self.limit if hi is None else hi)
 
     def lift(self, value: Any) -> Term:
         """``value`` as a term: a number becomes a constant, a JAX value is bound."""
-        kind = type(value)
-        if kind is Term:
+        given = type(value)
+        if given is Term:
             same: Term = value
             return same
-        if kind is int:
+        if given is int:
             known = self._wholes.get(value)
             if known is None:
                 self.beyond = self.beyond or not self._fits(value)
                 known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
             return known
-        if kind is float and value == value:
+        if given is float and value == value:
             name = value or str(value)  # 0.0 is not -0.0
             known = self._reals.get(name)
             if known is None:
@@ -151,23 +151,23 @@ class Builder:
 
     def bound(self, value: Any) -> Term:
         """A value that only JAX can compute with."""
-        kind = {"i": "i", "u": "i", "b": "b"}.get(np.dtype(value.dtype).kind, "f")
-        return Term(self, "bound", (value,), kind, -INF, INF)
+        dtype = {"i": "i", "u": "i", "b": "b"}.get(np.dtype(value.dtype).kind, "f")
+        return Term(self, "bound", (value,), dtype, -INF, INF)
 
     def column(self, values: Any, index: Term) -> Term:
         """One number per piece, and the term that says which piece."""
         if index.op == "const":
             return self.lift(values[index.args[0]])
         if is_jax(values):
-            return self.gather(values, index, self.bound(values).kind)
+            return self.gather(values, index, self.bound(values).dtype)
         values = folding.narrowed(values)
-        kind = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
-        return Term(self, "column", (values, index), kind, *_ends(values))
+        dtype = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
+        return Term(self, "column", (values, index), dtype, *_ends(values))
 
     def floats(self, term: Any) -> Term:
         """The term as a real number."""
         term = term if type(term) is Term else self.lift(term)
-        if term.kind == "f":
+        if term.dtype == "f":
             same: Term = term
             return same
         if term.op == "const":
@@ -184,15 +184,15 @@ class Builder:
         values, index = term.args
         if values.dtype.kind == "O" or max(abs(term.lo), abs(term.hi)) > self.limit:
             return self.gather(folding.to_floats(values), index)
-        return self._gathered(values, index, term.kind, term.lo, term.hi)
+        return self._gathered(values, index, term.dtype, term.lo, term.hi)
 
     # -- terms
 
-    def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
-        name = (op, kind, lo, hi, *[a.num if type(a) is Term else identity(a) for a in args])
+    def _term(self, op: str, args: tuple[Any, ...], dtype: str, lo: Any, hi: Any) -> Term:
+        name = (op, dtype, lo, hi, *[a.num if type(a) is Term else identity(a) for a in args])
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = Term(self, op, args, kind, lo, hi)
+            known = self._known[name] = Term(self, op, args, dtype, lo, hi)
         return known
 
     def _make(self, op: str, *terms: Term) -> Term:
@@ -204,7 +204,7 @@ class Builder:
         return found
 
     def _new(self, op: str, terms: tuple[Term, ...]) -> Term:
-        """Fold constants, unify kinds, find the range, share the term."""
+        """Fold constants, unify dtypes, find the range, share the term."""
         ops = [*map(NAME, terms)]
         if CONSTANTS.issuperset(ops) and op not in SCALAR:
             folded = self._fold(op, terms, ops)
@@ -214,26 +214,26 @@ class Builder:
             return self._make(op, *map(self.settled, terms))
         if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
             return self._checked_late(op, terms)
-        kind = READY.get((op, "".join(map(KIND, terms))))
-        if kind is None or self.beyond:
-            same, kind = self._unified(op, terms)
+        dtype = READY.get((op, "".join(map(DTYPE, terms))))
+        if dtype is None or self.beyond:
+            same, dtype = self._unified(op, terms)
             if same != terms:
                 return self._make(op, *same)
         lo, hi = range_of(op, terms)
-        if kind == "i":
+        if dtype == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-        return Term(self, op, terms, kind, lo, hi)
+        return Term(self, op, terms, dtype, lo, hi)
 
     def _unified(self, op: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
-        """Numbers of all kinds as one kind, and real what has to be; the kind of the result."""
-        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        """Numbers of all dtypes as one dtype, and real what has to be; the dtype of the result."""
+        dtypes, result = OPERATIONS.get(op) or SCALAR[op]
         common = ""
-        for t, k in zip(terms, kinds, strict=True):
+        for t, k in zip(terms, dtypes, strict=True):
             if k == "n":
-                real = t.kind not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
-                common = "f" if real else common or t.kind
+                real = t.dtype not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
+                common = "f" if real else common or t.dtype
         reals = "fn" if common == "f" else "f"
-        same = [self.floats(t) if k in reals else t for t, k in zip(terms, kinds, strict=True)]
+        same = [self.floats(t) if k in reals else t for t, k in zip(terms, dtypes, strict=True)]
         return tuple(same), common if result == "n" else result
 
     def _checked_late(self, op: str, terms: tuple[Term, ...]) -> Term:
@@ -264,7 +264,7 @@ class Builder:
         if all(t.args[1] is columns[0].args[1] for t in columns):
             return list(terms)
         sizes = {index: size for t in columns for index, size in self._indices(t)}
-        if math.prod(sizes.values()) > MOST_ROWS or any(t.kind == "f" for t in columns):
+        if math.prod(sizes.values()) > MOST_ROWS or any(t.dtype == "f" for t in columns):
             return None
         joint = self.lift(0)
         for index, size in sizes.items():
@@ -297,7 +297,7 @@ class Builder:
             return self._make("add", a, c)
         if c.equals(0):
             return a
-        if c.op == "const" and c.kind == "i" and a.kind == "i":
+        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
             if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
             if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
@@ -310,9 +310,9 @@ class Builder:
         c = c if type(c) is Term else self.lift(c)
         if a.is_const is c.is_const:
             return self._make("sub", a, c)
-        if c.op == "const" and c.kind == "i" and a.kind == "i":
+        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
             return self.add(a, -c.args[0])
-        if a.op == "const" and a.kind == "i" and c.kind == "i":
+        if a.op == "const" and a.dtype == "i" and c.dtype == "i":
             if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
             if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
@@ -331,7 +331,7 @@ class Builder:
             known, other = (a, c) if a.is_const else (c, a)
             if known.equals(1) and not other.is_const:
                 return other
-            if a.kind == c.kind == "i":
+            if a.dtype == c.dtype == "i":
                 for x in (known, other):
                     if x.op == "const" and x.args[0] == 0:
                         return x
@@ -349,7 +349,7 @@ class Builder:
         Only for levels of one sign, where nothing cancels, and if the values at both ends stay what they are.
         """
         part, near = blend.args
-        if part.op != "mul" or not part.kind == near.kind == "f":
+        if part.op != "mul" or not part.dtype == near.dtype == "f":
             return None
         weight, span = part.args if part.args[1].op == "const" else part.args[::-1]
         if not factor.op == near.op == span.op == "const" or not near.args[0] * span.args[0] > 0:
@@ -396,7 +396,7 @@ class Builder:
 
     def _extreme(self, op: str, a: Any, c: Any) -> Term:
         a, c = self.lift(a), self.lift(c)
-        if self.weighed and a.op == "add" and a.kind == c.kind == "i" and a.args[1].op == c.op == "const":
+        if self.weighed and a.op == "add" and a.dtype == c.dtype == "i" and a.args[1].op == c.op == "const":
             bound = c.args[0] - a.args[1].args[0]
             if self._fits(bound):  # a clamp of the step itself, which others may share
                 return self.add(self._extreme(op, a.args[0], bound), a.args[1])
@@ -445,7 +445,7 @@ class Builder:
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
         a = self.lift(a)
-        return a if a.kind == "i" else self._make("floor", a)
+        return a if a.dtype == "i" else self._make("floor", a)
 
     # -- conditions
 
@@ -481,7 +481,7 @@ class Builder:
     def _halved(self, op: str, a: Term, c: Term) -> tuple[Term, Term]:
         """``n - y`` beside ``y + k`` (integers, n and k constant) as y beside half of n - k."""
         for flipped, one, other in ((False, a, c), (True, c, a)):
-            if one.op != "sub" or one.kind != "i" or one.args[0].op != "const":
+            if one.op != "sub" or one.dtype != "i" or one.args[0].op != "const":
                 continue
             y, shift = one.args[1], 0
             if other.op == "add" and other.args[1].op == "const":
@@ -498,7 +498,7 @@ class Builder:
         """The comparison of ``x + k`` with a constant as one of ``x``."""
         for i, (one, other) in enumerate(((a, c), (c, a))):
             constants = one.op == "add" and one.args[1].op == other.op == "const"
-            if constants and one.kind == other.kind == "i":
+            if constants and one.dtype == other.dtype == "i":
                 pair = (one.args[0], self.lift(other.args[0] - one.args[1].args[0]))
                 return pair if i == 0 else (pair[1], pair[0])
         return a, c
@@ -532,17 +532,17 @@ class Builder:
         """
         t = self.lift(t)
         if self.branching and not t.is_const:
-            if t.op == "add" and t.kind == "i" and t.args[1].op == "const":
+            if t.op == "add" and t.dtype == "i" and t.args[1].op == "const":
                 inner, shift = t.args[0], t.args[1].args[0]
                 low, high = (None if x is None else self.sub(x, shift) for x in (lo, hi))
                 return self.add(self.narrow(inner, low, high), shift)
             low, high = self._narrowed(t, lo, hi)
-            return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)
-        if self.weighed and on is not None and t.kind == "i" and not t.is_const:
+            return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.dtype, low, high)
+        if self.weighed and on is not None and t.dtype == "i" and not t.is_const:
             ends = [None if x is None else self.lift(x) for x in (lo, hi)]
             if all(x is None or x.op == "const" for x in ends):
                 low, high = self._narrowed(t, *ends)
-                return t if (low, high) == (t.lo, t.hi) else self._term("clamp", (t, *on), t.kind, low, high)
+                return t if (low, high) == (t.lo, t.hi) else self._term("clamp", (t, *on), t.dtype, low, high)
         if lo is not None:
             t = self.maximum(t, lo)
         return t if hi is None else self.minimum(t, hi)
@@ -600,7 +600,7 @@ class Builder:
 
     def _rounds(self, base: Term) -> bool:
         """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
-        plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
+        plain = base.op == "column" and not is_jax(base.args[0]) and base.dtype == "f"
         return plain and self.single and bool(0 < base.lo <= base.hi < INF)
 
     def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
@@ -637,20 +637,20 @@ class Builder:
             first, last = 0, len(thresholds)
         return self._term("search", (thresholds, self.settled(t)), "i", first, last)
 
-    def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
+    def gather(self, table: Any, index: Any, dtype: str = "f") -> Term:
         """table[index]."""
         index = self.lift(index)
         if index.op == "const":  # outside where no step leads
             place = index.args[0]
             return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
         ends = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
-        return self._gathered(table, index, kind, *ends)
+        return self._gathered(table, index, dtype, *ends)
 
-    def _gathered(self, table: Any, index: Term, kind: str, low: Any, high: Any) -> Term:
+    def _gathered(self, table: Any, index: Term, dtype: str, low: Any, high: Any) -> Term:
         if low == high:
             return self.lift(table[0])
         self.gathered += 1
-        return self._term("gather", (table, self.settled(index)), kind, low, high)
+        return self._term("gather", (table, self.settled(index)), dtype, low, high)
 
     def checked(self, wrong: Any, value: Any) -> Term:
         """``value``, or an error where ``wrong`` holds (NaN on JAX)."""
@@ -713,7 +713,7 @@ def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
 
 
 def identity(arg: Any) -> Any:
-    """What tells a value from others: numbers by kind and value, all but arrays of them as objects."""
+    """What tells a value from others: numbers by type and value, all but arrays of them as objects."""
     if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
         return (arg.dtype.char, arg.shape, arg.tobytes())
     if isinstance(arg, int | float | Fraction):

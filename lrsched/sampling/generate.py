@@ -217,7 +217,7 @@ class Forms:
             return "vector"
         if "step" not in parts or term.op in ("search", "floordiv", "muldiv", "lt", "le", "eq"):
             return "number"
-        return "step" if term.kind == "i" and term.op not in ("gather", "valuation") else "vector"
+        return "step" if term.dtype == "i" and term.op not in ("gather", "valuation") else "vector"
 
 
 def _outside(chain: list[Term], inner: Term, term: Term) -> Term:

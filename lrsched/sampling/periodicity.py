@@ -57,8 +57,8 @@ class Repeats:
             name = self.names[term.num] = self._name(term, {self.names[a.num] for a in inner} - {NOTHING})
             if name == ALL:
                 found = [a for a in inner if self.names[a.num] not in (NOTHING, ALL)]
-                parts |= {a.num: a for a in found if a.kind == "f"}
-                others |= {_quotient(self.names[a.num]) for a in found if a.kind != "f"}
+                parts |= {a.num: a for a in found if a.dtype == "f"}
+                others |= {_quotient(self.names[a.num]) for a in found if a.dtype != "f"}
         if self.names[root.num] not in (NOTHING, ALL):
             parts[root.num] = root
         self.parts = [part for part in parts.values() if _quotient(self.names[part.num]) not in others]
@@ -170,7 +170,7 @@ def _again(b: Builder, term: Term, args: list[Any]) -> Term:
     if term.op == "gather":
         table, index = args
         index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
-        return b.gather(table, index, term.kind)
+        return b.gather(table, index, term.dtype)
     if term.op in ("hold", "cycle"):
         return b._term(term.op, tuple(args), "f", term.lo, term.hi)
     again: Term = getattr(b, term.op)(*args) if term.op in ("search", "where", "checked") else b._make(term.op, *args)

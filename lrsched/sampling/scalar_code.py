@@ -232,7 +232,7 @@ class Skeleton:
             if holds.value is not None:
                 return self.value(yes if holds.value else no, known)
             return self._choice(holds, yes, no, known)
-        if any(a.kind == "i" for a in condition.args if isinstance(a, Term)):
+        if any(a.dtype == "i" for a in condition.args if isinstance(a, Term)):
             raise UnfitError
         return self.node("where", holds, self.value(yes, known), self.value(no, known))
 

@@ -65,10 +65,10 @@ static int64_t mulmod(int64_t a, int64_t m, int64_t d, int64_t p)
 NEEDS = {"noise": ("mix",), "mulmod": ("muldiv",)}
 
 
-def _number(value: Any, kind: str) -> str:
-    if kind == "b":
+def _number(value: Any, dtype: str) -> str:
+    if dtype == "b":
         return str(int(value))
-    if kind == "i":
+    if dtype == "i":
         if not -(2**63) < value < 2**64:
             raise ScheduleError(f"source: the number {value} of this expression is too large for C's integers")
         text = str(int(value)) + ("ULL" if value >= 2**63 else "LL" if abs(value) >= 2**31 else "")
@@ -87,7 +87,7 @@ def _real(value: float) -> str:
 
 def _extreme(sign: str, name: str) -> Any:
     return lambda term: (
-        f"({{0}} {sign} {{1}} ? {{0}} : {{1}})" if all(a.kind == "i" for a in term.args) else f"{name}({{0}}, {{1}})"
+        f"({{0}} {sign} {{1}} ? {{0}} : {{1}})" if all(a.dtype == "i" for a in term.args) else f"{name}({{0}}, {{1}})"
     )
 
 
@@ -114,7 +114,7 @@ def _fits(term: Term) -> None:
 def _mul(term: Term) -> str:
     """A product of integers that may be wider than C's wraps around instead of being undefined."""
     first, second = (max(abs(a.lo), abs(a.hi)) for a in term.args)
-    if term.kind == "i" and first * second >= 2**63:
+    if term.dtype == "i" and first * second >= 2**63:
         return "((int64_t)((uint64_t){0} * (uint64_t){1}))"
     return "({0} * {1})"
 

@@ -35,8 +35,8 @@ def real_type() -> Any:
 
 
 def _real(a: Any) -> Any:
-    a, kind = jnp.asarray(a), real_type()
-    return a if a.dtype == kind else lax.convert_element_type(a, kind)
+    a, dtype = jnp.asarray(a), real_type()
+    return a if a.dtype == dtype else lax.convert_element_type(a, dtype)
 
 
 def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -45,7 +45,7 @@ def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Calla
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its kind."""
+    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its type."""
     array, other = (a, b) if hasattr(a, "dtype") else (b, a)
     if not hasattr(array, "dtype"):
         return False
@@ -206,7 +206,7 @@ def _summing(op: str) -> Callable[[Term], str]:
     """How a sum or a difference is written: each product in it is rounded by itself."""
 
     def operand(place: int, term: Term) -> str:
-        if term.kind != "f" or named(term).op != "mul":
+        if term.dtype != "f" or named(term).op != "mul":
             return f"{{{place}}}"
         share = _share_of(named(term))
         if share is not None:
@@ -463,8 +463,7 @@ class JaxTarget(CallTarget):
 
     def constants(self, op: str, values: list[Any], limit: int) -> Any:
         """An operation on constants of which some are JAX values."""
-        kinds = [self._lifted(v, limit) for v in values]
-        return jnp.asarray(OPERATIONS[op](*kinds))
+        return jnp.asarray(OPERATIONS[op](*(self._lifted(v, limit) for v in values)))
 
     def _lifted(self, value: Any, limit: int) -> Any:
         if isinstance(value, np.ndarray):
@@ -478,8 +477,8 @@ class JaxTarget(CallTarget):
         t = jnp.asarray(t)
         if t.dtype.kind == "u":
             t = jnp.minimum(t, jnp.asarray(np.iinfo(int_type()).max).astype(t.dtype))
-        kind, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
-        steps = _maximum(t.astype(kind), first)
+        dtype, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
+        steps = _maximum(t.astype(dtype), first)
         value = _real(function(steps))
         return _once(value) if t.ndim == 0 else jnp.broadcast_to(value, t.shape)
 

@@ -81,7 +81,7 @@ def _needed(root: Term, terms: list[Term], known: dict[int, _Wide]) -> frozenset
     wrong = set(known[root.num].marks)
     for term in terms:
         wide = known[term.num]
-        if wide.marks and not _is_harmless(wide, [known[a.num] for a in _inputs(term)], term.kind):
+        if wide.marks and not _is_harmless(wide, [known[a.num] for a in _inputs(term)], term.dtype):
             wrong |= wide.marks
     inner: set[Term] = set().union(*(known[clamp.args[0].num].marks for clamp in wrong))
     return frozenset(wrong - inner)
@@ -98,7 +98,7 @@ def _widened(term: Term, inputs: list[_Wide], kept: frozenset[Term]) -> _Wide:
     if marks and term.op in COMPUTED:
         lo, hi = range_of(term.op, inputs)
         backwards = term.op in ("floordiv", "mod") and inputs[0].lo < 0
-        if term.kind == "i" and (backwards or lo < -limit - 1 or hi > limit):
+        if term.dtype == "i" and (backwards or lo < -limit - 1 or hi > limit):
             lo, hi = -limit - 1, limit
     return _Wide(term.op, term.args, lo, hi, marks)
 
@@ -112,7 +112,7 @@ def _beyond(marks: frozenset[Term], condition: Term, holds: bool) -> frozenset[T
     return frozenset(m for m in marks if m.args[1] is not condition or m.args[2] is not holds)
 
 
-def _is_harmless(wide: _Wide, inputs: list[_Wide], kind: str) -> bool:
+def _is_harmless(wide: _Wide, inputs: list[_Wide], dtype: str) -> bool:
     """Whether an operation gives a finite value of finite slopes within these ranges."""
     if wide.op == "gather":
         table, index = wide.args[0], inputs[0]
@@ -125,7 +125,7 @@ def _is_harmless(wide: _Wide, inputs: list[_Wide], kind: str) -> bool:
         least = SMALLEST if wide.op == "div" else 1
         if not (inputs[1].lo >= least or inputs[1].hi <= -least):
             return False
-    return kind != "f" or wide.op == "where" or -LARGEST <= wide.lo <= wide.hi <= LARGEST
+    return dtype != "f" or wide.op == "where" or -LARGEST <= wide.lo <= wide.hi <= LARGEST
 
 
 def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: frozenset[Term]) -> Term:
@@ -137,7 +137,7 @@ def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: froze
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:
             made[term.num] = term
         else:
-            made[term.num] = term.b._term(term.op, args, term.kind, term.lo, term.hi)
+            made[term.num] = term.b._term(term.op, args, term.dtype, term.lo, term.hi)
     return made[root.num]
 
 

@@ -34,13 +34,13 @@ class Dialect(Record):
     repeats an argument. ``rows`` says that what is read at one place of several tables comes from one table of rows,
     which lies together in memory. ``search`` writes the statements that find a place among thresholds and gives the
     variable, or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a
-    variable by the kind of its term, in languages that declare them. ``real`` makes a result real where whole
+    variable by the dtype of its term, in languages that declare them. ``real`` makes a result real where whole
     numbers compute as they are.
     """
 
     templates: Mapping[str, Template]
     branching: bool = False
-    number: Callable[[Any, str], str] = lambda value, kind: repr(value)
+    number: Callable[[Any, str], str] = lambda value, dtype: repr(value)
     twice: frozenset[str] = frozenset()
     indent: str = "    "
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
@@ -151,14 +151,14 @@ def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
     if condition.op not in ("lt", "le", "eq"):
         return None
     (a, shift), (c, other) = map(_shifted, condition.args)
-    if a.op == "step" and a.kind == "i" and c.op == "const":
+    if a.op == "step" and a.dtype == "i" and c.op == "const":
         bound = c.args[0] - shift
         if condition.op == "eq":
             if not low <= bound <= high:
                 return low, True
             return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
         return bound + (condition.op == "le"), True
-    if c.op == "step" and c.kind == "i" and a.op == "const" and condition.op != "eq":
+    if c.op == "step" and c.dtype == "i" and a.op == "const" and condition.op != "eq":
         return a.args[0] - other + (condition.op == "lt"), False
     return None
 
@@ -166,7 +166,7 @@ def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
 def _shifted(term: Term) -> tuple[Term, int]:
     """A term as another one and a whole number added to it."""
     term = named(term)
-    if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
+    if term.op == "add" and term.dtype == "i" and term.args[1].op == "const":
         return named(term.args[0]), term.args[1].args[0]
     return term, 0
 
@@ -298,7 +298,7 @@ class _Writer:
         op = term.op
         if op == "const":
             value = term.args[0]
-            return self.dialect.number(float(value) if type(value) is Fraction else value, term.kind)
+            return self.dialect.number(float(value) if type(value) is Fraction else value, term.dtype)
         if op in LEAVES:
             return "t" if op == "step" else self.object("v", term.args[0])
         return known[term.num]
@@ -320,7 +320,7 @@ class _Writer:
         size = 1 + max([sizes.get(a.num, 0) for a in self.inputs[term.num]], default=1)
         if uses > 1 or size > LONGEST:
             name = self.name()
-            self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
+            self.line(level, self._typed(term.dtype) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
 
@@ -334,9 +334,9 @@ class _Writer:
         place = _bare(self.text(first.args[1], known))
         self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{place}]")
 
-    def _typed(self, kind: str) -> str:
+    def _typed(self, dtype: str) -> str:
         """The type of a variable and a space, where variables are declared."""
-        return f"{self.dialect.types[kind]} " if self.dialect.types else ""
+        return f"{self.dialect.types[dtype]} " if self.dialect.types else ""
 
     def name(self) -> str:
         """A fresh variable."""
@@ -347,7 +347,7 @@ class _Writer:
         name = self.name()
         head, other, tail = self.dialect.conditional
         if self.dialect.types:
-            self.line(level, f"{self._typed(term.kind)}{name};")
+            self.line(level, f"{self._typed(term.dtype)}{name};")
         self.line(level, head.format(_bare(self.text(term.args[0], known))))
         for arm, opening in ((term.args[1], ""), (term.args[2], other)):
             if opening:
@@ -411,7 +411,7 @@ class _Writer:
     def _expression(self, term: Term, known: dict[int, str]) -> str:
         template = self.dialect.templates[term.op]
         arguments = self._arguments(term, known)
-        if term.op == "add" and term.kind == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
+        if term.op == "add" and term.dtype == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             template = self.dialect.templates["sub"]
             arguments[1] = self.dialect.number(-term.args[1].args[0], "i")
         return (template if isinstance(template, str) else template(term)).format(*arguments)
@@ -464,7 +464,7 @@ def _bare(expression: str) -> str:
     return inner
 
 
-def plain_number(value: Any, kind: str) -> str:
+def plain_number(value: Any, dtype: str) -> str:
     """A constant as Python writes it: a plain number, so that no text from outside gets into the source."""
     assert type(value) in (int, float, bool), value
     if isinstance(value, float) and not math.isfinite(value):
