@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.records import Record, replaced
+from lrsched.ir.columns import aligned
 from lrsched.ir.exact_steps import NEAR, capped_steps, exact_constant, minus, number_of, reached, whole_steps
 from lrsched.ir.progress import Progress, _ended, _remaining
 from lrsched.ir.runtime_scale import Pace
@@ -175,7 +176,7 @@ class Clock(Record):
     def counted(self) -> bool:
         """Whether the stretch is known exactly, so that local steps can be counted in integers."""
         known = [self.b.lift(x) for x in (self.scale, self.root)]
-        return all(map(exact_constant, known)) and self.b.aligned(known) is not None
+        return all(map(exact_constant, known)) and aligned(self.b, known) is not None
 
     def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record, replaced
+from lrsched.ir.columns import aligned
 from lrsched.ir.floor_lines import Line
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Plac
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
     """A function of exact numbers that gives integers, on constants or row by row on columns."""
-    terms = tuple(b.aligned(terms) or ())
+    terms = tuple(aligned(b, terms) or ())
     columns = [x for x in terms if x.op == "column"]
     size = len(columns[0].args[0]) if columns else 1
     given = (x.args[0].tolist() if x.op == "column" else [x.args[0]] * size for x in terms)

@@ -225,7 +225,7 @@ def _outside(chain: list[Term], inner: Term, term: Term) -> Term:
     before = inner
     for step in reversed(chain):
         args = [term if named(a) is before else a for a in step.args]
-        before, term = step, term.b._make(step.op, *args)
+        before, term = step, term.b.make(step.op, *args)
     return term
 
 

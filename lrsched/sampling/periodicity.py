@@ -29,7 +29,7 @@ ALL: Name = ("all",)
 
 def repeats_in(b: Builder, root: Term) -> Repeats | None:
     """What repeats in the root, if anything does that is worth it."""
-    quotients = (t for t in b._computed.values() if t.op in DIVISORS)
+    quotients = (t for t in b.computed.values() if t.op in DIVISORS)
     if not any(t.args[DIVISORS[t.op]].op == "const" for t in quotients):
         return None
     found = Repeats(root)
@@ -83,7 +83,7 @@ class Repeats:
         else:
             step = b.step(max(min(s.lo for s in sources), -b.limit - 1), max(s.hi for s in sources))
         values = Repeated(replaced_terms(part, {source.num: step for source in sources}), size)
-        return b._term(kind, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
+        return b.term(kind, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
 
     def _name(self, term: Term, inner: set[Name]) -> Name:
         if term.op in ("step", "bound", "column", "call", "checked"):
@@ -172,8 +172,8 @@ def _again(b: Builder, term: Term, args: list[Any]) -> Term:
         index = index if index.value is None else min(max(index.value, 0), len(table) - 1)
         return b.gather(table, index, term.dtype)
     if term.op in ("hold", "cycle"):
-        return b._term(term.op, tuple(args), "f", term.lo, term.hi)
-    again: Term = getattr(b, term.op)(*args) if term.op in ("search", "where", "checked") else b._make(term.op, *args)
+        return b.term(term.op, tuple(args), "f", term.lo, term.hi)
+    again: Term = getattr(b, term.op)(*args) if term.op in ("search", "where", "checked") else b.make(term.op, *args)
     return again
 
 

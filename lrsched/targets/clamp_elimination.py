@@ -137,12 +137,12 @@ def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: froze
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:
             made[term.num] = term
         else:
-            made[term.num] = term.b._term(term.op, args, term.dtype, term.lo, term.hi)
+            made[term.num] = term.b.term(term.op, args, term.dtype, term.lo, term.hi)
     return made[root.num]
 
 
 def _clamped(clamp: Term, inner: Term, wide: _Wide) -> Term:
     b = clamp.b
     if clamp.lo > wide.lo:
-        inner = b._make("maximum", inner, b.lift(clamp.lo))
-    return b._make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner
+        inner = b.make("maximum", inner, b.lift(clamp.lo))
+    return b.make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner

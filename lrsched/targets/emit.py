@@ -111,7 +111,7 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
 def _applied(term: Term, chain: list[Term]) -> Term:
     """The operations of a chain on another term."""
     for step in reversed(chain):
-        build = term.b.mul if step.op == "mul" else functools.partial(term.b._make, step.op)
+        build = term.b.mul if step.op == "mul" else functools.partial(term.b.make, step.op)
         term = build(*[a if a.is_const else term for a in step.args])
     return term
 
