@@ -65,8 +65,16 @@ def source(node: Any, language: str = "python") -> str:
     Example:
         >>> import lrsched as lrs
         >>> from lrsched.compiler import source
-        >>> "double schedule(int64_t t)" in source(lrs.warmup(5), "c")
-        True
+        >>> print(source(3e-4 * (lrs.warmup(500) >> lrs.constant(1.0)), "c"))
+        /* 0.0003 * (warmup(500) >> constant(1.0)) */
+        #include <math.h>
+        #include <stdint.h>
+        <BLANKLINE>
+        double schedule(int64_t t)
+        {
+            if (t < 0) return NAN;
+            ...
+        }
     """
     check_choice("source", "language", language, ("python", "c"))
     if not isinstance(node, Node):
@@ -76,9 +84,15 @@ def source(node: Any, language: str = "python") -> str:
     if language == "python":
         text: str = compile(node, "python").source  # type: ignore[attr-defined]
         return text
+    return c_source(node)
+
+
+def c_source(node: Node, name: str = "schedule") -> str:
+    """The C source of an expression as a function of that name."""
     from lrsched.targets import _c
 
-    return _c.source(node)
+    root = lower(node.concrete("written as C"), _c.TARGET.builder(node.takes_progress))
+    return _c.source(root, repr(node), name)
 
 
 def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,6 @@ __all__ = [
     "narrowed",
     "noise",
     "on_columns",
-    "on_jax",
     "power",
     "reaching",
     "to_float",
@@ -217,10 +216,3 @@ def on_columns(op: str, values: list[Any]) -> np.ndarray:
         return narrowed(list(map(EXACT.get(op) or FOLD[op], *columns)))
     with np.errstate(all="ignore"):
         return narrowed(list(map(FOLD[op], *columns)))
-
-
-def on_jax(op: str, values: list[Any], limit: int) -> Any:
-    """The value of an operation on constants of which some are JAX values."""
-    from lrsched.targets import table
-
-    return table("jax").constants(op, values, limit)

@@ -81,7 +81,8 @@ class Builder:
     range, since both sides are computed. ``limit`` is the largest integer of the target's clock. ``weighed`` targets
     are those in which every operation counts, since their programs are compiled and optimised as a whole: clamps that
     a condition makes needless are marks (see :mod:`lrsched.targets.clamp_elimination`), and a sine that is right to
-    the last place, rising wherever its argument does, is relied upon.
+    the last place, rising wherever its argument does, is relied upon. ``constants`` computes an operation on
+    constants of which some are JAX values.
     """
 
     def __init__(
@@ -92,13 +93,14 @@ class Builder:
         real_steps: bool = False,
         exact_ends: bool = False,
         weighed: bool = False,
+        constants: Callable[[str, list[Any]], Any] = folding.fold,
     ) -> None:
         self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
         self.scalar = branching and not exact_ends  # one step at a time is computed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
         self.beyond = False  # whether there is a constant that is no integer of the target
-        self.real_steps = real_steps
+        self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}
         self.computed: dict[Any, Term] = {}
         self._wholes: dict[int, Term] = {}
@@ -120,8 +122,7 @@ class Builder:
         """``value`` as a term: a number becomes a constant, a JAX value is bound."""
         given = type(value)
         if given is Term:
-            same: Term = value
-            return same
+            return value
         if given is int:
             known = self._wholes.get(value)
             if known is None:
@@ -142,14 +143,11 @@ class Builder:
             return self.term("const", (bool(value),), "b", 0, 1)
         if isinstance(value, np.generic | float):
             plain = value.item() if isinstance(value, np.generic) else float(value)
-            return self._nan() if plain != plain else self.lift(plain)
+            return self.lift(plain) if plain == plain else self.term("const", (math.nan,), "f", -INF, INF)
         if isinstance(value, Fraction):
             whole = value.denominator == 1
             return self.lift(value.numerator) if whole else self.term("const", (value,), "q", value, value)
         return self.bound(value)
-
-    def _nan(self) -> Term:
-        return self.term("const", (math.nan,), "f", -INF, INF)
 
     def bound(self, value: Any) -> Term:
         """A value that only JAX can compute with."""
@@ -170,8 +168,7 @@ class Builder:
         """The term as a real number."""
         term = term if type(term) is Term else self.lift(term)
         if term.dtype == "f":
-            same: Term = term
-            return same
+            return term
         if term.op == "const":
             return self.lift(folding.to_float(term.args[0]))
         if term.op == "column":
@@ -249,7 +246,7 @@ class Builder:
     def _fold(self, op: str, terms: tuple[Term, ...], ops: list[str]) -> Term | None:
         values = [t.args[0] for t in terms]
         if "bound" in ops and any(map(is_jax, values)):
-            return None if "column" in ops else self.bound(folding.on_jax(op, values, self.limit))
+            return None if "column" in ops else self.bound(self.constants(op, values))
         if "column" not in ops:
             return self.lift(folding.fold(op, values))
         together = aligned(self, terms) if op in folding.ON_COLUMNS else None

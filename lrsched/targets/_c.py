@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched.algebra.node import Node, base_name
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
 from lrsched.ir.term import Builder, Term
 from lrsched.targets.array_calls import is_table
@@ -205,44 +204,22 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(node: Node, name: str = "schedule") -> str:
-    """C99 for an expression: ``double schedule(int64_t t)``, or ``double schedule(double u)`` of a profile.
+def source(root: Term, comment: str, name: str = "schedule") -> str:
+    """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
     A negative step gives NaN. On machines with fused multiplication, compile with ``-ffp-contract=off`` for the bits
     that Python gives.
 
-    Args:
-        node: a schedule or a profile, without ``custom`` parts.
-        name: of the function, an identifier.
-
     Raises:
-        ScheduleError: the expression has a custom part, or a number too large for C's integers.
-
-    Example:
-        >>> import lrsched as lrs
-        >>> from lrsched.targets import _c
-        >>> print(_c.source(3e-4 * (lrs.warmup(500) >> lrs.constant(1.0))))
-        /* 0.0003 * (warmup(500) >> constant(1.0)) */
-        #include <math.h>
-        #include <stdint.h>
-        <BLANKLINE>
-        double schedule(int64_t t)
-        {
-            if (t < 0) return NAN;
-            ...
-        }
+        ScheduleError: ``name`` is no identifier, or the expression has a custom part or a number too large for C.
     """
-    from lrsched.ir.lower import lower
-
-    node.concrete("written as C")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
-    profile = base_name(node) == "profile"
-    root = lower(node, TARGET.builder(profile))
-    text, _ = TARGET.function(root, "double t" if profile else "int64_t t", name)
-    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if profile else "    if (t < 0) return NAN;"
+    progress = root.b.real_steps
+    text, _ = TARGET.function(root, "double t" if progress else "int64_t t", name)
+    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if progress else "    if (t < 0) return NAN;"
     text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
-    comment = repr(node).replace("*/", "* /")
+    comment = comment.replace("*/", "* /")
     head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
     return "\n".join([*head, *_helpers(text), text]) + "\n"
 

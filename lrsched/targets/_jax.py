@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -436,6 +437,19 @@ def _once(value: Any) -> Any:
     return lax.div(value, lax.optimization_barrier(lax.full_like(value, 1)))  # type: ignore[no-untyped-call]
 
 
+def folded(limit: int, op: str, values: list[Any]) -> Any:
+    """An operation on constants of which some are JAX values."""
+    return jnp.asarray(OPERATIONS[op](*(_lifted(v, limit) for v in values)))
+
+
+def _lifted(value: Any, limit: int) -> Any:
+    if isinstance(value, np.ndarray):
+        return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
+        return float(value)
+    return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
+
+
 class JaxTarget(CallTarget):
     """Generates a function of an array of steps or a tracer."""
 
@@ -452,7 +466,8 @@ class JaxTarget(CallTarget):
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
         limit = int(np.iinfo(int_type()).max)
-        return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True, weighed=True)
+        options: dict[str, Any] = {"branching": False, "exact_ends": True, "weighed": True}
+        return Builder(limit=limit, real_steps=real_steps, constants=functools.partial(folded, limit), **options)
 
     def written(self, root: Term) -> Code:
         """A constant of the program has sums that give the same bits alone, in batches and in loops."""
@@ -460,17 +475,6 @@ class JaxTarget(CallTarget):
         code = emit(root, self.exact)
         plain = all(isinstance(value, np.ndarray) or callable(value) for value in code.objects.values())
         return code if plain else super().written(root)
-
-    def constants(self, op: str, values: list[Any], limit: int) -> Any:
-        """An operation on constants of which some are JAX values."""
-        return jnp.asarray(OPERATIONS[op](*(self._lifted(v, limit) for v in values)))
-
-    def _lifted(self, value: Any, limit: int) -> Any:
-        if isinstance(value, np.ndarray):
-            return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
-            return float(value)
-        return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
 
     def run(self, function: Callable[[Any], Any], t: Any) -> Any:
         """The generated function on steps of any integer or real type; negative steps count as 0."""

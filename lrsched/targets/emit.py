@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from lrsched.foundation.records import Record
 from lrsched.ir.operations import NUMBER
 from lrsched.ir.term import Term, named
+from lrsched.ir.walk import below
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
@@ -64,7 +65,7 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     writer = _Writer(dialect)
     stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
-        writer.rows = _rows(writer.below([value for _, value in stages], {}).values())
+        writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
     writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
     return Code(writer.lines, writer.objects)
@@ -275,7 +276,7 @@ class _Writer:
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms that the condition needs on all its sides and an arm too: computed once, before the condition."""
         condition, _ = self._direct(named(root.args[0]), known)
-        arms = self.below(root.args[1:], known)
+        arms = below(root.args[1:], known)
         shared = [term for term in condition if term.num in arms and term.args and not term.is_const]
         return sorted(shared, key=NUMBER)
 
@@ -362,16 +363,9 @@ class _Writer:
         """The arguments to be written before the term itself."""
         found = self.inputs.get(term.num)
         if found is None:
-            needed: Iterable[Any] = term.args
-            if term.op == "where" and self._branches(term):
-                needed = term.args[:1]
-            found = self.inputs[term.num] = []
-            for part in needed:
-                if type(part) is Term:
-                    while part.op == "narrow":
-                        part = part.args[0]
-                    if part.op not in LEAVES:
-                        found.append(part)
+            needed = term.args[:1] if term.op == "where" and self._branches(term) else term.args
+            parts = [named(a) if a.op == "narrow" else a for a in needed if type(a) is Term]
+            found = self.inputs[term.num] = [part for part in parts if part.op not in LEAVES]
         return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> tuple[list[Term], dict[int, int]]:
@@ -389,24 +383,10 @@ class _Writer:
                     found.append(part)
             if term.op == "where" and self._branches(term):
                 choices.append(term)
-        for number in self.below([arm for term in choices for arm in term.args[1:]], known):
+        for number in below([arm for term in choices for arm in term.args[1:]], known):
             if number in uses:
                 uses[number] += 2
         return found, uses
-
-    def below(self, roots: Sequence[Term], known: dict[int, str]) -> dict[int, Term]:
-        """Every term that is not known yet of those below, on both sides of every condition."""
-        found: dict[int, Term] = {}
-        waiting = [*roots]
-        while waiting:
-            term = waiting.pop()
-            while term.op == "narrow":
-                term = term.args[0]
-            if term.num in found or term.num in known:
-                continue
-            found[term.num] = term
-            waiting += [a for a in term.args if type(a) is Term and a.op not in LEAVES]
-        return found
 
     def _expression(self, term: Term, known: dict[int, str]) -> str:
         template = self.dialect.templates[term.op]
