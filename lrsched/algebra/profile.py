@@ -32,6 +32,7 @@ class Profile(Node):
     """
 
     __slots__ = ()
+    takes_progress: ClassVar[bool] = True
     first: ClassVar[float | None] = 1.0
     last: ClassVar[float | None] = 0.0
     sided: ClassVar[bool] = False

@@ -18,9 +18,10 @@ import numpy as np
 from lrsched.foundation.records import Record
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Builder, Term, named
+from lrsched.ir.walk import arguments, in_order
 from lrsched.sampling.array_code import BLOCK, Blocks
 from lrsched.sampling.periodicity import repeats_in
-from lrsched.sampling.rewriting import arguments, in_order, replaced_terms
+from lrsched.sampling.rewriting import replaced_terms
 from lrsched.sampling.runtime import CALLED
 from lrsched.sampling.scalar_code import ScalarCode
 from lrsched.sampling.term_values import TermValues
@@ -216,7 +217,7 @@ class Forms:
             return "vector"
         if "step" not in parts or term.op in ("search", "floordiv", "muldiv", "lt", "le", "eq"):
             return "number"
-        return "step" if term.kind == "i" and term.op not in ("gather", "valuation") else "vector"
+        return "step" if term.dtype == "i" and term.op not in ("gather", "valuation") else "vector"
 
 
 def _on_side(chain: list[Term], inner: Term, term: Term) -> Term:
@@ -224,7 +225,7 @@ def _on_side(chain: list[Term], inner: Term, term: Term) -> Term:
     before = inner
     for step in reversed(chain):
         args = [term if named(a) is before else a for a in step.args]
-        before, term = step, term.b._make(step.op, *args)
+        before, term = step, term.b.make(step.op, *args)
     return term
 
 

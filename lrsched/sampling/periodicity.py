@@ -10,7 +10,8 @@ import math
 from typing import Any
 
 from lrsched.ir.term import Builder, Term, named
-from lrsched.sampling.rewriting import arguments, in_order, replaced_terms
+from lrsched.ir.walk import arguments, in_order
+from lrsched.sampling.rewriting import replaced_terms
 from lrsched.sampling.runtime import Repeated
 
 __all__ = ["Repeats", "repeats_in"]
@@ -27,7 +28,7 @@ ALL: Name = ("all",)
 
 def repeats_in(b: Builder, root: Term) -> Repeats | None:
     """What repeats in the root, if anything does that is worth it."""
-    quotients = (t for t in b._computed.values() if t.op in DIVISORS)
+    quotients = (t for t in b.computed.values() if t.op in DIVISORS)
     if not any(t.args[DIVISORS[t.op]].op == "const" for t in quotients):
         return None
     found = Repeats(root)
@@ -55,8 +56,8 @@ class Repeats:
             name = self.names[term.num] = self._name(term, {self.names[a.num] for a in inner} - {NOTHING})
             if name == ALL:
                 found = [a for a in inner if self.names[a.num] not in (NOTHING, ALL)]
-                parts |= {a.num: a for a in found if a.kind == "f"}
-                others |= {_quotient(self.names[a.num]) for a in found if a.kind != "f"}
+                parts |= {a.num: a for a in found if a.dtype == "f"}
+                others |= {_quotient(self.names[a.num]) for a in found if a.dtype != "f"}
         if self.names[root.num] not in (NOTHING, ALL):
             parts[root.num] = root
         self.parts = [part for part in parts.values() if _quotient(self.names[part.num]) not in others]
@@ -82,7 +83,7 @@ class Repeats:
         else:
             step = b.step(max(min(s.lo for s in sources), -b.limit - 1), max(s.hi for s in sources))
         values = Repeated(replaced_terms(part, {source.num: step for source in sources}), size)
-        return b._term(form, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
+        return b.term(form, (values, self.terms[name[1]], *map(b.lift, name[2:])), "f", part.lo, part.hi)
 
     def _name(self, term: Term, inner: set[Name]) -> Name:
         """What a term depends on, if its operands depend on what is named in ``inner``."""

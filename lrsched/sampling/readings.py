@@ -47,10 +47,10 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
 
 def _float_type(dtype: Any) -> Any:
     """The floating type that is meant."""
-    kind = float_type("sample", dtype)
-    if kind.kind != "f":
+    found = float_type("sample", dtype)
+    if found.kind != "f":
         fail("sample", "dtype", "a floating type of NumPy", dtype)
-    return kind
+    return found
 
 
 def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from lrsched.ir import folding
 from lrsched.ir.term import Term, named
+from lrsched.ir.walk import arguments, in_order
 from lrsched.sampling import scalar_operations
-from lrsched.sampling.rewriting import arguments, in_order
 from lrsched.sampling.scalar_code import ScalarCode
 from lrsched.sampling.values import Affine, ArrayOp, Known, Line, Scalar, UnfitError, Value, literal
 from lrsched.targets._python import TEMPLATES
@@ -112,7 +112,7 @@ class TermValues:
             if holds.value is not None:
                 return self.value(yes if holds.value else no, known)
             return self._chosen(holds, yes, no, known)
-        if any(a.kind == "i" for a in condition.args if isinstance(a, Term)):
+        if any(a.dtype == "i" for a in condition.args if isinstance(a, Term)):
             raise UnfitError
         return self.code.array_op("where", holds, self.value(yes, known), self.value(no, known))
 
