@@ -63,8 +63,16 @@ def source(node: Any, language: str = "python") -> str:
     Example:
         >>> import lrsched as lrs
         >>> from lrsched.compiler import source
-        >>> "double schedule(int64_t t)" in source(lrs.warmup(5), "c")
-        True
+        >>> print(source(3e-4 * (lrs.warmup(500) >> lrs.constant(1.0)), "c"))
+        /* 0.0003 * (warmup(500) >> constant(1.0)) */
+        #include <math.h>
+        #include <stdint.h>
+        <BLANKLINE>
+        double schedule(int64_t t)
+        {
+            if (t < 0) return NAN;
+            ...
+        }
     """
     check_choice("source", "language", language, ("python", "c"))
     if not isinstance(node, Expression):
@@ -74,9 +82,15 @@ def source(node: Any, language: str = "python") -> str:
     if language == "python":
         text: str = compile(node, "python").source  # type: ignore[attr-defined]
         return text
+    return c_source(node)
+
+
+def c_source(node: Node, name: str = "schedule") -> str:
+    """The C source of an expression as a function of that name."""
     from lrsched.targets import _c
 
-    return _c.source(node)
+    root = lower(node.concrete("written as C"), _c.TARGET.builder(node.takes_progress))
+    return _c.source(root, repr(node), name)
 
 
 def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
@@ -128,7 +142,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     source, objects = _variant(node, target, node.takes_progress)
     whole = target.load(source, objects)
     between: list[Callable[[Any], Any]] = []
-    kind = float_type("compile", np.float64 if dtype is None else dtype)
+    dtype = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
         steps, is_real = _steps(t) if not node.takes_progress else (_progress(t), False)
@@ -136,7 +150,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
             between.append(target.load(*_variant(node, target, True)))
         with np.errstate(all="ignore"):
             value = (between[0] if is_real else whole)(steps)
-        result = np.broadcast_to(np.asarray(value, dtype=np.float64), np.shape(steps)).astype(kind, copy=True)
+        result = np.broadcast_to(np.asarray(value, dtype=np.float64), np.shape(steps)).astype(dtype, copy=True)
         return result if result.ndim else result[()]
 
     schedule.source = source  # type: ignore[attr-defined]
@@ -169,7 +183,7 @@ def _progress(u: Any) -> Any:
 
 def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     target = targets.table("jax")
-    kind = target_type(dtype)
+    wanted = target_type(dtype)
     loaded: dict[Any, Callable[[Any], Any]] = {}
 
     def variant(real: bool) -> Callable[[Any], Any]:
@@ -190,7 +204,7 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         if node.takes_progress:
             steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)
         value = target.run(variant(real), steps)
-        return value if kind is None else value.astype(kind)
+        return value if wanted is None else value.astype(wanted)
 
     schedule.source = _variant(node, target, node.takes_progress)[0] if not node._arrays else ""  # type: ignore[attr-defined]
     return schedule

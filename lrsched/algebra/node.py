@@ -52,6 +52,7 @@ class Node(Expression, metaclass=_Kind):
 
     kind_name: ClassVar[str]
     method: ClassVar[str]
+    takes_progress: ClassVar[bool] = False
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None
     _depth: int

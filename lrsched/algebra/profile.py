@@ -132,4 +132,4 @@ BASES["Profile"] = Profile
 def smaller(b: Builder, p: Term, q: Term) -> tuple[Term, Term]:
     """Whether p <= q, and the smaller one: of reals a choice, since a minimum has half of both gradients at a tie."""
     first = b.le(p, q)
-    return first, b.where(first, p, q) if "f" in (p.kind, q.kind) else b.minimum(p, q)
+    return first, b.where(first, p, q) if "f" in (p.dtype, q.dtype) else b.minimum(p, q)

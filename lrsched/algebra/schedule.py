@@ -240,7 +240,7 @@ class Schedule(Arithmetic["Schedule"]):
             >>> warmup(4).sample(2, 6).tolist()
             [0.5, 0.75, 1.0, 1.0]
         """
-        from lrsched.sampling.readings import sample
+        from lrsched.sampling import sample
 
         return sample(self, start, stop, out=out, dtype=dtype)
 
@@ -250,25 +250,25 @@ class Schedule(Arithmetic["Schedule"]):
         Raises:
             ScheduleError: there is no end to them and no ``stop`` is given.
         """
-        from lrsched.sampling.readings import boundaries
+        from lrsched.sampling import boundaries
 
         return boundaries(self, stop)
 
     def cycle_ends(self, stop: Any) -> tuple[int, ...]:
         """The last step of each outermost cycle below ``stop``, or of the schedule if it has no cycles."""
-        from lrsched.sampling.readings import cycle_ends
+        from lrsched.sampling import cycle_ends
 
         return cycle_ends(self, stop)
 
     def sum(self, n: Any) -> float:
         """The sum of the first n values."""
-        from lrsched.sampling.readings import total
+        from lrsched.sampling import total
 
         return total(self, n)
 
     def first_below(self, x: Any, stop: Any) -> int | None:
         """The first step below ``stop`` whose value is less than x, or None."""
-        from lrsched.sampling.readings import first_below
+        from lrsched.sampling import first_below
 
         return first_below(self, x, stop)
 

@@ -247,6 +247,6 @@ class Perturbed(_Wrapper):
     def _noisy(self, clock: Clock) -> Term:
         b = clock.b
         step = whole_time(clock)
-        step = index_at(clock) if step.kind == "f" else step
+        step = index_at(clock) if step.dtype == "f" else step
         factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, *words(clock, step))), 1.0)
         return b.mul(self.schedule.formula(clock), factor)

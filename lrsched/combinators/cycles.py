@@ -197,7 +197,7 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle."""
     b = clock.b
     period, offset = b.lift(clock.scale) * length, b.lift(clock.offset)
-    if offset.equals(0) and period.kind == "i":
+    if offset.equals(0) and period.dtype == "i":
         index = b.floordiv(clock.own, period)
         start = b.mul(index, period)
         moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
@@ -234,7 +234,7 @@ def _stop(clock: Clock, index: Term, length: Any) -> Any:
     if clock.most is None:
         return None
     cycles = b.div(clock.most, length)
-    return None if cycles.kind == "i" and cycles.is_const else number_of(b.sub(clock.most, b.mul(index, length)))
+    return None if cycles.dtype == "i" and cycles.is_const else number_of(b.sub(clock.most, b.mul(index, length)))
 
 
 def backwards(clock: Clock, length: Any) -> Clock:

@@ -38,12 +38,12 @@ def is_opaque(value: object) -> bool:
 def float_type(where: str, dtype: Any) -> np.dtype[Any]:
     """A floating type of NumPy's, or one that was added to them, such as bfloat16."""
     try:
-        kind = np.dtype(dtype)
+        found = np.dtype(dtype)
     except TypeError:
         fail(where, "dtype", "a floating type", dtype, wrong_type=True)
-    if kind.kind != "f" and not kind.name.startswith(("bfloat", "float")):
+    if found.kind != "f" and not found.name.startswith(("bfloat", "float")):
         fail(where, "dtype", "a floating type", dtype)
-    return kind
+    return found
 
 
 def share_of(share: float, steps: int) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.records import Record, replaced
+from lrsched.ir.columns import aligned
 from lrsched.ir.exact_steps import NEAR, capped_steps, exact_constant, minus, number_of, reached, whole_steps
 from lrsched.ir.progress import Progress, _ended, _remaining
 from lrsched.ir.runtime_scale import Pace
@@ -74,15 +75,15 @@ class Clock(Record):
             return min(edge, 0) if self._before(step) else edge
         if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
-        if self.pace is not None and self.b.lift(step).kind == "i":
+        if self.pace is not None and self.b.lift(step).dtype == "i":
             return self._since_root(self.pace.edge(self.b.add(step, self.past)))
         below = self.b.floor(-(exact - self.slack))
-        return -(self.b.maximum(below, -self.b.limit) if exact.kind == "f" else below)
+        return -(self.b.maximum(below, -self.b.limit) if exact.dtype == "f" else below)
 
     @property
     def slack(self) -> float:
         """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
-        if all(x.kind != "f" or x in self.b.places for x in map(self.b.lift, (self.scale, self.offset))):
+        if all(x.dtype != "f" or x in self.b.places for x in map(self.b.lift, (self.scale, self.offset))):
             return 0
         return NEAR if self.b.single else NEAR**2
 
@@ -106,7 +107,7 @@ class Clock(Record):
     def elapsed(self) -> Term:
         """Local time in steps of the clock; below 0 before its beginning."""
         b, past = self.b, self.b.lift(self.past)
-        if self.pace is None or self.at.kind != "i":
+        if self.pace is None or self.at.dtype != "i":
             return minus(b, self.at, self.offset)
         t = self._in_stretch(self.at)
         whole, _, missing = self.pace.place(b.maximum(past, 0), self.scale)
@@ -157,14 +158,14 @@ class Clock(Record):
 
     def _below_limit(self, t: Term, step: Any) -> Term:
         """A step that stays an integer of the target when a negative plain number is taken off."""
-        backwards = isinstance(step, int) and step < 0 and t.kind == "i" and not t.is_const
+        backwards = isinstance(step, int) and step < 0 and t.dtype == "i" and not t.is_const
         beyond = backwards and self.b.limit < t.hi - step < 2 * self.b.limit
         return self.b.minimum(t, self.b.limit + step) if beyond else t
 
     def stretched(self, scale: Any, pace: Pace | None = None) -> Clock:
         """The clock that runs ``scale`` times slower; ``pace`` is the scale as integers, if the run alone knows it."""
         most, least = (None if x is None else number_of(self.b.div(x, scale)) for x in (self.most, self.least))
-        whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).kind == "i"
+        whole = isinstance(self.scale, int) and self.scale == 1 and self.b.lift(self.offset).dtype == "i"
         pace = pace if whole else None
         same = self.plain and getattr(scale, "op", "") == "column"
         scale = scale if same else number_of(self.b.lift(self.scale) * scale)
@@ -175,7 +176,7 @@ class Clock(Record):
     def counted(self) -> bool:
         """Whether the stretch is known exactly, so that local steps can be counted in integers."""
         known = [self.b.lift(x) for x in (self.scale, self.root)]
-        return all(map(exact_constant, known)) and self.b.aligned(known) is not None
+        return all(map(exact_constant, known)) and aligned(self.b, known) is not None
 
     def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
@@ -247,7 +248,7 @@ class Clock(Record):
     def _within_integers(self, edge: Any) -> Term:
         """An edge, or the last step there is where it lies beyond."""
         edge = self.b.lift(edge)
-        beyond = edge.is_const and edge.kind == "i" and edge.hi > self.b.limit
+        beyond = edge.is_const and edge.dtype == "i" and edge.hi > self.b.limit
         return self.b.minimum(edge, self.b.limit) if beyond else edge
 
     def _least(self, steps: Any) -> Any:
@@ -278,7 +279,7 @@ class Clock(Record):
         b, most = self.b, self.b.lift(self.most)
         place = most * self.scale
         place = b.maximum(place, 0) if place.lo < 0 else place  # over before a section begins
-        if most.kind == "f":  # the end but for roundings is the end
+        if most.dtype == "f":  # the end but for roundings is the end
             place = b.where(b.le(b.mul(b.floats(steps), 1 - NEAR**2), most), length, place)
         raw = x.raw
         if raw is not None and self._known(self.most):
@@ -287,11 +288,11 @@ class Clock(Record):
 
     def _through(self, length: Term, steps: Any) -> Progress:
         b = self.b
-        if self.pace is not None and self.at.kind == b.lift(steps).kind == "i":
+        if self.pace is not None and self.at.dtype == b.lift(steps).dtype == "i":
             return self._at_pace(self.pace, b.floats(length), steps)
-        if self.offset_is_zero() and (length.kind == "i" or self.at.kind == "f"):
-            known = length.op in ("const", "column") and length.kind == "i"
-            if self.inside and length.kind == "i" and (not known or length.hi <= b.limit):
+        if self.offset_is_zero() and (length.dtype == "i" or self.at.dtype == "f"):
+            known = length.op in ("const", "column") and length.dtype == "i"
+            if self.inside and length.dtype == "i" and (not known or length.hi <= b.limit):
                 return self._progress(self.at, length)
             return self._progress(b.minimum(self.at, b.minimum(length, b.limit) if known else length), length)
         elapsed = b.minimum(minus(b, self.at, self.offset), b.floats(length))
@@ -300,7 +301,7 @@ class Clock(Record):
         if self.slack:
             left = b.where(b.le(left, b.mul(b.floats(length), self.slack**2 * 4.0)), 0.0, left)
         total = length if self.counted else b.floats(length)
-        raw = self if self.counted and self.at.kind == "i" else None
+        raw = self if self.counted and self.at.dtype == "i" else None
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=True, raw=raw)
 
     def _at_pace(self, pace: Pace, total: Term, steps: Any) -> Progress:
@@ -327,8 +328,8 @@ class Clock(Record):
     def _beyond(self, length: Term) -> Term:
         """How far the clock is past ``length``: the whole steps are taken off first, so nothing cancels."""
         b, offset = self.b, self.b.lift(self.offset)
-        known = offset.is_const and offset.kind != "f"
-        if known or self.at.kind != "i" or not exact_constant(length) or length.hi > b.limit:
+        known = offset.is_const and offset.dtype != "f"
+        if known or self.at.dtype != "i" or not exact_constant(length) or length.hi > b.limit:
             return minus(b, self.at, offset + length)
         place = b.places.get(offset)
         if place is not None:

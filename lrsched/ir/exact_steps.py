@@ -11,6 +11,7 @@ import numpy as np
 
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record, replaced
+from lrsched.ir.columns import aligned
 from lrsched.ir.floor_lines import Line
 
 if TYPE_CHECKING:
@@ -34,16 +35,16 @@ def reached(b: Builder, starts: Term) -> Term:
     if starts.op != "column" or not exact_constant(starts):
         return starts
     last = min(b.limit, WIDEST)
-    return starts if starts.hi <= last and starts.kind == "i" else b.minimum(starts, last)
+    return starts if starts.hi <= last and starts.dtype == "i" else b.minimum(starts, last)
 
 
 def minus(b: Builder, t: Term, amount: Any) -> Term:
     """t - amount as a real number: the nearest whole number is taken off in integers, so nothing cancels."""
     amount = b.lift(amount)
     fits = not t.hi - amount.lo > b.limit
-    if amount.kind == "i" and t.kind == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit and fits:
+    if amount.dtype == "i" and t.dtype == "i" and max(abs(amount.lo), abs(amount.hi)) <= b.limit and fits:
         return b.floats(b.sub(t, amount))
-    if not amount.is_const or amount.kind == "f" or t.kind == "f":
+    if not amount.is_const or amount.dtype == "f" or t.dtype == "f":
         return b.sub(b.floats(t), b.floats(amount))
     whole = b.floor(amount + Fraction(1, 2))
     kept = b.maximum(b.minimum(whole, min(b.limit, WIDEST)), -b.limit if fits else 0)
@@ -52,7 +53,7 @@ def minus(b: Builder, t: Term, amount: Any) -> Term:
 
 def exact_constant(x: Term) -> bool:
     """Whether a term is an exact number, or a column of them."""
-    return x.is_const and x.kind in "iq" and not is_jax(x.args[0])
+    return x.is_const and x.dtype in "iq" and not is_jax(x.args[0])
 
 
 def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
@@ -74,7 +75,7 @@ def words(clock: Clock, step: Term) -> tuple[Term, Term]:
     b, at, zero = clock.b, clock.at, clock.b.lift(0)
     bends = [x for x in (clock.most, clock.least) if x is not None]
     known = all(clock._known(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
-    if not b.single or at.kind != "i" or not known:
+    if not b.single or at.dtype != "i" or not known:
         return step, zero
     scale, root, past, gone, *_ = (
         Fraction(b.lift(x).args[0]) for x in (clock.scale, clock.root, clock.past, clock.gone)
@@ -179,7 +180,7 @@ def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Plac
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
     """A function of exact numbers that gives integers, on constants or row by row on columns."""
-    terms = tuple(b.aligned(terms) or ())
+    terms = tuple(aligned(b, terms) or ())
     columns = [x for x in terms if x.op == "column"]
     size = len(columns[0].args[0]) if columns else 1
     given = (x.args[0].tolist() if x.op == "column" else [x.args[0]] * size for x in terms)

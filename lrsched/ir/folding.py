@@ -21,7 +21,6 @@ __all__ = [
     "narrowed",
     "noise",
     "on_columns",
-    "on_jax",
     "power",
     "reaching",
     "to_float",
@@ -43,9 +42,9 @@ def reaching(near: Any, far: Any, span: Any) -> Any:
 
 def gap(near: Any, far: Any, single: bool) -> Any:
     """What leads from near exactly to far in a target's numbers, as doubles; None where nothing finite does."""
-    kind = np.float32 if single else np.float64
+    dtype = np.float32 if single else np.float64
     with np.errstate(all="ignore"):
-        first, last = kind(near), kind(far)
+        first, last = dtype(near), dtype(far)
         found = np.asarray(reaching(first, last, last - first))
         exact = np.all(np.isfinite(found) & (first + found == last))
     return found.astype(np.float64) if exact else None
@@ -78,10 +77,10 @@ def narrowed(values: Any) -> np.ndarray:
     if column is not None and column.dtype.kind != "O":
         return column.astype(np.int64 if column.dtype.kind in "iub" else np.float64, copy=False)
     numbers: list[Any] = values if column is None else column.tolist()
-    kinds = set(map(type, numbers))
-    if kinds == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
+    types = set(map(type, numbers))
+    if types == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
         return np.array(numbers, dtype=np.int64)
-    if kinds == {float}:
+    if types == {float}:
         return np.array(numbers, dtype=np.float64)
     plain = [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in numbers]
     held = np.array(plain, dtype=object)
@@ -217,10 +216,3 @@ def on_columns(op: str, values: list[Any]) -> np.ndarray:
         return narrowed(list(map(EXACT.get(op) or FOLD[op], *columns)))
     with np.errstate(all="ignore"):
         return narrowed(list(map(FOLD[op], *columns)))
-
-
-def on_jax(op: str, values: list[Any], limit: int) -> Any:
-    """The value of an operation on constants of which some are JAX values."""
-    from lrsched.targets import table
-
-    return table("jax").constants(op, values, limit)

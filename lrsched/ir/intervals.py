@@ -11,10 +11,10 @@ from lrsched.ir.operations import INF
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["range_of"]
+__all__ = ["is_bounded", "range_of"]
 
 
-def _sure(term: Term) -> bool:
+def is_bounded(term: Term) -> bool:
     """Whether the term's range tells anything."""
     return term.op != "bound" and (term.lo > -INF or term.hi < INF)
 
@@ -48,6 +48,10 @@ def _div_range(a: Term, c: Term) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
+def _muldiv_range(a: Term, m: Term, d: Term, p: Term) -> tuple[float, float]:
+    return 0, (a.hi * m.hi) // d.lo + 1 if is_bounded(m) and is_bounded(d) and d.lo > 0 else 2**31 - 1
+
+
 def _pow_range(a: Term, c: Term) -> tuple[float, float]:
     if a.lo >= 0 and a.hi <= 1 and c.lo >= 0:
         return 0, 1
@@ -66,9 +70,9 @@ RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "minimum": lambda a, c: (min(a.lo, c.lo), min(a.hi, c.hi)),
     "maximum": lambda a, c: (max(a.lo, c.lo), max(a.hi, c.hi)),
     "floordiv": lambda a, c: (0, a.hi if c.op != "const" else a.hi // c.args[0]) if a.lo >= 0 else (-INF, INF),
-    "mod": lambda a, c: (0, min(a.hi, c.hi - 1)) if _sure(c) else (0, a.hi),
-    "muldiv": lambda a, m, d, p: (0, (a.hi * m.hi) // d.lo + 1 if _sure(m) and _sure(d) and d.lo > 0 else 2**31 - 1),
-    "mulmod": lambda a, m, d, p: (0, d.hi - 1 if _sure(d) else INF),
+    "mod": lambda a, c: (0, min(a.hi, c.hi - 1)) if is_bounded(c) else (0, a.hi),
+    "muldiv": _muldiv_range,
+    "mulmod": lambda a, m, d, p: (0, d.hi - 1 if is_bounded(d) else INF),
     "real": lambda a: (a.lo, a.hi),
     "floor": lambda a: (a.lo if math.isinf(a.lo) else math.floor(a.lo), a.hi if math.isinf(a.hi) else math.floor(a.hi)),
     "div": _div_range,

@@ -1,4 +1,4 @@
-"""The operations that terms are made of, with the kinds of their arguments and results."""
+"""The operations that terms are made of, with the dtypes (b: boolean, i, f, q: fraction) of arguments and results."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ INF = math.inf
 MOST_ROWS = 4096
 FEW = 256
 CONSTANTS = frozenset({"const", "column", "bound"})
-NUMBER, KIND, NAME = map(operator.attrgetter, ("num", "kind", "op"))
+NUMBER, DTYPE, NAME = map(operator.attrgetter, ("num", "dtype", "op"))
 
-# name: (kinds of the arguments, kind of the result); "n" is any number kind, the same for all.
+# name: (dtypes of the arguments, dtype of the result); "n" is any of the numbers, the same for all.
 OPERATIONS: dict[str, tuple[str, str]] = {
     "add": ("nn", "n"),
     "sub": ("nn", "n"),
@@ -50,8 +50,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "call": ("c", "f"),
 }
 SCALAR = {"cos": ("f", "f")}  # what only code for one step at a time is written with
-READY = {  # the result of arguments of these kinds, where none of them has to become real
-    (op, kinds.replace("n", kind)): result.replace("n", kind)
-    for op, (kinds, result) in (OPERATIONS | SCALAR).items()
-    for kind in "fi"
+READY = {  # the result of arguments of these dtypes, where none of them has to become real
+    (op, dtypes.replace("n", dtype)): result.replace("n", dtype)
+    for op, (dtypes, result) in (OPERATIONS | SCALAR).items()
+    for dtype in "fi"
 }

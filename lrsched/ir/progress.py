@@ -23,14 +23,14 @@ __all__ = ["Progress", "unit_progress"]
 
 def _ended(x: Progress) -> Progress:
     """The progress that is at its end where it has no length."""
-    b, whole = x.b, x.done.kind == x.left.kind == x.total.kind == "i"
-    total = b.maximum(x.total, 1 if x.total.kind == "i" else 1e-30)
+    b, whole = x.b, x.done.dtype == x.left.dtype == x.total.dtype == "i"
+    total = b.maximum(x.total, 1 if x.total.dtype == "i" else 1e-30)
     return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
 
 
 def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
     """length - elapsed, also where the length is no integer of the target."""
-    if elapsed.kind == "i" and length.kind == "i" and length.hi > b.limit:
+    if elapsed.dtype == "i" and length.dtype == "i" and length.hi > b.limit:
         whole = b.minimum(length, b.limit)
         return b.add(b.floats(b.sub(whole, elapsed)), b.floats(length - whole))
     return b.sub(length, elapsed)
@@ -91,9 +91,9 @@ class Progress(Record):
             return replaced(self, raw=None, paced=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
-        whole = nearer.kind == "i" and self.total.hi <= b.limit
+        whole = nearer.dtype == "i" and self.total.hi <= b.limit
         done = nearer * 2 if whole else b.floats(nearer) * 2.0
-        if whole and self.left.kind == "i":
+        if whole and self.left.dtype == "i":
             return replaced(self, done=done, left=b.sub(self.total, done))
         later = b.lt(self.left, self.done)
         left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
@@ -105,9 +105,9 @@ class Progress(Record):
         if self.paced is not None:
             return b.mul(b.floats(b.share(share, self.paced[1])), self.unit)
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
-        if self.stepped and steps.kind == "f" and b.lift(self.unit).kind == "f":
+        if self.stepped and steps.dtype == "f" and b.lift(self.unit).dtype == "f":
             steps = b.floor(b.add(steps, 0.5))
-        if self.stepped and steps.kind == "i":
+        if self.stepped and steps.dtype == "i":
             return number_of(b.share(share, steps) * self.unit)
         if self.stepped:
             return b.floor(b.mul(steps, share) + 0.5) * self.unit
@@ -119,12 +119,12 @@ class Progress(Record):
         raw, b, place = self.raw, self.b, self.b.lift(place)
         if place.equals(0) or (raw is not None and raw._before(b.div(place, self.unit))):
             return b.lift(False)
-        if raw is not None and place.kind in "iq":
+        if raw is not None and place.dtype in "iq":
             local = b.div(place, self.unit)
             if b.lift(raw.offset).is_const or not local.is_const:
                 return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
             return b.lt(raw.at, raw.edge(number_of(local)))
-        if self.done.kind == "i" and place.kind == "q":
+        if self.done.dtype == "i" and place.dtype == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
 
@@ -132,7 +132,7 @@ class Progress(Record):
         """How many of the increasing places are done, where whole steps tell it; None where only comparisons do."""
         raw = self.raw
         t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
-        known = t.kind == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
+        known = t.dtype == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
         if not known or self.paced is not None or (raw is not None and raw.least is not None):
             return None
         edges = [min(math.ceil(place + offset), WIDEST) for place in places]
@@ -168,8 +168,8 @@ class Progress(Record):
             first, last = b.div(start, self.unit), b.div(stop, self.unit)
             if exact_constant(first) and exact_constant(last) and not last.equals(first.value):
                 x = raw.since(number_of(first)).progress(number_of(last - first))
-                return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.kind == "i" else None)
-            raw = raw.since(number_of(first)) if first.kind == "i" else None
+                return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.dtype == "i" else None)
+            raw = raw.since(number_of(first)) if first.dtype == "i" else None
         total = stop - start
         done = self._less(start)
         left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
@@ -181,29 +181,29 @@ class Progress(Record):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), self.stepped)
         done, left, safe = b.minimum(done, total), b.minimum(left, total), total
         if not (total.op == "const" or total.lo > 0):
-            safe = b.maximum(total, 1e-30 if total.kind == "f" else 1)
+            safe = b.maximum(total, 1e-30 if total.dtype == "f" else 1)
             done = b.add(done, b.sub(safe, total))  # what has no length is at its end
         return Progress(b, done, left, safe, self.stepped, self.unit, raw)
 
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
             return self.done
-        if self.done.kind == "i":
-            return self.b.sub(self.done, amount) if amount.kind == "i" else minus(self.b, self.done, amount)
+        if self.done.dtype == "i":
+            return self.b.sub(self.done, amount) if amount.dtype == "i" else minus(self.b, self.done, amount)
         return self.b.sub(self.done, self.b.floats(amount))
 
     def index(self, times: Any) -> Term:
         """floor(u * times), exactly."""
         b = self.b
         number = b.lift(times)
-        if self.done.kind == "i" and self.total.op == number.op == "const" and self.total.hi > b.limit:
+        if self.done.dtype == "i" and self.total.op == number.op == "const" and self.total.hi > b.limit:
             if number.hi > b.limit:
                 fail("sampled", "times", f"at most {b.limit} over so many steps on this target", number.args[0])
             slope = Fraction(number.args[0]) / self.total.args[0]
             return b.minimum(capped_steps(b, self.done, slope, Fraction(0)), times)
-        if self.done.kind == "i" and self.total.kind == "i":
+        if self.done.dtype == "i" and self.total.dtype == "i":
             return b.muldiv(self.done, times, self.total)
-        if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).kind == "i":
+        if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).dtype == "i":
             index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
             if self.raw.least is not None:
                 index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))

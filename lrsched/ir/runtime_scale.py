@@ -143,7 +143,7 @@ def _wrapped(x: Term) -> Term:
 def pace_of(b: Builder, scale: Any) -> Pace | None:
     """The number that a scale is, bit by bit; None where it is no real number of the run."""
     term = b.lift(scale)
-    if term.op != "bound" or term.kind != "f" or term.args[0].ndim:
+    if term.op != "bound" or term.dtype != "f" or term.args[0].ndim:
         return None
     from jax import lax
 

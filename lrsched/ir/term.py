@@ -9,16 +9,18 @@ constants run at once, and only what depends on the step becomes a term.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from lrsched.foundation.numbers import is_jax
-from lrsched.ir import folding
-from lrsched.ir.intervals import _sure, range_of
-from lrsched.ir.operations import CONSTANTS, FEW, INF, KIND, MOST_ROWS, NAME, NUMBER, OPERATIONS, READY, SCALAR
+from lrsched.ir import folding, simplify
+from lrsched.ir.columns import aligned, ends
+from lrsched.ir.intervals import is_bounded, range_of
+from lrsched.ir.operations import CONSTANTS, DTYPE, INF, NAME, NUMBER, OPERATIONS, READY, SCALAR
+from lrsched.ir.simplify import chosen, eased, halved, moved, scaled
 
 __all__ = ["Builder", "Term", "identity", "named"]
 
@@ -26,10 +28,10 @@ __all__ = ["Builder", "Term", "identity", "named"]
 class Term:
     """One operation applied to terms; arithmetic operators build further terms."""
 
-    __slots__ = ("args", "b", "hi", "is_const", "kind", "lo", "num", "op")
+    __slots__ = ("args", "b", "dtype", "hi", "is_const", "lo", "num", "op")
 
-    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> None:
-        self.b, self.op, self.args, self.kind, self.lo, self.hi = b, op, args, kind, lo, hi
+    def __init__(self, b: Builder, op: str, args: tuple[Any, ...], dtype: str, lo: Any, hi: Any) -> None:
+        self.b, self.op, self.args, self.dtype, self.lo, self.hi = b, op, args, dtype, lo, hi
         self.is_const = op in CONSTANTS  # known when the schedule is compiled (per piece, for a column)
         b.made = self.num = b.made + 1
 
@@ -79,7 +81,8 @@ class Builder:
     range, since both sides are computed. ``limit`` is the largest integer of the target's clock. ``weighed`` targets
     are those in which every operation counts, since their programs are compiled and optimised as a whole: clamps that
     a condition makes needless are marks (see :mod:`lrsched.targets.clamp_elimination`), and a sine that is right to
-    the last place, rising wherever its argument does, is relied upon.
+    the last place, rising wherever its argument does, is relied upon. ``constants`` computes an operation on
+    constants of which some are JAX values.
     """
 
     def __init__(
@@ -90,18 +93,19 @@ class Builder:
         real_steps: bool = False,
         exact_ends: bool = False,
         weighed: bool = False,
+        constants: Callable[[str, list[Any]], Any] = folding.fold,
     ) -> None:
         self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
         self.scalar = branching and not exact_ends  # one step at a time is computed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
         self.beyond = False  # whether there is a constant that is no integer of the target
-        self.real_steps = real_steps
+        self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}
-        self._computed: dict[Any, Term] = {}
+        self.computed: dict[Any, Term] = {}
         self._wholes: dict[int, Term] = {}
         self._reals: dict[Any, Term] = {}
-        self._joints: dict[Term, dict[Term, int]] = {}
+        self.grids: dict[Term, dict[Term, int]] = {}  # indices of several columns at once, with the sizes of each
         self.places: dict[Term, Any] = {}  # what is known of parts of a step
         self.forks = 0  # how many changes of the clock with two sides are being lowered
         self.clocks: dict[int, list[Any]] = {}  # those changes, each followed by the clocks it was lowered on
@@ -111,22 +115,21 @@ class Builder:
 
     def step(self, lo: int = 0, hi: int | None = None) -> Term:
         """The step itself."""
-        kind = "f" if self.real_steps else "i"
-        return self._term("step", (), kind, lo, self.limit if hi is None else hi)
+        dtype = "f" if self.real_steps else "i"
+        return self.term("step", (), dtype, lo, self.limit if hi is None else hi)
 
     def lift(self, value: Any) -> Term:
         """``value`` as a term: a number becomes a constant, a JAX value is bound."""
-        kind = type(value)
-        if kind is Term:
-            same: Term = value
-            return same
-        if kind is int:
+        given = type(value)
+        if given is Term:
+            return value
+        if given is int:
             known = self._wholes.get(value)
             if known is None:
-                self.beyond = self.beyond or not self._fits(value)
+                self.beyond = self.beyond or not self.fits(value)
                 known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
             return known
-        if kind is float and value == value:
+        if given is float and value == value:
             name = value or str(value)  # 0.0 is not -0.0
             known = self._reals.get(name)
             if known is None:
@@ -137,44 +140,40 @@ class Builder:
     def _lifted(self, value: Any) -> Term:
         """What is neither a plain number nor a term, as a term."""
         if isinstance(value, bool | np.bool_):
-            return self._term("const", (bool(value),), "b", 0, 1)
+            return self.term("const", (bool(value),), "b", 0, 1)
         if isinstance(value, np.generic | float):
             plain = value.item() if isinstance(value, np.generic) else float(value)
-            return self._nan() if plain != plain else self.lift(plain)
+            return self.lift(plain) if plain == plain else self.term("const", (math.nan,), "f", -INF, INF)
         if isinstance(value, Fraction):
             whole = value.denominator == 1
-            return self.lift(value.numerator) if whole else self._term("const", (value,), "q", value, value)
+            return self.lift(value.numerator) if whole else self.term("const", (value,), "q", value, value)
         return self.bound(value)
-
-    def _nan(self) -> Term:
-        return self._term("const", (math.nan,), "f", -INF, INF)
 
     def bound(self, value: Any) -> Term:
         """A value that only JAX can compute with."""
-        kind = {"i": "i", "u": "i", "b": "b"}.get(np.dtype(value.dtype).kind, "f")
-        return Term(self, "bound", (value,), kind, -INF, INF)
+        dtype = {"i": "i", "u": "i", "b": "b"}.get(np.dtype(value.dtype).kind, "f")
+        return Term(self, "bound", (value,), dtype, -INF, INF)
 
     def column(self, values: Any, index: Term) -> Term:
         """One number per piece, and the term that says which piece."""
         if index.op == "const":
             return self.lift(values[index.args[0]])
         if is_jax(values):
-            return self.gather(values, index, self.bound(values).kind)
+            return self.gather(values, index, self.bound(values).dtype)
         values = folding.narrowed(values)
-        kind = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
-        return Term(self, "column", (values, index), kind, *_ends(values))
+        dtype = {"i": "i", "O": "q", "f": "f"}[values.dtype.kind]
+        return Term(self, "column", (values, index), dtype, *ends(values))
 
     def floats(self, term: Any) -> Term:
         """The term as a real number."""
         term = term if type(term) is Term else self.lift(term)
-        if term.kind == "f":
-            same: Term = term
-            return same
+        if term.dtype == "f":
+            return term
         if term.op == "const":
             return self.lift(folding.to_float(term.args[0]))
         if term.op == "column":
             return self.column(folding.to_floats(term.args[0]), term.args[1])
-        return self._make("real", term)
+        return self.make("real", term)
 
     def settled(self, term: Any) -> Term:
         """A column as the term that reads it; anything else unchanged."""
@@ -184,61 +183,62 @@ class Builder:
         values, index = term.args
         if values.dtype.kind == "O" or max(abs(term.lo), abs(term.hi)) > self.limit:
             return self.gather(folding.to_floats(values), index)
-        return self._gathered(values, index, term.kind, term.lo, term.hi)
+        return self._gathered(values, index, term.dtype, term.lo, term.hi)
 
     # -- terms
 
-    def _term(self, op: str, args: tuple[Any, ...], kind: str, lo: Any, hi: Any) -> Term:
-        name = (op, kind, lo, hi, *[a.num if type(a) is Term else identity(a) for a in args])
+    def term(self, op: str, args: tuple[Any, ...], dtype: str, lo: Any, hi: Any) -> Term:
+        """A term of known range: the one there is, or a new one."""
+        name = (op, dtype, lo, hi, *[a.num if type(a) is Term else identity(a) for a in args])
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = Term(self, op, args, kind, lo, hi)
+            known = self._known[name] = Term(self, op, args, dtype, lo, hi)
         return known
 
-    def _make(self, op: str, *terms: Term) -> Term:
+    def make(self, op: str, *terms: Term) -> Term:
         """An operation on terms: what was made of the same ones before, or a new term."""
         name = (op, *map(NUMBER, terms))
-        found = self._computed.get(name)
+        found = self.computed.get(name)
         if found is None:
-            found = self._computed[name] = self._new(op, terms)
+            found = self.computed[name] = self._new(op, terms)
         return found
 
     def _new(self, op: str, terms: tuple[Term, ...]) -> Term:
-        """Fold constants, unify kinds, find the range, share the term."""
+        """Fold constants, unify dtypes, find the range, share the term."""
         ops = [*map(NAME, terms)]
         if CONSTANTS.issuperset(ops) and op not in SCALAR:
             folded = self._fold(op, terms, ops)
             if folded is not None:
                 return folded
         if "column" in ops:
-            return self._make(op, *map(self.settled, terms))
+            return self.make(op, *map(self.settled, terms))
         if "checked" in ops and not self.branching and op != "where" and OPERATIONS[op][1] in "nf":
             return self._checked_late(op, terms)
-        kind = READY.get((op, "".join(map(KIND, terms))))
-        if kind is None or self.beyond:
-            same, kind = self._unified(op, terms)
+        dtype = READY.get((op, "".join(map(DTYPE, terms))))
+        if dtype is None or self.beyond:
+            same, dtype = self._unified(op, terms)
             if same != terms:
-                return self._make(op, *same)
+                return self.make(op, *same)
         lo, hi = range_of(op, terms)
-        if kind == "i":
+        if dtype == "i":
             lo, hi = max(lo, -self.limit - 1), min(hi, self.limit)
-        return Term(self, op, terms, kind, lo, hi)
+        return Term(self, op, terms, dtype, lo, hi)
 
     def _unified(self, op: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
-        """Numbers of all kinds as one kind, and real what has to be; the kind of the result."""
-        kinds, result = OPERATIONS.get(op) or SCALAR[op]
+        """Numbers of all dtypes as one dtype, and real what has to be; the dtype of the result."""
+        dtypes, result = OPERATIONS.get(op) or SCALAR[op]
         common = ""
-        for t, k in zip(terms, kinds, strict=True):
+        for t, k in zip(terms, dtypes, strict=True):
             if k == "n":
-                real = t.kind not in "ib" or (t.op == "const" and not self._fits(t.args[0]))
-                common = "f" if real else common or t.kind
+                real = t.dtype not in "ib" or (t.op == "const" and not self.fits(t.args[0]))
+                common = "f" if real else common or t.dtype
         reals = "fn" if common == "f" else "f"
-        same = [self.floats(t) if k in reals else t for t, k in zip(terms, kinds, strict=True)]
+        same = [self.floats(t) if k in reals else t for t, k in zip(terms, dtypes, strict=True)]
         return tuple(same), common if result == "n" else result
 
     def _checked_late(self, op: str, terms: tuple[Term, ...]) -> Term:
         """Checks after the operation, so that a side of a condition that is not taken is not checked."""
-        result = self._make(op, *(t.args[1] if t.op == "checked" else t for t in terms))
+        result = self.make(op, *(t.args[1] if t.op == "checked" else t for t in terms))
         for t in terms:
             result = self.checked(t.args[0], result) if t.op == "checked" else result
         return result
@@ -246,44 +246,14 @@ class Builder:
     def _fold(self, op: str, terms: tuple[Term, ...], ops: list[str]) -> Term | None:
         values = [t.args[0] for t in terms]
         if "bound" in ops and any(map(is_jax, values)):
-            return None if "column" in ops else self.bound(folding.on_jax(op, values, self.limit))
+            return None if "column" in ops else self.bound(self.constants(op, values))
         if "column" not in ops:
             return self.lift(folding.fold(op, values))
-        together = self.aligned(terms) if op in folding.ON_COLUMNS else None
+        together = aligned(self, terms) if op in folding.ON_COLUMNS else None
         if together is None:
             return None
         index = next(t.args[1] for t in together if t.op == "column")
         return self.column(folding.on_columns(op, [t.args[0] for t in together]), index)
-
-    def aligned(self, terms: Sequence[Term]) -> list[Term] | None:
-        """Constants with every column over the same index; None where that would take too many rows.
-
-        Exact columns over different indices become columns over each pair of pieces.
-        """
-        columns = [t for t in terms if t.op == "column"]
-        if all(t.args[1] is columns[0].args[1] for t in columns):
-            return list(terms)
-        sizes = {index: size for t in columns for index, size in self._indices(t)}
-        if math.prod(sizes.values()) > MOST_ROWS or any(t.kind == "f" for t in columns):
-            return None
-        joint = self.lift(0)
-        for index, size in sizes.items():
-            joint = self.add(self.mul(joint, size), index)
-        self._joints[joint] = sizes
-        return [self._spread(t, sizes, joint) if t.op == "column" else t for t in terms]
-
-    def _indices(self, column: Term) -> Iterable[tuple[Term, int]]:
-        """The indices that a column is over, each with the number of its values."""
-        values, index = column.args
-        return self._joints.get(index, {index: len(values)}).items()
-
-    def _spread(self, column: Term, sizes: dict[Term, int], joint: Term) -> Term:
-        """The column with a row for every combination of the indices."""
-        own = dict(self._indices(column))
-        shape = [size if index in own else 1 for index, size in sizes.items()]
-        order = [list(own).index(index) for index in sizes if index in own]
-        values = column.args[0].reshape(tuple(own.values())).transpose(order).reshape(shape)
-        return self.column(np.broadcast_to(values, tuple(sizes.values())).reshape(-1), joint)
 
     # -- arithmetic
 
@@ -294,32 +264,32 @@ class Builder:
         if a.is_const and not c.is_const:
             a, c = c, a
         if not c.is_const or a.is_const:
-            return self._make("add", a, c)
+            return self.make("add", a, c)
         if c.equals(0):
             return a
-        if c.op == "const" and c.kind == "i" and a.kind == "i":
-            if a.op == "add" and a.args[1].op == "const" and self._fits(a.args[1].args[0] + c.args[0]):
+        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
+            if a.op == "add" and a.args[1].op == "const" and self.fits(a.args[1].args[0] + c.args[0]):
                 return self.add(a.args[0], a.args[1].args[0] + c.args[0])
-            if a.op == "sub" and a.args[0].op == "const" and self._fits(a.args[0].args[0] + c.args[0]):
+            if a.op == "sub" and a.args[0].op == "const" and self.fits(a.args[0].args[0] + c.args[0]):
                 return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
-        return self._make("add", a, c)
+        return self.make("add", a, c)
 
     def sub(self, a: Any, c: Any) -> Term:
         """a - c."""
         a = a if type(a) is Term else self.lift(a)
         c = c if type(c) is Term else self.lift(c)
         if a.is_const is c.is_const:
-            return self._make("sub", a, c)
-        if c.op == "const" and c.kind == "i" and a.kind == "i":
+            return self.make("sub", a, c)
+        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
             return self.add(a, -c.args[0])
-        if a.op == "const" and a.kind == "i" and c.kind == "i":
-            if c.op == "add" and c.args[1].op == "const" and self._fits(a.args[0] - c.args[1].args[0]):
+        if a.op == "const" and a.dtype == "i" and c.dtype == "i":
+            if c.op == "add" and c.args[1].op == "const" and self.fits(a.args[0] - c.args[1].args[0]):
                 return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
-            if c.op == "sub" and c.args[0].op == "const" and self._fits(a.args[0] - c.args[0].args[0]):
+            if c.op == "sub" and c.args[0].op == "const" and self.fits(a.args[0] - c.args[0].args[0]):
                 return self.add(c.args[1], a.args[0] - c.args[0].args[0])
-        return a if c.is_const and c.equals(0) else self._make("sub", a, c)
+        return a if c.is_const and c.equals(0) else self.make("sub", a, c)
 
-    def _fits(self, value: int) -> bool:
+    def fits(self, value: int) -> bool:
         """Whether a constant is an integer of the target."""
         return abs(value) <= self.limit
 
@@ -331,82 +301,39 @@ class Builder:
             known, other = (a, c) if a.is_const else (c, a)
             if known.equals(1) and not other.is_const:
                 return other
-            if a.kind == c.kind == "i":
+            if a.dtype == c.dtype == "i":
                 for x in (known, other):
                     if x.op == "const" and x.args[0] == 0:
                         return x
         if self.scalar and (a.op == "real" or c.op == "real"):
-            a, c = self._eased(a, c), self._eased(c, a)
+            a, c = eased(self, a, c), eased(self, c, a)
         if self.scalar and (a.op == "add" or c.op == "add"):
-            scaled = self._scaled(a, c) if a.op == "add" else self._scaled(c, a)
-            if scaled is not None:
-                return scaled
-        return self._make("mul", a, c)
-
-    def _scaled(self, blend: Term, factor: Term) -> Term | None:
-        """``(weight * span + near) * factor`` with the factor in the numbers, for a weight from 0 to at most 1.
-
-        Only for levels of one sign, where nothing cancels, and if the values at both ends stay what they are.
-        """
-        part, near = blend.args
-        if part.op != "mul" or not part.kind == near.kind == "f":
-            return None
-        weight, span = part.args if part.args[1].op == "const" else part.args[::-1]
-        if not factor.op == near.op == span.op == "const" or not near.args[0] * span.args[0] > 0:
-            return None
-        if weight.op != "cos" and not 0 <= weight.lo < weight.hi <= 1:
-            return None
-        times = folding.to_float(factor.args[0])
-        low, gap = near.args[0] * times, span.args[0] * times
-        if weight.op == "cos" or weight.hi == 1:
-            high = (near.args[0] + span.args[0]) * times
-            gap = folding.reaching(low, high, gap)
-            if low + gap != high:
-                return None
-        return self.add(self.mul(weight, gap), low) if 0 < abs(gap) < INF and abs(low) < INF else None
-
-    def _eased(self, a: Term, c: Term) -> Term:
-        """A number of steps before or after a given one, for a product with a constant: as a difference of reals.
-
-        It is the same number, and one operation on reals costs less than one on integers and a conversion.
-        """
-        if a.op != "real" or c.op != "const" or a.args[0].op not in ("add", "sub"):
-            return a
-        op, (x, y) = a.args[0].op, a.args[0].args
-        return self._make(op, self.floats(x), self.floats(y)) if "const" in (x.op, y.op) else a
+            found = scaled(self, a, c) if a.op == "add" else scaled(self, c, a)
+            if found is not None:
+                return found
+        return self.make("mul", a, c)
 
     def div(self, a: Any, c: Any) -> Term:
         """a / c, a real number; exact between exact constants."""
         a, c = self.lift(a), self.lift(c)
         if c.equals(1) and not a.is_const:
             return self.floats(a)
-        return self._make("div", a, c)
+        return self.make("div", a, c)
 
     def neg(self, a: Any) -> Term:
         """-a."""
-        return self._make("neg", self.lift(a))
+        return self.make("neg", self.lift(a))
 
     def minimum(self, a: Any, c: Any) -> Term:
         """The smaller; NaN if either is."""
-        return self._extreme("minimum", a, c)
+        return simplify.extreme(self, "minimum", a, c)
 
     def maximum(self, a: Any, c: Any) -> Term:
         """The larger; NaN if either is."""
-        return self._extreme("maximum", a, c)
+        return simplify.extreme(self, "maximum", a, c)
 
-    def _extreme(self, op: str, a: Any, c: Any) -> Term:
-        a, c = self.lift(a), self.lift(c)
-        if self.weighed and a.op == "add" and a.kind == c.kind == "i" and a.args[1].op == c.op == "const":
-            bound = c.args[0] - a.args[1].args[0]
-            if self._fits(bound):  # a clamp of the step itself, which others may share
-                return self.add(self._extreme(op, a.args[0], bound), a.args[1])
-        if not (a.is_const and c.is_const):
-            low, high = (a, c) if op == "minimum" else (c, a)
-            if _sure(a) and _sure(c) and low.hi <= high.lo:
-                return a
-            if _sure(a) and _sure(c) and high.hi <= low.lo:
-                return c
-        return self._make(op, a, c)
+    muldiv, pow, ipow = simplify.muldiv, simplify.power, simplify.whole_power
+    search, narrow = simplify.search, simplify.narrow
 
     def floordiv(self, a: Any, c: Any) -> Term:
         """floor(a / c) of integers, c > 0."""
@@ -415,37 +342,22 @@ class Builder:
             return a
         if c.op == "const" and not a.is_const and c.args[0] > 0 and a.lo // c.args[0] == a.hi // c.args[0]:
             return self.lift(int(a.lo // c.args[0]))
-        return self._make("floordiv", a, c)
+        return self.make("floordiv", a, c)
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
         a, c = self.lift(a), self.lift(c)
-        return self.lift(0) if c.equals(1) else self._make("mod", a, c)
-
-    def muldiv(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
-        """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
-        a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
-        if more.equals(0) and (times.equals(1) or over.equals(1)):
-            return self.floordiv(self.mul(a, times), over)
-        if all(x.op == "const" for x in (times, over, more)) and not a.is_const:
-            shared = math.gcd(times.args[0], over.args[0])
-            parts = times.args[0] // shared, over.args[0] // shared, more.args[0] // shared
-            times, over, more = map(self.lift, parts)
-            if more.equals(0) and (times.equals(1) or over.equals(1)):
-                return self.floordiv(self.mul(a, times), over)
-            if a.hi * times.args[0] + more.args[0] <= self.limit:
-                return self.floordiv(self.add(self.mul(a, times), more), over)
-        return self._make("muldiv", a, times, over, more)
+        return self.lift(0) if c.equals(1) else self.make("mod", a, c)
 
     def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
         """(a * times + more) mod over of integers >= 0, exactly, whatever the width; more < over."""
         a, times, over, more = self.lift(a), self.lift(times), self.lift(over), self.lift(more)
-        return self.lift(0) if over.equals(1) else self._make("mulmod", a, times, over, more)
+        return self.lift(0) if over.equals(1) else self.make("mulmod", a, times, over, more)
 
     def floor(self, a: Any) -> Term:
         """The integer at or below a."""
         a = self.lift(a)
-        return a if a.kind == "i" else self._make("floor", a)
+        return a if a.dtype == "i" else self.make("floor", a)
 
     # -- conditions
 
@@ -460,48 +372,23 @@ class Builder:
     def eq(self, a: Any, c: Any) -> Term:
         """a == c."""
         a, c = self.lift(a), self.lift(c)
-        if _sure(a) and _sure(c) and (a.hi < c.lo or c.hi < a.lo):
+        if is_bounded(a) and is_bounded(c) and (a.hi < c.lo or c.hi < a.lo):
             return self.lift(False)
-        return self._make("eq", a, c)
+        return self.make("eq", a, c)
 
     def _compare(self, op: str, a: Any, c: Any) -> Term:
         a = a if type(a) is Term else self.lift(a)
         c = c if type(c) is Term else self.lift(c)
         if a.op == "sub" or c.op == "sub":
-            a, c = self._halved(op, a, c)
+            a, c = halved(self, op, a, c)
         if a.op == "add" or c.op == "add":
-            a, c = self._moved(a, c)
-        if _sure(a) and _sure(c):
+            a, c = moved(self, a, c)
+        if is_bounded(a) and is_bounded(c):
             if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
                 return self.lift(True)
             if a.lo > c.hi or (op == "lt" and a.lo >= c.hi):
                 return self.lift(False)
-        return self._make(op, a, c)
-
-    def _halved(self, op: str, a: Term, c: Term) -> tuple[Term, Term]:
-        """``n - y`` beside ``y + k`` (integers, n and k constant) as y beside half of n - k."""
-        for flipped, one, other in ((False, a, c), (True, c, a)):
-            if one.op != "sub" or one.kind != "i" or one.args[0].op != "const":
-                continue
-            y, shift = one.args[1], 0
-            if other.op == "add" and other.args[1].op == "const":
-                other, shift = other.args[0], other.args[1].args[0]
-            if other is not y:
-                continue
-            twice = one.args[0].args[0] - shift
-            up = (op == "le") != flipped
-            half = self.lift(-(-twice // 2) if up else twice // 2)
-            return (y, half) if flipped else (half, y)
-        return a, c
-
-    def _moved(self, a: Term, c: Term) -> tuple[Term, Term]:
-        """The comparison of ``x + k`` with a constant as one of ``x``."""
-        for i, (one, other) in enumerate(((a, c), (c, a))):
-            constants = one.op == "add" and one.args[1].op == other.op == "const"
-            if constants and one.kind == other.kind == "i":
-                pair = (one.args[0], self.lift(other.args[0] - one.args[1].args[0]))
-                return pair if i == 0 else (pair[1], pair[0])
-        return a, c
+        return self.make(op, a, c)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Term:
         """``yes`` where the condition holds, else ``no``."""
@@ -512,160 +399,67 @@ class Builder:
             return yes if condition.args[0] else no
         if yes is no:
             return yes
-        return self._make("where", condition, yes, no) if self.branching else self._chosen(condition, yes, no)
-
-    def _chosen(self, condition: Term, yes: Term, no: Term) -> Term:
-        """A condition of which both sides are computed: checks outside, and what the sides share once."""
-        if yes.op == "checked":
-            return self.checked(self.where(condition, yes.args[0], False), self.where(condition, yes.args[1], no))
-        if no.op == "checked":
-            return self.checked(self.where(condition, False, no.args[0]), self.where(condition, yes, no.args[1]))
-        if yes.op == no.op and yes.op in ("div", "real", "mul") and yes.args[1:] == no.args[1:]:
-            return self._make(yes.op, self.where(condition, yes.args[0], no.args[0]), *yes.args[1:])
-        return self._make("where", condition, yes, no)
-
-    def narrow(self, t: Any, lo: Any = None, hi: Any = None, on: tuple[Term, bool] | None = None) -> Term:
-        """``t``, known to lie in [lo, hi]: a new name in branching targets, a clamp in the others.
-
-        ``on`` is the condition on one side of which alone that is known, and which side: there a weighed target may
-        do without the clamp.
-        """
-        t = self.lift(t)
-        if self.branching and not t.is_const:
-            if t.op == "add" and t.kind == "i" and t.args[1].op == "const":
-                inner, shift = t.args[0], t.args[1].args[0]
-                low, high = (None if x is None else self.sub(x, shift) for x in (lo, hi))
-                return self.add(self.narrow(inner, low, high), shift)
-            low, high = self._narrowed(t, lo, hi)
-            return t if (low, high) == (t.lo, t.hi) else self._term("narrow", (t,), t.kind, low, high)
-        if self.weighed and on is not None and t.kind == "i" and not t.is_const:
-            ends = [None if x is None else self.lift(x) for x in (lo, hi)]
-            if all(x is None or x.op == "const" for x in ends):
-                low, high = self._narrowed(t, *ends)
-                return t if (low, high) == (t.lo, t.hi) else self._term("clamp", (t, *on), t.kind, low, high)
-        if lo is not None:
-            t = self.maximum(t, lo)
-        return t if hi is None else self.minimum(t, hi)
-
-    def _narrowed(self, t: Term, lo: Any, hi: Any) -> tuple[Any, Any]:
-        """The range of a term that is known to lie in another one too."""
-        low = max(t.lo, lo.lo) if lo is not None and _sure(lo) else t.lo
-        high = min(t.hi, hi.hi) if hi is not None and _sure(hi) else t.hi
-        return min(low, high), high  # a branch that no step takes
+        return self.make("where", condition, yes, no) if self.branching else chosen(self, condition, yes, no)
 
     # -- functions
 
     def sqrt(self, a: Any) -> Term:
         """The square root."""
-        return self._make("sqrt", self.lift(a))
+        return self.make("sqrt", self.lift(a))
 
     def exp(self, a: Any) -> Term:
         """e**a."""
-        return self._make("exp", self.lift(a))
+        return self.make("exp", self.lift(a))
 
     def expm1(self, a: Any) -> Term:
         """e**a - 1."""
-        return self._make("expm1", self.lift(a))
+        return self.make("expm1", self.lift(a))
 
     def log(self, a: Any) -> Term:
         """The natural logarithm."""
-        return self._make("log", self.lift(a))
+        return self.make("log", self.lift(a))
 
     def log1p(self, a: Any) -> Term:
         """log(1 + a)."""
-        return self._make("log1p", self.lift(a))
+        return self.make("log1p", self.lift(a))
 
     def sin(self, a: Any) -> Term:
         """The sine."""
-        return self._make("sin", self.lift(a))
+        return self.make("sin", self.lift(a))
 
     def cos(self, a: Term) -> Term:
         """The cosine, where one step at a time is computed."""
-        return self._make("cos", a)
+        return self.make("cos", a)
 
-    def pow(self, a: Any, c: Any) -> Term:
-        """a**c of real numbers; NaN rather than complex."""
-        a, c = self.lift(a), self.lift(c)
-        if c.equals(0):
-            return self.lift(1.0)
-        if c.equals(1) and not a.is_const:
-            return self.floats(a)
-        if c.equals(2) and not a.is_const:
-            return self.mul(self.floats(a), self.floats(a))
-        if c.equals(0.5) and not a.is_const and a.lo >= 0:
-            return self.sqrt(a)
-        if self._rounds(a) and not c.is_const:
-            return self._term("pow", (*self._columns(folding.log2_parts, a), self.floats(self.settled(c))), "f", 0, INF)
-        return self._make("pow", a, c)
-
-    def _rounds(self, base: Term) -> bool:
-        """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
-        plain = base.op == "column" and not is_jax(base.args[0]) and base.kind == "f"
-        return plain and self.single and bool(0 < base.lo <= base.hi < INF)
-
-    def _columns(self, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
-        """The terms that read each result of a function of a column's numbers."""
-        values, index = column.args
-        rows = zip(*map(function, values.tolist()), strict=True)
-        return [self.settled(self.column(np.array(row), index)) for row in rows]
-
-    def ipow(self, base: Any, exponent: Any) -> Term:
-        """base**exponent for an integer exponent >= 0 and 0 < base."""
-        base, exponent = self.lift(base), self.lift(exponent)
-        if base.equals(1):
-            return self.lift(1.0)
-        if self._rounds(base) and not exponent.is_const:
-            most = 1 if base.hi <= 1 else INF
-            args = (*self._columns(folding.log2_words, base), self.settled(exponent))
-            return self._term("ipow", args, "f", 0, most)
-        return self._make("ipow", base, exponent)
-
-    def search(self, thresholds: Any, t: Any) -> Term:
-        """How many of the increasing thresholds are <= t."""
-        t = self.lift(t)
-        known = isinstance(thresholds, np.ndarray)
-        if t.op == "const" and known:
-            return self.lift(int(thresholds.searchsorted(t.args[0], side="right")))
-        if known:
-            first = int(thresholds.searchsorted(t.lo, side="right"))
-            last = int(thresholds.searchsorted(min(t.hi, 2**62), side="right"))
-            if first == last:
-                return self.lift(first)
-            thresholds = thresholds[:last]
-            t = t if self.branching else _unclamped(t, thresholds)
-        else:
-            first, last = 0, len(thresholds)
-        return self._term("search", (thresholds, self.settled(t)), "i", first, last)
-
-    def gather(self, table: Any, index: Any, kind: str = "f") -> Term:
+    def gather(self, table: Any, index: Any, dtype: str = "f") -> Term:
         """table[index]."""
         index = self.lift(index)
         if index.op == "const":  # outside where no step leads
             place = index.args[0]
             return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
-        ends = _ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
-        return self._gathered(table, index, kind, *ends)
+        low, high = ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
+        return self._gathered(table, index, dtype, low, high)
 
-    def _gathered(self, table: Any, index: Term, kind: str, low: Any, high: Any) -> Term:
+    def _gathered(self, table: Any, index: Term, dtype: str, low: Any, high: Any) -> Term:
         if low == high:
             return self.lift(table[0])
         self.gathered += 1
-        return self._term("gather", (table, self.settled(index)), kind, low, high)
+        return self.term("gather", (table, self.settled(index)), dtype, low, high)
 
     def checked(self, wrong: Any, value: Any) -> Term:
         """``value``, or an error where ``wrong`` holds (NaN on JAX)."""
         wrong = self.lift(wrong)
         if wrong.op == "const" and not wrong.args[0]:
             return self.lift(value)
-        return self._term("checked", (wrong, self.floats(self.settled(value))), "f", -INF, INF)
+        return self.term("checked", (wrong, self.floats(self.settled(value))), "f", -INF, INF)
 
     def valuation(self, t: Any) -> Term:
         """The exponent of 2 in the integer t > 0."""
-        return self._make("valuation", self.lift(t))
+        return self.make("valuation", self.lift(t))
 
     def share(self, x: Any, n: Any) -> Term:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
-        return self._make("share", self.lift(x), self.lift(n))
+        return self.make("share", self.lift(x), self.lift(n))
 
     def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
         """A number in [-1, 1) for every seed and step, the same bits on every target.
@@ -674,10 +468,10 @@ class Builder:
         """
         seed, t, high = self.lift(seed), self.lift(t), self.lift(high)
         if high.equals(0):
-            return self._make("noise", seed, t)
+            return self.make("noise", seed, t)
         if seed.op == t.op == high.op == "const":
-            return self._make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
-        return self._term("noise", (self.settled(seed), t, high), "f", -1, 1)
+            return self.make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
+        return self.term("noise", (self.settled(seed), t, high), "f", -1, 1)
 
     def call(self, function: Callable[..., Any], t: Any, values: Iterable[Any]) -> Term:
         """A function of numbers that gives one of an array namespace and the step: ``function(*values)(xp, t)``."""
@@ -692,28 +486,8 @@ def named(term: Term) -> Term:
     return term
 
 
-def _ends(values: np.ndarray) -> tuple[Any, Any]:
-    """The smallest and the largest number of an array, as plain numbers."""
-    if values.size <= FEW:
-        numbers = values.tolist()
-        if values.dtype.kind != "f" or not math.isnan(sum(numbers)):
-            return min(numbers), max(numbers)
-    low, high = values.min(), values.max()
-    return (low.item(), high.item()) if isinstance(low, np.generic) else (low, high)
-
-
-def _unclamped(t: Term, thresholds: np.ndarray) -> Term:
-    """The step without clamps that move it past no threshold."""
-    while t.op in ("minimum", "maximum") and t.args[1].op == "const":
-        bound = t.args[1].args[0]
-        if not (thresholds[-1] <= bound if t.op == "minimum" else bound < thresholds[0]):
-            break
-        t = t.args[0]
-    return t
-
-
 def identity(arg: Any) -> Any:
-    """What tells a value from others: numbers by kind and value, all but arrays of them as objects."""
+    """What tells a value from others: numbers by type and value, all but arrays of them as objects."""
     if isinstance(arg, np.ndarray) and arg.dtype.kind != "O":
         return (arg.dtype.char, arg.shape, arg.tobytes())
     if isinstance(arg, int | float | Fraction):

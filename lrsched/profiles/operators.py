@@ -233,7 +233,7 @@ def _smaller(one: Pair, other: Pair) -> bool:
 def ends_of(x: Progress) -> tuple[Progress, Progress]:
     """The same progress at its beginning and at its end."""
     b = x.b
-    nothing = b.lift(0 if x.total.kind == "i" else 0.0)
+    nothing = b.lift(0 if x.total.dtype == "i" else 0.0)
     return (
         Progress(b, nothing, x.total, x.total, x.stepped, x.unit),
         Progress(b, x.total, nothing, x.total, x.stepped, x.unit),

@@ -71,7 +71,7 @@ class _Shaped(Profile):
 def _place(x: Progress, share: Any) -> Any:
     """The exact (not rounded) amount done at a share."""
     b, total = x.b, x.total
-    if isinstance(share, int | float) and total.is_const and total.kind in "iq" and not is_jax(total.args[0]):
+    if isinstance(share, int | float) and total.is_const and total.dtype in "iq" and not is_jax(total.args[0]):
         if total.op != "const":
             return b.mul(total, Fraction(share))
         place = total.args[0] * Fraction(share)
@@ -83,7 +83,7 @@ def _place(x: Progress, share: Any) -> Any:
 
 def _reached(x: Progress, share: Any) -> Any:
     """The place of a jump: the first whole step there, where only the run knows the share and steps are whole."""
-    pace = pace_of(x.b, share) if x.done.kind == x.total.kind == "i" else None
+    pace = pace_of(x.b, share) if x.done.dtype == x.total.dtype == "i" else None
     return _place(x, share) if pace is None else pace.edge(x.total)
 
 

@@ -15,7 +15,7 @@ from lrsched.ir.clock import Clock
 from lrsched.ir.term import Builder, Term
 from lrsched.sampling.array_code import BLOCK
 from lrsched.sampling.generate import generated, loaded, lowered
-from lrsched.targets._numpy import OPERATIONS
+from lrsched.targets._numpy import OPERATIONS, TARGET
 
 __all__ = ["BLOCK", "Filler", "filler"]
 
@@ -76,13 +76,9 @@ class Filler:
 
 
 def _kernel(formula: Callable[[Clock], Term]) -> Callable[[Any], Any]:
-    from lrsched import targets
-    from lrsched.targets.array_calls import CallTarget
-
-    target = targets.table("numpy")
-    assert isinstance(target, CallTarget)
-    source, objects = target.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True)))
-    return target.load(source, {**objects, "search": _search, "ipow": _ipow})
+    """The formula compiled for NumPy, with look-ups and powers for steps that rise."""
+    source, objects = TARGET.function(lowered(formula, Builder(branching=False, limit=2**53, exact_ends=True)))
+    return TARGET.load(source, {**objects, "search": _search, "ipow": _ipow})
 
 
 def _search(thresholds: Any, t: Any) -> Any:

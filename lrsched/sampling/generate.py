@@ -1,4 +1,8 @@
-"""Schedules as code that fills ranges: conditions outside, one stretch of array arithmetic in each leaf."""
+"""Schedules as code that fills ranges: conditions hoisted out of the loops, array arithmetic in each leaf.
+
+The generated function takes ranges one after the other. Its scalar code asks the conditions and finds ``end``, the step
+up to which all that it computed stays, and the leaf that is reached fills the steps from ``t`` to ``end``.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,19 @@ import numpy as np
 from lrsched.foundation.records import Record
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Builder, Term, named
+from lrsched.ir.walk import arguments, in_order
 from lrsched.sampling.array_code import BLOCK, Blocks
-from lrsched.sampling.periodicity import Cycle, Hold, repeats_in, replaced_terms
-from lrsched.sampling.runtime import CALLED, DOWN, RAMP
-from lrsched.sampling.scalar_code import Skeleton
+from lrsched.sampling.periodicity import repeats_in
+from lrsched.sampling.rewriting import replaced_terms
+from lrsched.sampling.runtime import CALLED
+from lrsched.sampling.scalar_code import ScalarCode
+from lrsched.sampling.term_values import TermValues
 from lrsched.sampling.values import Known, Scalar, UnfitError
 
 __all__ = ["generated", "loaded", "lowered"]
 
-SHORT = 128
-COPIES = 6
+SHORT = 128  # steps; where ranges are shorter than that, the generated function gives up
+COPIES = 6  # of what follows a condition, before code grows too long
 ELEMENTWISE = frozenset({"add", "sub", "mul", "neg", "div", "minimum", "maximum", "real", "sqrt", "exp", "expm1"})
 
 HEAD = """\
@@ -67,6 +74,7 @@ def generated(formula: Callable[[Clock], Term], length: int = 0) -> Made:
 
 
 def _written(root: Term) -> tuple[str, dict[str, Any]]:
+    """The source of a filler and the objects that it names; no source if the schedule has no ranges to speak of."""
     writer = _Writer()
     try:
         writer.tail(root, {}, [])
@@ -74,93 +82,92 @@ def _written(root: Term) -> tuple[str, dict[str, Any]]:
         return "", {}
     buffers = "".join(f"whole_b{k + 1} = empty(min(hi - t, {BLOCK}))\n    " for k in range(writer.blocks.buffers))
     buffers += "".join(f"line{k + 1}, made{k + 1} = None, -1\n    " for k in range(writer.blocks.most_lines))
-    buffers += "".join(f"place_{table}, coming_{table} = 0, None\n    " for table in writer.w.searches)
+    buffers += "".join(f"passed_{table}, coming_{table} = 0, None\n    " for table in writer.code.searches)
     buffers += "".join(
-        f"{name} = {kind}(values_{name}, min(hi - t, {BLOCK}))\n    " for name, kind in writer.w.repeats.items()
+        f"{name} = {form}(values_{name}, min(hi - t, {BLOCK}))\n    " for name, form in writer.code.repeats.items()
     )
     head = HEAD.format(block=BLOCK, buffers=buffers, short=32 * SHORT)
-    source = head + "\n".join(_needed(writer.w.lines)) + "\n    return t\n"
-    return source, writer.w.objects
+    source = head + "\n".join(_needed(writer.code.lines)) + "\n    return t\n"
+    return source, writer.code.objects
 
 
 class _Writer:
-    """Writes the body of the loop over ranges: conditions outside, one stretch of array code in each leaf."""
+    """Writes the body of the loop over ranges: scalar code into ``code``, and the loops of ``blocks`` in each leaf.
+
+    ``known`` are the values of terms on the range, by their numbers; ``patches`` single values at single steps.
+    """
 
     def __init__(self) -> None:
-        self.w = Skeleton()
-        self.blocks = Blocks(self.w)
+        self.code = ScalarCode()
+        self.values = TermValues(self.code)
+        self.blocks = Blocks(self.code)
         self.forms = Forms()
         self.copies = 0
 
     def tail(self, root: Term, known: Known, patches: list[tuple[Scalar, Scalar]]) -> None:
         """Fill the range with a term, then write the patches, the outermost last."""
-        w, root = self.w, named(root)
+        root = named(root)
         clamp = self._clamp(root, known)
         if clamp is not None:
-            self._side(root, clamp, known, patches)
+            self._either_side(root, clamp, known, patches)
             return
         if root.op == "where" and self._tail_where(root, known, patches):
             return
-        pushed = None if root.op == "where" or self.forms.of(root) == "number" else self._pushed(root)
-        if pushed is not None:
-            self.tail(pushed, known, patches)
+        distributed = None if root.op == "where" or self.forms.of(root) == "number" else self._distributed(root)
+        if distributed is not None:
+            self.tail(distributed, known, patches)
             return
-        self.blocks.fill(w.value(root, known))
-        for place, single in reversed(patches):
-            self.blocks.patch(place, single)
-        w.line("t = end")
-        w.line("continue")
+        self.blocks.fill(self.values.value(root, known))
+        for step, single in reversed(patches):
+            self.blocks.patch(step, single)
+        self.code.line("t = end")
+        self.code.line("continue")
 
     def _clamp(self, root: Term, known: Known) -> Term | None:
         """The first step among what the root needs that is the smaller or larger of two."""
         if self.copies >= COPIES:
             return None
-        direct = self.w.direct(root, known)
-        for number in sorted(direct):
-            if direct[number].op in ("minimum", "maximum") and self.forms.of(direct[number]) == "step":
-                return direct[number]
-        return None
+        direct = self.values.direct(root, known).values()
+        return next((t for t in direct if t.op in ("minimum", "maximum") and self.forms.of(t) == "step"), None)
 
-    def _side(self, root: Term, clamp: Term, known: Known, patches: list[tuple[Scalar, Scalar]]) -> None:
+    def _either_side(self, root: Term, clamp: Term, known: Known, patches: list[tuple[Scalar, Scalar]]) -> None:
         """Fill the range with the root for either side of a clamp."""
         self.copies += 1
         a, c = clamp.args
         first, second = (a, c) if clamp.op == "minimum" else (c, a)
-        holds = self.w.value(root.b.le(a, c), known)
+        holds = self.values.value(root.b.le(a, c), known)
         sides = tuple(replaced_terms(root, {clamp.num: side}) for side in (first, second))
-        if not isinstance(holds, Scalar) or holds.value is not None:
-            self.tail(sides[not (isinstance(holds, Scalar) and holds.value)], known, patches)
+        if not isinstance(holds, Scalar):
+            raise UnfitError
+        if holds.value is not None:
+            self.tail(sides[not holds.value], known, patches)
             return
-        self.w.line(f"if {holds.text}:")
-        with self.w.inside() as lines:
+        with self.code.under(f"if {holds.text}:"):
             self.tail(sides[0], dict(known), patches)
-        self.w.lines.extend(lines)
         self.tail(sides[1], known, patches)
 
     def _tail_where(self, root: Term, known: Known, patches: list[tuple[Scalar, Scalar]]) -> bool:
-        w = self.w
+        """Fill the range with the chosen side of a condition; False if it is no condition on the whole range."""
         condition, yes, no = root.args
         if condition.op == "eq":
             for operand in condition.args:
-                w.value(operand, known)
-            place = w.place(condition, known)
-            single = w.value(yes, known) if place is not None else None
-            if place is None or not isinstance(single, Scalar):
+                self.values.value(operand, known)
+            step = self.values.single_step(condition, known)
+            single = self.values.value(yes, known) if step is not None else None
+            if step is None or not isinstance(single, Scalar):
                 return False
-            self.tail(no, known, [*patches, (place, single)])
+            self.tail(no, known, [*patches, (step, single)])
             return True
-        holds = w.value(condition, known)
+        holds = self.values.value(condition, known)
         if not isinstance(holds, Scalar):
             return False
-        w.hoisted(yes, no, known)
-        w.line(f"if {holds.text}:")
-        with w.inside() as lines:
+        self.values.hoisted(yes, no, known)
+        with self.code.under(f"if {holds.text}:"):
             self.tail(yes, dict(known), patches)
-        w.lines.extend(lines)
         self.tail(no, known, patches)
         return True
 
-    def _pushed(self, root: Term) -> Term | None:
+    def _distributed(self, root: Term) -> Term | None:
         """An operation on a condition as a condition on operations: each side on its own, while there are few."""
         chain: list[Term] = []
         inner, copies = root, 0
@@ -176,7 +183,7 @@ class _Writer:
             return None
         self.copies += copies
         condition, yes, no = inner.args
-        return root.b.where(condition, _outside(chain, inner, yes), _outside(chain, inner, no))
+        return root.b.where(condition, _on_side(chain, inner, yes), _on_side(chain, inner, no))
 
     def _leads(self, term: Term) -> bool:
         """Whether one or two elementwise operations lead to a condition."""
@@ -198,34 +205,27 @@ class Forms:
 
     def of(self, root: Term) -> str:
         """The form of a term."""
-        waiting = [named(root)]
-        while waiting:
-            term = waiting[-1]
-            parts = [named(a) for a in term.args if isinstance(a, Term)]
-            ahead = [a for a in parts if a.num not in self.known]
-            if ahead:
-                waiting.extend(ahead)
-                continue
-            self.known[term.num] = self._form(term, {self.known[a.num] for a in parts})
-            waiting.pop()
+        for number, term in in_order(root, self.known).items():
+            self.known[number] = self._form(term, {self.known[a.num] for a in arguments(term)})
         return self.known[named(root).num]
 
     def _form(self, term: Term, parts: set[str]) -> str:
+        """The form of a term whose operands have these."""
         if term.op == "step":
             return "step"
         if "vector" in parts or term.op in ("call", "hold", "cycle"):
             return "vector"
         if "step" not in parts or term.op in ("search", "floordiv", "muldiv", "lt", "le", "eq"):
             return "number"
-        return "step" if term.kind == "i" and term.op not in ("gather", "valuation") else "vector"
+        return "step" if term.dtype == "i" and term.op not in ("gather", "valuation") else "vector"
 
 
-def _outside(chain: list[Term], inner: Term, term: Term) -> Term:
+def _on_side(chain: list[Term], inner: Term, term: Term) -> Term:
     """The operations of the chain on ``term`` instead of ``inner``."""
     before = inner
     for step in reversed(chain):
         args = [term if named(a) is before else a for a in step.args]
-        before, term = step, term.b._make(step.op, *args)
+        before, term = step, term.b.make(step.op, *args)
     return term
 
 
@@ -259,7 +259,7 @@ def _space() -> dict[str, Any]:
 
     space: dict[str, Any] = {"numpy": np, "empty": np.empty, "copy": np.array, "float64": np.dtype(np.float64)}
     space |= {"__builtins__": {}} | {builtin.__name__: builtin for builtin in (*BUILTINS, max, min)}
-    space |= {"ramp": RAMP, "down": DOWN, "hold": Hold, "cycle": Cycle} | {name: getattr(math, name) for name in MATH}
+    space |= {name: getattr(math, name) for name in MATH}
     exec(compile("".join(HELPERS.values()), "<lrsched helpers>", "exec"), space)  # noqa: S102 - own text
     return (
         space

@@ -46,10 +46,11 @@ def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any
 
 
 def _float_type(dtype: Any) -> Any:
-    kind = float_type("sample", dtype)
-    if kind.kind != "f":
+    """The floating type that is meant."""
+    found = float_type("sample", dtype)
+    if found.kind != "f":
         fail("sample", "dtype", "a floating type of NumPy", dtype)
-    return kind
+    return found
 
 
 def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:

@@ -1,4 +1,7 @@
-"""What the scalar code of a filler computes with: names, literals, lines in the step."""
+"""What a term can be on a range of steps: a number, a step counted up or down, a line, an operation on arrays.
+
+The scalar code and the array code of a filler are both written from these values; they hold text, not numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ from typing import Any
 from lrsched.foundation.records import Record
 from lrsched.targets.emit import plain_number
 
-__all__ = ["Affine", "Linear", "Node", "Scalar", "UnfitError"]
+__all__ = ["ONE", "ZERO", "Affine", "ArrayOp", "Known", "Line", "Scalar", "UnfitError", "Value", "literal"]
 
-
-BEYOND = 1 << 80
-SMALLEST, LARGEST = 1e-280, 1e280
+BEYOND = 1 << 80  # more than any step
+SMALLEST, LARGEST = 1e-280, 1e280  # products of such numbers do not leave the normal ones unnoticed
 
 
 class UnfitError(Exception):
@@ -46,7 +48,7 @@ class Affine:
         return self.factor.value if self.factor.value in (1, -1) else 0
 
 
-class Node:
+class ArrayOp:
     """An operation on arrays, by its name in the table of operations, or "wave", "patch", "choice"."""
 
     def __init__(self, op: str, operands: tuple[Any, ...], uses: int = 0) -> None:
@@ -58,17 +60,16 @@ class Node:
         return self.op == "choice" and all(isinstance(side, Affine) for side in self.operands[1:])
 
 
-class Linear(Record):
+class Line(Record):
     """``factor * base + shift`` of an affine step or an array."""
 
     factor: Scalar
-    base: Affine | Node
+    base: Affine | ArrayOp
     shift: Scalar
 
 
-Value = Scalar | Affine | Linear | Node
-Pairs = list[tuple[str, Scalar, Scalar]]
-Known = dict[int, Value]
+Value = Scalar | Affine | Line | ArrayOp
+Known = dict[int, Value]  # by the numbers of terms
 
 
 def literal(value: Any) -> Scalar:
@@ -77,13 +78,6 @@ def literal(value: Any) -> Scalar:
         value = float(value)
     size = abs(value) if value == value else math.inf
     return Scalar(plain_number(value, ""), value, size, size, nonzero=value != 0)
-
-
-def _least(op: str, operands: list[Scalar]) -> float:
-    """How small a result other than 0 can be: a sum is a multiple of the last place of the smaller operand."""
-    if op in ("add", "sub"):
-        return min(x.least for x in operands) * 2.0**-53
-    return 0.0
 
 
 ONE, ZERO = literal(1.0), literal(0.0)

@@ -59,7 +59,7 @@ def _whole(clock: Clock, step: Term, every: Any) -> Term:
     """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
     b = clock.b
     first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
-    if step.kind == "i" and (clock.counted or clock.pace is not None):
+    if step.dtype == "i" and (clock.counted or clock.pace is not None):
         return b.maximum(clock.whole(step, 1, every), first)
     local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
     return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
@@ -229,7 +229,7 @@ class ExponentialDecay(_Endless):
 
     def formula(self, clock: Clock) -> Term:
         t = whole_time(clock)
-        return clock.b.ipow(self.gamma, t) if t.kind == "i" else clock.b.pow(self.gamma, t)
+        return clock.b.ipow(self.gamma, t) if t.dtype == "i" else clock.b.pow(self.gamma, t)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return ExponentialDecay(self.gamma ** float(1 / ratio))

@@ -79,7 +79,7 @@ class Table(Schedule):
         b, size = clock.b, len(self.values)
         index = b.minimum((index_at if self.interpolate else index_of)(clock.within(False)), size - 1)
         value = read(b, self.values, index)
-        exact = clock.plain and clock.at.kind == "i"
+        exact = clock.plain and clock.at.dtype == "i"
         if exact or not self.interpolate:
             return value
         following = read(b, self.values, b.minimum(index + 1, size - 1))

@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched.algebra.node import Node, base_name
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
 from lrsched.ir.term import Builder, Term
 from lrsched.targets.array_calls import is_table
@@ -65,10 +64,10 @@ static int64_t mulmod(int64_t a, int64_t m, int64_t d, int64_t p)
 NEEDS = {"noise": ("mix",), "mulmod": ("muldiv",)}
 
 
-def _number(value: Any, kind: str) -> str:
-    if kind == "b":
+def _number(value: Any, dtype: str) -> str:
+    if dtype == "b":
         return str(int(value))
-    if kind == "i":
+    if dtype == "i":
         if not -(2**63) < value < 2**64:
             raise ScheduleError(f"source: the number {value} of this expression is too large for C's integers")
         text = str(int(value)) + ("ULL" if value >= 2**63 else "LL" if abs(value) >= 2**31 else "")
@@ -87,7 +86,7 @@ def _real(value: float) -> str:
 
 def _extreme(sign: str, name: str) -> Any:
     return lambda term: (
-        f"({{0}} {sign} {{1}} ? {{0}} : {{1}})" if all(a.kind == "i" for a in term.args) else f"{name}({{0}}, {{1}})"
+        f"({{0}} {sign} {{1}} ? {{0}} : {{1}})" if all(a.dtype == "i" for a in term.args) else f"{name}({{0}}, {{1}})"
     )
 
 
@@ -114,7 +113,7 @@ def _fits(term: Term) -> None:
 def _mul(term: Term) -> str:
     """A product of integers that may be wider than C's wraps around instead of being undefined."""
     first, second = (max(abs(a.lo), abs(a.hi)) for a in term.args)
-    if term.kind == "i" and first * second >= 2**63:
+    if term.dtype == "i" and first * second >= 2**63:
         return "((int64_t)((uint64_t){0} * (uint64_t){1}))"
     return "({0} * {1})"
 
@@ -205,44 +204,22 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(node: Node, name: str = "schedule") -> str:
-    """C99 for an expression: ``double schedule(int64_t t)``, or ``double schedule(double u)`` of a profile.
+def source(root: Term, comment: str, name: str = "schedule") -> str:
+    """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
     A negative step gives NaN. On machines with fused multiplication, compile with ``-ffp-contract=off`` for the bits
     that Python gives.
 
-    Args:
-        node: a schedule or a profile, without ``custom`` parts.
-        name: of the function, an identifier.
-
     Raises:
-        ScheduleError: the expression has a custom part, or a number too large for C's integers.
-
-    Example:
-        >>> import lrsched as lrs
-        >>> from lrsched.targets import _c
-        >>> print(_c.source(3e-4 * (lrs.warmup(500) >> lrs.constant(1.0))))
-        /* 0.0003 * (warmup(500) >> constant(1.0)) */
-        #include <math.h>
-        #include <stdint.h>
-        <BLANKLINE>
-        double schedule(int64_t t)
-        {
-            if (t < 0) return NAN;
-            ...
-        }
+        ScheduleError: ``name`` is no identifier, or the expression has a custom part or a number too large for C.
     """
-    from lrsched.ir.lower import lower
-
-    node.concrete("written as C")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
-    profile = base_name(node) == "profile"
-    root = lower(node, TARGET.builder(profile))
-    text, _ = TARGET.function(root, "double t" if profile else "int64_t t", name)
-    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if profile else "    if (t < 0) return NAN;"
+    progress = root.b.real_steps
+    text, _ = TARGET.function(root, "double t" if progress else "int64_t t", name)
+    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if progress else "    if (t < 0) return NAN;"
     text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
-    comment = repr(node).replace("*/", "* /")
+    comment = comment.replace("*/", "* /")
     head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
     return "\n".join([*head, *_helpers(text), text]) + "\n"
 

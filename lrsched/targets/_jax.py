@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -35,8 +36,8 @@ def real_type() -> Any:
 
 
 def _real(a: Any) -> Any:
-    a, kind = jnp.asarray(a), real_type()
-    return a if a.dtype == kind else lax.convert_element_type(a, kind)
+    a, dtype = jnp.asarray(a), real_type()
+    return a if a.dtype == dtype else lax.convert_element_type(a, dtype)
 
 
 def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -45,7 +46,7 @@ def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Calla
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its kind."""
+    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its type."""
     array, other = (a, b) if hasattr(a, "dtype") else (b, a)
     if not hasattr(array, "dtype"):
         return False
@@ -206,7 +207,7 @@ def _summing(op: str) -> Callable[[Term], str]:
     """How a sum or a difference is written: each product in it is rounded by itself."""
 
     def operand(place: int, term: Term) -> str:
-        if term.kind != "f" or named(term).op != "mul":
+        if term.dtype != "f" or named(term).op != "mul":
             return f"{{{place}}}"
         share = _share_of(named(term))
         if share is not None:
@@ -436,6 +437,19 @@ def _once(value: Any) -> Any:
     return lax.div(value, lax.optimization_barrier(lax.full_like(value, 1)))  # type: ignore[no-untyped-call]
 
 
+def folded(limit: int, op: str, values: list[Any]) -> Any:
+    """An operation on constants of which some are JAX values."""
+    return jnp.asarray(OPERATIONS[op](*(_lifted(v, limit) for v in values)))
+
+
+def _lifted(value: Any, limit: int) -> Any:
+    if isinstance(value, np.ndarray):
+        return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
+        return float(value)
+    return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
+
+
 class JaxTarget(CallTarget):
     """Generates a function of an array of steps or a tracer."""
 
@@ -452,7 +466,8 @@ class JaxTarget(CallTarget):
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
         limit = int(np.iinfo(int_type()).max)
-        return Builder(branching=False, limit=limit, real_steps=real_steps, exact_ends=True, weighed=True)
+        options: dict[str, Any] = {"branching": False, "exact_ends": True, "weighed": True}
+        return Builder(limit=limit, real_steps=real_steps, constants=functools.partial(folded, limit), **options)
 
     def written(self, root: Term) -> Code:
         """A constant of the program has sums that give the same bits alone, in batches and in loops."""
@@ -461,25 +476,13 @@ class JaxTarget(CallTarget):
         plain = all(isinstance(value, np.ndarray) or callable(value) for value in code.objects.values())
         return code if plain else super().written(root)
 
-    def constants(self, op: str, values: list[Any], limit: int) -> Any:
-        """An operation on constants of which some are JAX values."""
-        kinds = [self._lifted(v, limit) for v in values]
-        return jnp.asarray(OPERATIONS[op](*kinds))
-
-    def _lifted(self, value: Any, limit: int) -> Any:
-        if isinstance(value, np.ndarray):
-            return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
-            return float(value)
-        return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
-
     def run(self, function: Callable[[Any], Any], t: Any) -> Any:
         """The generated function on steps of any integer or real type; negative steps count as 0."""
         t = jnp.asarray(t)
         if t.dtype.kind == "u":
             t = jnp.minimum(t, jnp.asarray(np.iinfo(int_type()).max).astype(t.dtype))
-        kind, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
-        steps = _maximum(t.astype(kind), first)
+        dtype, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
+        steps = _maximum(t.astype(dtype), first)
         value = _real(function(steps))
         return _once(value) if t.ndim == 0 else jnp.broadcast_to(value, t.shape)
 

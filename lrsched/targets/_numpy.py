@@ -48,8 +48,8 @@ def _scaled(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
     """t * times + more, and over, as 64-bit integers where they fit, else as Python's."""
     t, times, over, more = (_integers(x) for x in (t, times, over, more))
     wide = t.size and float(t.max()) * float(times.max()) + float(more.max()) >= 2.0**62
-    kind = object if wide else np.int64
-    return t.astype(kind) * times.astype(kind) + more.astype(kind), over.astype(kind)
+    dtype = object if wide else np.int64
+    return t.astype(dtype) * times.astype(dtype) + more.astype(dtype), over.astype(dtype)
 
 
 def _integers(x: Any) -> Any:

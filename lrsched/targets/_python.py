@@ -167,7 +167,7 @@ def _search(term: Term) -> str:
 def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
     """Statements that look up a place near the right one and go on from there; None where thresholds crowd."""
     thresholds, step = term.args
-    if thresholds.dtype.kind != "i" or step.kind != "i" or step.lo < 0 or thresholds[0] < 0:
+    if thresholds.dtype.kind != "i" or step.dtype != "i" or step.lo < 0 or thresholds[0] < 0:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)

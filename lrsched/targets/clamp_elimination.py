@@ -8,14 +8,13 @@ infinite, which would make gradients NaN. Where nothing of that kind can happen 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lrsched.ir.intervals import range_of
-
-if TYPE_CHECKING:
-    from lrsched.ir.term import Term
+from lrsched.ir.term import Term
+from lrsched.ir.walk import arguments, in_order
 
 __all__ = ["unclamped"]
 
@@ -38,7 +37,7 @@ class _Wide:
 
 def unclamped(root: Term) -> Term:
     """The term with clamps where they are needed, and without marks of others."""
-    terms = _in_order(root)
+    terms = [*in_order(root).values()]
     marks = frozenset(term for term in terms if term.op == "clamp")
     if not marks:
         return root
@@ -52,27 +51,11 @@ def unclamped(root: Term) -> Term:
     return _rebuilt(root, terms, _known(terms, marks), marks)
 
 
-def _in_order(root: Term) -> list[Term]:
-    """Every term below, arguments first."""
-    found: dict[int, Term] = {}
-    waiting = [root]
-    while waiting:
-        term = waiting.pop()
-        if term.num not in found:
-            found[term.num] = term
-            waiting.extend(_inputs(term))
-    return [found[number] for number in sorted(found)]
-
-
-def _inputs(term: Term) -> list[Term]:
-    return [a for a in term.args if hasattr(a, "num")]
-
-
 def _known(terms: list[Term], kept: frozenset[Term]) -> dict[int, _Wide]:
     """What is known of each term if only the clamps of ``kept`` are there."""
     known: dict[int, _Wide] = {}
     for term in terms:
-        known[term.num] = _widened(term, [known[a.num] for a in _inputs(term)], kept)
+        known[term.num] = _widened(term, [known[a.num] for a in arguments(term)], kept)
     return known
 
 
@@ -81,7 +64,7 @@ def _needed(root: Term, terms: list[Term], known: dict[int, _Wide]) -> frozenset
     wrong = set(known[root.num].marks)
     for term in terms:
         wide = known[term.num]
-        if wide.marks and not _is_harmless(wide, [known[a.num] for a in _inputs(term)], term.kind):
+        if wide.marks and not _is_harmless(wide, [known[a.num] for a in arguments(term)], term.dtype):
             wrong |= wide.marks
     inner: set[Term] = set().union(*(known[clamp.args[0].num].marks for clamp in wrong))
     return frozenset(wrong - inner)
@@ -98,7 +81,7 @@ def _widened(term: Term, inputs: list[_Wide], kept: frozenset[Term]) -> _Wide:
     if marks and term.op in COMPUTED:
         lo, hi = range_of(term.op, inputs)
         backwards = term.op in ("floordiv", "mod") and inputs[0].lo < 0
-        if term.kind == "i" and (backwards or lo < -limit - 1 or hi > limit):
+        if term.dtype == "i" and (backwards or lo < -limit - 1 or hi > limit):
             lo, hi = -limit - 1, limit
     return _Wide(term.op, term.args, lo, hi, marks)
 
@@ -112,7 +95,7 @@ def _beyond(marks: frozenset[Term], condition: Term, holds: bool) -> frozenset[T
     return frozenset(m for m in marks if m.args[1] is not condition or m.args[2] is not holds)
 
 
-def _is_harmless(wide: _Wide, inputs: list[_Wide], kind: str) -> bool:
+def _is_harmless(wide: _Wide, inputs: list[_Wide], dtype: str) -> bool:
     """Whether an operation gives a finite value of finite slopes within these ranges."""
     if wide.op == "gather":
         table, index = wide.args[0], inputs[0]
@@ -125,24 +108,24 @@ def _is_harmless(wide: _Wide, inputs: list[_Wide], kind: str) -> bool:
         least = SMALLEST if wide.op == "div" else 1
         if not (inputs[1].lo >= least or inputs[1].hi <= -least):
             return False
-    return kind != "f" or wide.op == "where" or -LARGEST <= wide.lo <= wide.hi <= LARGEST
+    return dtype != "f" or wide.op == "where" or -LARGEST <= wide.lo <= wide.hi <= LARGEST
 
 
 def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: frozenset[Term]) -> Term:
     made: dict[int, Term] = {}
     for term in terms:
-        args = tuple(made[a.num] if hasattr(a, "num") else a for a in term.args)
+        args = tuple(made[a.num] if type(a) is Term else a for a in term.args)
         if term.op == "clamp":
             made[term.num] = _clamped(term, args[0], known[term.args[0].num]) if term in kept else args[0]
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:
             made[term.num] = term
         else:
-            made[term.num] = term.b._term(term.op, args, term.kind, term.lo, term.hi)
+            made[term.num] = term.b.term(term.op, args, term.dtype, term.lo, term.hi)
     return made[root.num]
 
 
 def _clamped(clamp: Term, inner: Term, wide: _Wide) -> Term:
     b = clamp.b
     if clamp.lo > wide.lo:
-        inner = b._make("maximum", inner, b.lift(clamp.lo))
-    return b._make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner
+        inner = b.make("maximum", inner, b.lift(clamp.lo))
+    return b.make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from lrsched.foundation.records import Record
 from lrsched.ir.operations import NUMBER
 from lrsched.ir.term import Term, named
+from lrsched.ir.walk import below
 
 __all__ = ["Code", "Dialect", "emit", "halving", "named"]
 
@@ -34,13 +35,13 @@ class Dialect(Record):
     repeats an argument. ``rows`` says that what is read at one place of several tables comes from one table of rows,
     which lies together in memory. ``search`` writes the statements that find a place among thresholds and gives the
     variable, or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a
-    variable by the kind of its term, in languages that declare them. ``real`` makes a result real where whole
+    variable by the dtype of its term, in languages that declare them. ``real`` makes a result real where whole
     numbers compute as they are.
     """
 
     templates: Mapping[str, Template]
     branching: bool = False
-    number: Callable[[Any, str], str] = lambda value, kind: repr(value)
+    number: Callable[[Any, str], str] = lambda value, dtype: repr(value)
     twice: frozenset[str] = frozenset()
     indent: str = "    "
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
@@ -64,7 +65,7 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
     writer = _Writer(dialect)
     stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
-        writer.rows = _rows(writer.below([value for _, value in stages], {}).values())
+        writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
     writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
     return Code(writer.lines, writer.objects)
@@ -111,7 +112,7 @@ def _on_sides(term: Term, chain: list[Term], given: Given) -> Term:
 def _applied(term: Term, chain: list[Term]) -> Term:
     """The operations of a chain on another term."""
     for step in reversed(chain):
-        build = term.b.mul if step.op == "mul" else functools.partial(term.b._make, step.op)
+        build = term.b.mul if step.op == "mul" else functools.partial(term.b.make, step.op)
         term = build(*[a if a.is_const else term for a in step.args])
     return term
 
@@ -151,14 +152,14 @@ def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
     if condition.op not in ("lt", "le", "eq"):
         return None
     (a, shift), (c, other) = map(_shifted, condition.args)
-    if a.op == "step" and a.kind == "i" and c.op == "const":
+    if a.op == "step" and a.dtype == "i" and c.op == "const":
         bound = c.args[0] - shift
         if condition.op == "eq":
             if not low <= bound <= high:
                 return low, True
             return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
         return bound + (condition.op == "le"), True
-    if c.op == "step" and c.kind == "i" and a.op == "const" and condition.op != "eq":
+    if c.op == "step" and c.dtype == "i" and a.op == "const" and condition.op != "eq":
         return a.args[0] - other + (condition.op == "lt"), False
     return None
 
@@ -166,7 +167,7 @@ def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
 def _shifted(term: Term) -> tuple[Term, int]:
     """A term as another one and a whole number added to it."""
     term = named(term)
-    if term.op == "add" and term.kind == "i" and term.args[1].op == "const":
+    if term.op == "add" and term.dtype == "i" and term.args[1].op == "const":
         return named(term.args[0]), term.args[1].args[0]
     return term, 0
 
@@ -275,7 +276,7 @@ class _Writer:
     def _shared_with_arms(self, root: Term, known: dict[int, str]) -> list[Term]:
         """Terms that the condition needs on all its sides and an arm too: computed once, before the condition."""
         condition, _ = self._direct(named(root.args[0]), known)
-        arms = self.below(root.args[1:], known)
+        arms = below(root.args[1:], known)
         shared = [term for term in condition if term.num in arms and term.args and not term.is_const]
         return sorted(shared, key=NUMBER)
 
@@ -298,7 +299,7 @@ class _Writer:
         op = term.op
         if op == "const":
             value = term.args[0]
-            return self.dialect.number(float(value) if type(value) is Fraction else value, term.kind)
+            return self.dialect.number(float(value) if type(value) is Fraction else value, term.dtype)
         if op in LEAVES:
             return "t" if op == "step" else self.object("v", term.args[0])
         return known[term.num]
@@ -320,7 +321,7 @@ class _Writer:
         size = 1 + max([sizes.get(a.num, 0) for a in self.inputs[term.num]], default=1)
         if uses > 1 or size > LONGEST:
             name = self.name()
-            self.line(level, self._typed(term.kind) + self.dialect.assign.format(name, _bare(expression)))
+            self.line(level, self._typed(term.dtype) + self.dialect.assign.format(name, _bare(expression)))
             expression, size = name, 1
         known[term.num], sizes[term.num] = expression, size
 
@@ -334,9 +335,9 @@ class _Writer:
         place = _bare(self.text(first.args[1], known))
         self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{place}]")
 
-    def _typed(self, kind: str) -> str:
+    def _typed(self, dtype: str) -> str:
         """The type of a variable and a space, where variables are declared."""
-        return f"{self.dialect.types[kind]} " if self.dialect.types else ""
+        return f"{self.dialect.types[dtype]} " if self.dialect.types else ""
 
     def name(self) -> str:
         """A fresh variable."""
@@ -347,7 +348,7 @@ class _Writer:
         name = self.name()
         head, other, tail = self.dialect.conditional
         if self.dialect.types:
-            self.line(level, f"{self._typed(term.kind)}{name};")
+            self.line(level, f"{self._typed(term.dtype)}{name};")
         self.line(level, head.format(_bare(self.text(term.args[0], known))))
         for arm, opening in ((term.args[1], ""), (term.args[2], other)):
             if opening:
@@ -362,16 +363,9 @@ class _Writer:
         """The arguments to be written before the term itself."""
         found = self.inputs.get(term.num)
         if found is None:
-            needed: Iterable[Any] = term.args
-            if term.op == "where" and self._branches(term):
-                needed = term.args[:1]
-            found = self.inputs[term.num] = []
-            for part in needed:
-                if type(part) is Term:
-                    while part.op == "narrow":
-                        part = part.args[0]
-                    if part.op not in LEAVES:
-                        found.append(part)
+            needed = term.args[:1] if term.op == "where" and self._branches(term) else term.args
+            parts = [named(a) if a.op == "narrow" else a for a in needed if type(a) is Term]
+            found = self.inputs[term.num] = [part for part in parts if part.op not in LEAVES]
         return found
 
     def _direct(self, root: Term, known: dict[int, str]) -> tuple[list[Term], dict[int, int]]:
@@ -389,29 +383,15 @@ class _Writer:
                     found.append(part)
             if term.op == "where" and self._branches(term):
                 choices.append(term)
-        for number in self.below([arm for term in choices for arm in term.args[1:]], known):
+        for number in below([arm for term in choices for arm in term.args[1:]], known):
             if number in uses:
                 uses[number] += 2
         return found, uses
 
-    def below(self, roots: Sequence[Term], known: dict[int, str]) -> dict[int, Term]:
-        """Every term that is not known yet of those below, on both sides of every condition."""
-        found: dict[int, Term] = {}
-        waiting = [*roots]
-        while waiting:
-            term = waiting.pop()
-            while term.op == "narrow":
-                term = term.args[0]
-            if term.num in found or term.num in known:
-                continue
-            found[term.num] = term
-            waiting += [a for a in term.args if type(a) is Term and a.op not in LEAVES]
-        return found
-
     def _expression(self, term: Term, known: dict[int, str]) -> str:
         template = self.dialect.templates[term.op]
         arguments = self._arguments(term, known)
-        if term.op == "add" and term.kind == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
+        if term.op == "add" and term.dtype == "i" and term.args[1].op == "const" and term.args[1].args[0] < 0:
             template = self.dialect.templates["sub"]
             arguments[1] = self.dialect.number(-term.args[1].args[0], "i")
         return (template if isinstance(template, str) else template(term)).format(*arguments)
@@ -464,7 +444,7 @@ def _bare(expression: str) -> str:
     return inner
 
 
-def plain_number(value: Any, kind: str) -> str:
+def plain_number(value: Any, dtype: str) -> str:
     """A constant as Python writes it: a plain number, so that no text from outside gets into the source."""
     assert type(value) in (int, float, bool), value
     if isinstance(value, float) and not math.isfinite(value):

@@ -57,14 +57,14 @@ def _boxes(thresholds: np.ndarray, most: int) -> tuple[int, int] | None:
 
 
 def _in_boxes(thresholds: np.ndarray, start: int, shift: int, most: int, t: Any) -> Any:
-    kind = thresholds.dtype.type
+    dtype = thresholds.dtype.type
     edges = start + (np.arange(((int(thresholds[-1]) - start) >> shift) + 1, dtype=np.int64) << shift)
-    counts = np.searchsorted(thresholds, edges).astype(kind)
-    before = np.concatenate([thresholds - 1, np.full(most - 1, np.iinfo(kind).max, kind)])
-    since = lax.sub(lax.max(t, kind(start)), kind(start)) if start else t
-    box = lax.shift_right_arithmetic(since, kind(shift))
-    base = read(counts, lax.clamp(kind(0), box, kind(len(counts) - 1)) if box.ndim else box)
-    inside = [read(before, lax.add(base, kind(i)) if i else base) for i in range(most)]
+    counts = np.searchsorted(thresholds, edges).astype(dtype)
+    before = np.concatenate([thresholds - 1, np.full(most - 1, np.iinfo(dtype).max, dtype)])
+    since = lax.sub(lax.max(t, dtype(start)), dtype(start)) if start else t
+    box = lax.shift_right_arithmetic(since, dtype(shift))
+    base = read(counts, lax.clamp(dtype(0), box, dtype(len(counts) - 1)) if box.ndim else box)
+    inside = [read(before, lax.add(base, dtype(i)) if i else base) for i in range(most)]
     return lax.add(base, _compared(inside, t))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import lrsched as lrs
 import strategies
 from lrsched import cosine, exponential, hold, linear, rex, step_decay, warmup
-from lrsched.sampling import generate, periodicity
+from lrsched.sampling import generate, runtime
 from lrsched.sampling.array_code import BLOCK
 
 N = 1_000_000
@@ -126,14 +126,14 @@ def test_whatever_repeats(seed: int, kind: int, k: int, start: int, n: int) -> N
 )
 def test_each_repeated_value_is_computed_once(schedule: Any, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 0
-    values = periodicity.Repeated.__call__
+    values = runtime.Repeated.__call__
 
     def counted(self: Any, first: int, last: int) -> Any:
         nonlocal count
         count += last - first
         return values(self, first, last)
 
-    monkeypatch.setattr(periodicity.Repeated, "__call__", counted)
+    monkeypatch.setattr(runtime.Repeated, "__call__", counted)
     schedule.sample(N)
     assert 0 < count <= 1.05 * most, "a block that begins in what was computed ahead may end in what comes next"
 

@@ -73,16 +73,20 @@ def check(schedule: Any, start: int, stop: int, steps: Any) -> None:
 
 def apart(schedule: Any, start: int, values: Any) -> list[int]:
     """Some of the steps at which a range is not what an array of its steps gives, beyond a few roundings."""
-    steps = np.arange(start, start + len(values))
     try:
-        single = schedule(steps)
+        single = schedule(np.arange(start, start + len(values)))
     except lrs.ScheduleError:
         return []
-    with np.errstate(all="ignore"):
-        near = np.abs(values - single) <= 32 * np.spacing(np.maximum(np.abs(values), np.abs(single)))
-    alike = near | (values == single) | (np.isnan(values) & np.isnan(single))
-    different = steps[~alike].tolist()
+    different = [start + i for i in unlike(values, single)]
     return [*different[:3], *different[-3:], *different[:: max(1, len(different) // 4)]]
+
+
+def unlike(values: Any, others: Any) -> list[int]:
+    """Where two vectors differ by more than a few roundings."""
+    with np.errstate(all="ignore"):
+        near = np.abs(values - others) <= 32 * np.spacing(np.maximum(np.abs(values), np.abs(others)))
+    found: list[int] = np.flatnonzero(~(near | (values == others) | (np.isnan(values) & np.isnan(others)))).tolist()
+    return found
 
 
 def ranges(schedule: Any, rnd: random.Random) -> list[tuple[int, int, list[int]]]:
@@ -127,6 +131,25 @@ def test_every_kind_is_within_the_bound(name: str) -> None:
             expression = expression.over(rnd.choice((7, 999, LONG)), start=3.0, end=0.25)
         for start, stop, steps in ranges(expression, rnd):
             check(expression, start, stop, steps)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_generated_code_agrees_with_all_pieces_at_once(name: str) -> None:
+    """``Filler.together`` is the reference: what is beyond a few roundings of it has to be within the bound."""
+    for seed in range(4, 8):
+        rnd = random.Random(seed)
+        schedule = strategies.Maker(rnd).one_of(registry.KINDS[name], 2)
+        if isinstance(schedule, lrs.Profile):
+            schedule = schedule.over(rnd.choice((7, 999, LONG)), start=3.0, end=0.25)
+        start = rnd.choice((0, 1, 70, 12_345))
+        stop = start + rnd.choice((500, 3 * BLOCK))
+        values, wanted = sampled(schedule, start, stop), np.empty(stop - start)
+        if values is None:
+            continue
+        with np.errstate(all="ignore"):
+            filler(schedule).together(schedule, start, stop, wanted)
+        places = unlike(values, wanted)
+        check(schedule, start, stop, [start + i for i in places[:: max(1, len(places) // 8)]])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import lrsched as lrs
 import strategies
 from lrsched.algebra import node as _node
 from lrsched.algebra import registry
-from lrsched.compiler import source
+from lrsched.compiler import c_source, source
 from lrsched.ir import folding
 from lrsched.targets import _c
 
@@ -69,7 +69,7 @@ def test_c_agrees_with_python_for_all_kinds(tmp_path):
         if any(node.kind_name == "custom" for node in _node.walk(expression)):
             continue
         try:
-            texts[f"f{seed}"] = _c.source(expression, f"f{seed}")
+            texts[f"f{seed}"] = c_source(expression, f"f{seed}")
         except lrs.ScheduleError as error:
             refused.append(str(error))
             continue
@@ -166,7 +166,7 @@ def test_c_source_names_what_it_cannot_write():
     with pytest.raises(TypeError, match="is text only"):
         lrs.compile(lrs.warmup(5), "c")
     with pytest.raises(lrs.ScheduleError, match="name must be an identifier"):
-        _c.source(lrs.warmup(5), "2 fast")
+        c_source(lrs.warmup(5), "2 fast")
 
 
 def test_the_c_table_is_complete():
