@@ -85,7 +85,7 @@ def source(node: Any, language: str = "python") -> str:
     return c_source(node)
 
 
-def c_source(node: Node, name: str = "schedule") -> str:
+def c_source(node: Any, name: str = "schedule") -> str:
     """The C source of an expression as a function of that name."""
     from lrsched.targets import _c
 

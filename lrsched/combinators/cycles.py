@@ -213,8 +213,8 @@ def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
         clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
     if exact_constant(step):
         known = exact_constant(offset)
-        whole, place = multiple(b, later, step, offset if known else b.lift(0))
-        part = place.part if known else place.part + b.floats(offset)
+        whole, exact = multiple(b, later, step, offset if known else b.lift(0))
+        part = exact.real if known else exact.real + b.floats(offset)
     else:
         start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
         whole = b.floor(start)
@@ -248,14 +248,14 @@ def backwards(clock: Clock, length: Any) -> Clock:
     if clock.pace is not None and clock.pace.grows:
         pace = clock.pace
         whole, past = pace.last(b.add(length, clock.past))
-        whole, part = clock._since_root(whole), b.floats(past) * clock.scale
+        whole, part = clock.since_root(whole), b.floats(past) * clock.scale
     else:
-        end, place = b.lift(clock.scale) * length, b.places.get(begun)
-        if place is None or not exact_constant(end):
+        end, exact = b.lift(clock.scale) * length, b.exact_parts.get(begun)
+        if exact is None or not exact_constant(end):
             whole, part = _up(b, end, begun)
         else:
-            whole, place = place.later(end)
-            part = place.turned.part
+            whole, exact = exact.later(end)
+            part = exact.turned.real
     at = b.sub(whole, clock.at)
     last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
     own = b.minimum(b.floor(at), last)

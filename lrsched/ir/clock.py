@@ -17,7 +17,7 @@ from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.records import Record, replaced
 from lrsched.ir.columns import aligned
 from lrsched.ir.exact_steps import NEAR, capped_steps, exact_constant, minus, number_of, reached, whole_steps
-from lrsched.ir.progress import Progress, _ended, _remaining
+from lrsched.ir.progress import Progress, ended, remaining
 from lrsched.ir.runtime_scale import Pace
 from lrsched.ir.term import identity
 
@@ -72,22 +72,22 @@ class Clock(Record):
         exact = self.b.lift(self.scale) * step + self.offset
         if exact.op == "const":
             edge = math.ceil(exact.args[0])
-            return min(edge, 0) if self._before(step) else edge
-        if not exact.is_const and self.counted and all(self._known(x) for x in (self.scale, self.root, step)):
+            return min(edge, 0) if self.begun_past(step) else edge
+        if not exact.is_const and self.counted and all(self.knows(x) for x in (self.scale, self.root, step)):
             return self._counted_edge(self.b.lift(step).args[0])
         if self.pace is not None and self.b.lift(step).dtype == "i":
-            return self._since_root(self.pace.edge(self.b.add(step, self.past)))
+            return self.since_root(self.pace.edge(self.b.add(step, self.past)))
         below = self.b.floor(-(exact - self.slack))
         return -(self.b.maximum(below, -self.b.limit) if exact.dtype == "f" else below)
 
     @property
     def slack(self) -> float:
-        """By how much of a step a place may miss one that it is: 0 where the stretch is known before the run."""
-        if all(x.dtype != "f" or x in self.b.places for x in map(self.b.lift, (self.scale, self.offset))):
+        """By how much of a step an edge may be off: 0 where the stretch is known before the run."""
+        if all(x.dtype != "f" or x in self.b.exact_parts for x in map(self.b.lift, (self.scale, self.offset))):
             return 0
         return NEAR if self.b.single else NEAR**2
 
-    def _before(self, step: Any) -> bool:
+    def begun_past(self, step: Any) -> bool:
         """Whether the clock is past a local step from its beginning on."""
         return self.least is not None and self.b.le(step, self.least).value is True
 
@@ -110,15 +110,15 @@ class Clock(Record):
         if self.pace is None or self.at.dtype != "i":
             return minus(b, self.at, self.offset)
         t = self._in_stretch(self.at)
-        whole, _, missing = self.pace.place(b.maximum(past, 0), self.scale)
+        whole, _, missing = self.pace.scaled(b.maximum(past, 0), self.scale)
         done = b.floats(b.sub(b.sub(t, whole), 1)) + missing
         return b.where(b.lt(past, 0), b.floats(t) - b.floats(past) * self.scale, done)
 
-    def _since_root(self, steps: Term) -> Term:
+    def since_root(self, steps: Term) -> Term:
         """The step of this clock that is as many after the stretch began, which is at a step or before the first."""
         return self.b.sub(self.b.add(steps, self.root), self.gone)
 
-    def _known(self, value: Any) -> bool:
+    def knows(self, value: Any) -> bool:
         """Whether a value is one plain number."""
         return self.b.lift(value).op == "const"
 
@@ -144,13 +144,13 @@ class Clock(Record):
     def _start(self, step: Any) -> tuple[Term, Any]:
         """Where a local step is, as a whole step of the clock and a part of one."""
         b, amount = self.b, self.b.lift(self.scale) * step
-        place = b.places.get(b.lift(self.offset))
-        if place is not None and exact_constant(amount):
-            whole, place = place.later(amount)
-            return whole, place.part
+        part = b.exact_parts.get(b.lift(self.offset))
+        if part is not None and exact_constant(amount):
+            whole, part = part.later(amount)
+            return whole, part.real
         start = amount + self.offset
         ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
-        whole = b.neg(b.floor(-start)) if ahead else b.floor(start)  # so that no place is rounded away
+        whole = b.neg(b.floor(-start)) if ahead else b.floor(start)  # so that nothing is rounded away
         if whole.is_const and self.at.hi - whole.lo > b.limit:
             whole = b.maximum(whole, 0)  # so far back that the step would leave the integers: the offset keeps it
         whole = reached(b, whole)
@@ -185,7 +185,7 @@ class Clock(Record):
         if self.pace is not None:
             count = b.sub(self.pace.whole(self._in_stretch(step)), past)
             return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
-        if all(self._known(x) for x in (scale, root, past, times, over)):
+        if all(self.knows(x) for x in (scale, root, past, times, over)):
             ratio = Fraction(b.lift(times).args[0]) / (scale.args[0] * b.lift(over).args[0])
             return b.maximum(capped_steps(b, total, ratio, (root.args[0] + past.args[0] * scale.args[0]) * ratio), 0)
         ratio = b.div(times, scale)
@@ -264,7 +264,7 @@ class Clock(Record):
         x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
         if self.most is not None and self.most is not steps and b.le(steps, self.most).value is not True:
             x = self._stopped(x, length, steps)
-        return x if x.total.lo > 0 else _ended(x)
+        return x if x.total.lo > 0 else ended(x)
 
     def _begun(self, x: Progress, length: Term) -> Progress:
         """The progress that begins where a clock that runs back stops."""
@@ -282,7 +282,7 @@ class Clock(Record):
         if most.dtype == "f":  # the end but for roundings is the end
             place = b.where(b.le(b.mul(b.floats(steps), 1 - NEAR**2), most), length, place)
         raw = x.raw
-        if raw is not None and self._known(self.most):
+        if raw is not None and self.knows(self.most):
             raw = replaced(raw, at=b.minimum(raw.at, self._within_integers(self.edge(self.most))))
         return replaced(x, done=b.minimum(x.done, place), left=b.maximum(x.left, length - place), raw=raw)
 
@@ -307,7 +307,7 @@ class Clock(Record):
     def _at_pace(self, pace: Pace, total: Term, steps: Any) -> Progress:
         """The progress of a clock whose pace is known: what is left is counted in integers too."""
         b = self.b
-        whole, part, _ = pace.place(b.maximum(b.add(steps, self.past), 0), self.scale)
+        whole, part, _ = pace.scaled(b.maximum(b.add(steps, self.past), 0), self.scale)
         done = b.minimum(b.maximum(self.elapsed, 0.0), total)
         left = b.maximum(b.floats(b.sub(whole, self._in_stretch(self.at))) + part, 0.0)
         left = b.where(b.le(done, 0.0), total, b.minimum(left, total))
@@ -322,7 +322,7 @@ class Clock(Record):
         """Whether a clock whose pace is known is before a local step, not below 0, and a small part of one."""
         b, pace = self.b, self.pace
         assert pace is not None
-        whole, rest, _ = pace.place(b.maximum(step, 0), self.scale)
+        whole, rest, _ = pace.scaled(b.maximum(step, 0), self.scale)
         return b.lt(b.floats(b.sub(self._in_stretch(self.at), whole)), rest + part * self.scale)
 
     def _beyond(self, length: Term) -> Term:
@@ -331,10 +331,10 @@ class Clock(Record):
         known = offset.is_const and offset.dtype != "f"
         if known or self.at.dtype != "i" or not exact_constant(length) or length.hi > b.limit:
             return minus(b, self.at, offset + length)
-        place = b.places.get(offset)
-        if place is not None:
-            whole, end = place.later(length)
-            return b.sub(b.floats(b.sub(self.at, whole)), end.part)
+        part = b.exact_parts.get(offset)
+        if part is not None:
+            whole, end = part.later(length)
+            return b.sub(b.floats(b.sub(self.at, whole)), end.real)
         near = b.floor(length + Fraction(1, 2))
         return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))
 
@@ -345,28 +345,28 @@ class Clock(Record):
     def _progress(self, elapsed: Term, length: Term) -> Progress:
         b = self.b
         if length.op in ("const", "column"):
-            return Progress(b, elapsed, _remaining(b, elapsed, length), length, stepped=True)
+            return Progress(b, elapsed, remaining(b, elapsed, length), length, stepped=True)
         left = b.sub(length, elapsed) if self.inside else b.maximum(b.sub(length, elapsed), 0)
         return Progress(b, elapsed, left, length, stepped=True)
 
 
-def lowered(node: Any, x: Clock | Progress) -> Any:
+def lowered(expression: Any, x: Clock | Progress) -> Any:
     """The formula of an expression, lowered once for each clock or progress of a builder."""
-    known, name = x.b.lowered, (id(node), *_name(x))
+    known, name = x.b.lowered, (id(expression), *_name(x))
     if name not in known:
-        known[name] = node.formula(x), node, x  # which stay, so that no other has their number
+        known[name] = expression.formula(x), expression, x  # which stay, so that no other has their number
     return known[name][0]
 
 
-def forked(node: Any, clock: Clock, both: Callable[[], Term]) -> Term:
+def forked(expression: Any, clock: Clock, both: Callable[[], Term]) -> Term:
     """What an expression makes of ``both`` sides of a clock; an error where such forks nest beyond all measure."""
     b = clock.b
-    clocks = b.clocks.setdefault(id(node), [node])  # which stays, so that no other has its number
+    clocks = b.clocks.setdefault(id(expression), [expression])  # which stays, so that no other has its number
     clocks.append(clock)
     if b.forks >= MOST_FORKS and len(clocks) > 1 << MOST_FORKS:
         raise ScheduleError(
-            f"{node.where()}: extended, mirrored and restarted nest so deep that what is inside would be computed on "
-            f"more than {1 << MOST_FORKS} clocks; nest fewer of them"
+            f"{expression.where()}: extended, mirrored and restarted nest so deep that what is inside would be "
+            f"computed on more than {1 << MOST_FORKS} clocks; nest fewer of them"
         )
     b.forks += 1
     try:
@@ -376,7 +376,7 @@ def forked(node: Any, clock: Clock, both: Callable[[], Term]) -> Term:
 
 
 def _name(record: Record) -> Iterator[Any]:
-    """What tells a record from others of its kind."""
+    """What tells a record from others of its type."""
     for value in record.__dict__.values():
         if isinstance(value, Clock):
             yield from _name(value)

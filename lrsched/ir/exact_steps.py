@@ -22,7 +22,7 @@ __all__ = ["number_of"]
 
 
 WIDEST = 2**62 - 1  # of the integers of a column
-NEAR = 2.0**-12  # how near to a step a place of roundings in float32 counts as on it
+NEAR = 2.0**-12  # how near to a step, but for roundings in float32, counts as on it
 
 
 def number_of(term: Term) -> Any:
@@ -74,7 +74,7 @@ def words(clock: Clock, step: Term) -> tuple[Term, Term]:
     """
     b, at, zero = clock.b, clock.at, clock.b.lift(0)
     bends = [x for x in (clock.most, clock.least) if x is not None]
-    known = all(clock._known(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
+    known = all(clock.knows(x) for x in (clock.scale, clock.root, clock.past, clock.gone, *bends))
     if not b.single or at.dtype != "i" or not known:
         return step, zero
     scale, root, past, gone, *_ = (
@@ -122,7 +122,7 @@ def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
-class Place(Record):
+class ExactPart(Record):
     """A part of a step, ``(count - over // 2) / over + slack``, which is counted in integers between -1/2 and 1/2."""
 
     b: Builder
@@ -131,22 +131,22 @@ class Place(Record):
     slack: Term
 
     @property
-    def part(self) -> Term:
-        """The part as a real number, known to the builder as this place."""
+    def real(self) -> Term:
+        """The part as a real number, which the builder knows to be this one."""
         b = self.b
         part = b.div(b.floats(b.sub(self.count, b.floordiv(self.over, 2))), b.floats(self.over))
         part = b.add(part, self.slack)
-        b.places[part] = self
+        b.exact_parts[part] = self
         return part
 
     @property
-    def turned(self) -> Place:
-        """The place as far before a whole step as this one is after it."""
+    def turned(self) -> ExactPart:
+        """The part as far before a whole step as this one is after it."""
         b = self.b
         return replaced(self, count=b.sub(b.floordiv(self.over, 2) * 2, self.count), slack=b.neg(self.slack))
 
-    def later(self, amount: Term) -> tuple[Term, Place]:
-        """How many whole steps there are to what is an exact number of steps later, and its place."""
+    def later(self, amount: Term) -> tuple[Term, ExactPart]:
+        """How many whole steps there are to what is an exact number of steps later, and the part."""
         b = self.b
 
         def row(exact: Fraction, over: Fraction) -> tuple[Any, ...]:
@@ -157,12 +157,12 @@ class Place(Record):
         whole, next_, missing, more, less, slack = _rows(b, (amount, self.over), row)
         carried = b.le(missing, self.count)
         count = b.add(self.count, b.where(carried, b.settled(less), b.settled(more)))
-        place = replaced(self, count=count, slack=b.add(self.slack, slack))
-        return b.where(carried, b.settled(next_), b.settled(whole)), place
+        later = replaced(self, count=count, slack=b.add(self.slack, slack))
+        return b.where(carried, b.settled(next_), b.settled(whole)), later
 
 
-def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Place]:
-    """t * amount + start for an integer t and exact constants or columns: the nearest whole number, and the place."""
+def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, ExactPart]:
+    """t * amount + start for an integer t and exact constants or columns: the nearest whole number, and the part."""
 
     def row(slope: Fraction, first: Fraction) -> tuple[Any, ...]:
         steep = math.floor(slope)
@@ -175,7 +175,7 @@ def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, Plac
     steep, times, over, first, more, lean, slack = _rows(b, (amount, start), row)
     whole = b.add(b.add(b.mul(t, steep), b.muldiv(t, times, over, more)), first)
     slack = slack if lean.equals(0) else b.add(b.mul(b.floats(t), lean), slack)
-    return whole, Place(b, b.mulmod(t, times, over, more), over, slack)
+    return whole, ExactPart(b, b.mulmod(t, times, over, more), over, slack)
 
 
 def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...]]) -> list[Term]:
@@ -198,7 +198,3 @@ def _row(slope: Fraction, start: Fraction, limit: int, narrow: bool) -> tuple[in
         line = Line.through(slope - steep, start - first, limit // 2)
     more = math.floor(Fraction(line.more, line.over))
     return steep, first + more, line.times, line.over, line.more - more * line.over
-
-
-def _value(term: Term) -> Any:
-    return term.args[0] if term.op == "const" else math.nan

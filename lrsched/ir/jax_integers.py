@@ -14,7 +14,7 @@ def int_type() -> Any:
     return jnp.result_type(int)
 
 
-def _product(a: Any, b: Any) -> tuple[Any, Any]:
+def wide_product(a: Any, b: Any) -> tuple[Any, Any]:
     """The product of two unsigned numbers in two words of their width, as (high, low)."""
     half = a.dtype.itemsize * 4
     mask = jnp.asarray((1 << half) - 1, a.dtype)
@@ -29,7 +29,7 @@ def shifted(n: Any, over: Any, times: Any) -> tuple[Any, Any]:
     """n * over divided by a power of 2, and the rest; the largest integer where it is beyond it."""
     word, whole = (jnp.uint32, jnp.int32) if int_type() == jnp.int32 else (jnp.uint64, jnp.int64)
     n, over, times = (jnp.asarray(x, int_type()).astype(word) for x in (n, over, times))
-    high, low = _product(n, over)
+    high, low = wide_product(n, over)
     shift, width = lax.population_count(times - 1), n.dtype.itemsize * 8
     upper = jnp.where(shift > 0, high << jnp.minimum(width - shift, width - 1).astype(word), 0)
     found, limit = (low >> shift) | upper, np.iinfo(whole).max

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsched.foundation.errors import fail
 from lrsched.foundation.records import Record, replaced
-from lrsched.ir.exact_steps import WIDEST, _value, capped_steps, exact_constant, minus, number_of
+from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of
 from lrsched.ir.runtime_scale import pace_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "unit_progress"]
 
 
-def _ended(x: Progress) -> Progress:
+def ended(x: Progress) -> Progress:
     """The progress that is at its end where it has no length."""
     b, whole = x.b, x.done.dtype == x.left.dtype == x.total.dtype == "i"
     total = b.maximum(x.total, 1 if x.total.dtype == "i" else 1e-30)
     return replaced(x, done=b.sub(total, x.left) if whole else b.add(x.done, b.sub(total, x.total)), total=total)
 
 
-def _remaining(b: Builder, elapsed: Term, length: Term) -> Term:
+def remaining(b: Builder, elapsed: Term, length: Term) -> Term:
     """length - elapsed, also where the length is no integer of the target."""
     if elapsed.dtype == "i" and length.dtype == "i" and length.hi > b.limit:
         whole = b.minimum(length, b.limit)
@@ -117,7 +117,7 @@ class Progress(Record):
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
         raw, b, place = self.raw, self.b, self.b.lift(place)
-        if place.equals(0) or (raw is not None and raw._before(b.div(place, self.unit))):
+        if place.equals(0) or (raw is not None and raw.begun_past(b.div(place, self.unit))):
             return b.lift(False)
         if raw is not None and place.dtype in "iq":
             local = b.div(place, self.unit)
@@ -152,7 +152,7 @@ class Progress(Record):
         if self.paced is None or pace is None:
             return self.before(place)
         clock, steps = self.paced
-        whole, part, missing = pace.place(b.lift(steps), share)
+        whole, part, missing = pace.scaled(b.lift(steps), share)
         up = b.lt(missing, part)
         step = b.add(b.add(whole, b.where(up, 1, 0)), clock.past)
         near = clock.short_of(step, b.where(up, b.neg(missing), part))
@@ -172,7 +172,7 @@ class Progress(Record):
             raw = raw.since(number_of(first)) if first.dtype == "i" else None
         total = stop - start
         done = self._less(start)
-        left = b.neg(self._less(stop)) if not stop.equals(_value(self.total)) else self.left
+        left = b.neg(self._less(stop)) if not stop.equals(self.total.value) else self.left
         if inside and total.is_const and total.lo > 0:
             return Progress(b, done, left, total, self.stepped, self.unit)
         done = done if b.branching and start.equals(0) else b.maximum(done, 0)

@@ -65,7 +65,7 @@ class Pace(Record):
         up = b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
         return b.where(back, b.neg(b.floordiv(whole, self.lift)), up)
 
-    def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+    def scaled(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
         b = self.b
         if step.equals(0):
@@ -113,7 +113,7 @@ class Ratio(Pace):
         """ceil(step * scale)."""
         return self.b.neg(self._divided(self.b.neg(step), self.over, self.times)[0])
 
-    def place(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+    def scaled(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
         """step * scale: a whole number, what is beyond it, and what the next one is beyond."""
         whole, rest = self._divided(step, self.over, self.times)
         times = self.b.floats(self.times)

@@ -106,7 +106,7 @@ class Builder:
         self._wholes: dict[int, Term] = {}
         self._reals: dict[Any, Term] = {}
         self.grids: dict[Term, dict[Term, int]] = {}  # indices of several columns at once, with the sizes of each
-        self.places: dict[Term, Any] = {}  # what is known of parts of a step
+        self.exact_parts: dict[Term, Any] = {}  # parts of a step that are known exactly
         self.forks = 0  # how many changes of the clock with two sides are being lowered
         self.clocks: dict[int, list[Any]] = {}  # those changes, each followed by the clocks it was lowered on
         self.lowered: dict[Any, tuple[Any, Any, Any]] = {}  # what expressions became, with what they became it on
@@ -435,8 +435,8 @@ class Builder:
         """table[index]."""
         index = self.lift(index)
         if index.op == "const":  # outside where no step leads
-            place = index.args[0]
-            return self.lift(table[min(max(place, 0), len(table) - 1) if isinstance(table, np.ndarray) else place])
+            i = index.args[0]
+            return self.lift(table[min(max(i, 0), len(table) - 1) if isinstance(table, np.ndarray) else i])
         low, high = ends(table) if isinstance(table, np.ndarray) else (-INF, INF)
         return self._gathered(table, index, dtype, low, high)
 

@@ -1,4 +1,13 @@
-"""Targets: how each operation is written or run, one table each, imported when it is asked for."""
+"""Targets: how each operation is written or run, one table each, imported when it is asked for.
+
+A target makes the builder that an expression is lowered with (its integers, whether one side of a condition runs or
+both), and of the term a function: ``clamp_elimination`` first, where every operation counts, then ``emit``, which
+writes it in the target's dialect. ``array_calls`` is for targets whose operations are functions of arrays, as NumPy's
+and JAX's are; ``threshold_search`` finds steps among thresholds in JAX.
+
+May import ``foundation`` and ``ir``. To add a target from outside, :func:`register_target` takes a table of functions;
+to add one here, write ``_name.py`` with a ``TARGET`` and put its name into ``BUILTIN``.
+"""
 
 from __future__ import annotations
 

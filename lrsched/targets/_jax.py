@@ -15,7 +15,7 @@ from jax import lax
 
 from lrsched.foundation.records import replaced
 from lrsched.ir.folding import log2_parts, log2_words
-from lrsched.ir.jax_integers import _product, int_type, shifted
+from lrsched.ir.jax_integers import int_type, shifted, wide_product
 from lrsched.ir.runtime_scale import quotient
 from lrsched.ir.term import Builder, Term, named
 from lrsched.targets.array_calls import CallTarget
@@ -103,7 +103,7 @@ def _divided(t: Any, times: Any, over: Any, more: Any) -> tuple[Any, Any]:
     word, real = (jnp.uint32, jnp.float32) if int_type() == jnp.int32 else (jnp.uint64, jnp.float64)
     t, times, over, more = (_word(x, word) for x in (t, times, over, more))
     width, digits = t.dtype.itemsize * 8, np.finfo(real).nmant
-    high, low = _product(t, times)
+    high, low = wide_product(t, times)
     low = low + more
     high = high + (low < more).astype(word)
     quotient = jnp.zeros_like(high * over)
@@ -122,7 +122,7 @@ def _word(x: Any, word: Any) -> Any:
 
 def _less(high: Any, low: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """(high, low) - a * b in two words."""
-    back_high, back_low = _product(a, b)
+    back_high, back_low = wide_product(a, b)
     return high - back_high - (low < back_low).astype(high.dtype), low - back_low
 
 
@@ -206,13 +206,13 @@ def _apart(product: Any) -> Any:
 def _summing(op: str) -> Callable[[Term], str]:
     """How a sum or a difference is written: each product in it is rounded by itself."""
 
-    def operand(place: int, term: Term) -> str:
+    def operand(i: int, term: Term) -> str:
         if term.dtype != "f" or named(term).op != "mul":
-            return f"{{{place}}}"
+            return f"{{{i}}}"
         share = _share_of(named(term))
         if share is not None:
-            return f"{'minimum' if share > 0 else 'maximum'}({{{place}}}, {share!r})"
-        return f"{'rounded' if term.hi < LARGEST else 'apart'}({{{place}}})"
+            return f"{'minimum' if share > 0 else 'maximum'}({{{i}}}, {share!r})"
+        return f"{'rounded' if term.hi < LARGEST else 'apart'}({{{i}}})"
 
     return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
 
@@ -348,8 +348,8 @@ def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
 def _fixed_power(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
     """2**(sign * L * n) for L in fixed point with 64 bits after the point."""
     n = jnp.asarray(exponent).astype(jnp.uint32)
-    high, low = _product(n, jnp.asarray(first, jnp.uint32))
-    carry, _ = _product(n, jnp.asarray(second, jnp.uint32))
+    high, low = wide_product(n, jnp.asarray(first, jnp.uint32))
+    carry, _ = wide_product(n, jnp.asarray(second, jnp.uint32))
     total = low + carry
     high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.asarray(whole, jnp.uint32)
     fraction = _real(total >> 8) * 2.0**-24 + _real(total & 0xFF) * 2.0**-32

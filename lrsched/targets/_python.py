@@ -125,7 +125,7 @@ def _finite(term: Term) -> bool:
 
 
 def _either(sign: str) -> Any:
-    """Operands that may change places: a whole number after a real one, else a constant last.
+    """Operands that may be swapped: a whole number after a real one, else a constant last.
 
     Python finds the operation of a real number at once, and loads a constant best right before it is used.
     """
@@ -165,7 +165,7 @@ def _search(term: Term) -> str:
 
 
 def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
-    """Statements that look up a place near the right one and go on from there; None where thresholds crowd."""
+    """Statements that look up an index near the right one and go on from there; None where thresholds crowd."""
     thresholds, step = term.args
     if thresholds.dtype.kind != "i" or step.dtype != "i" or step.lo < 0 or thresholds[0] < 0:
         return None
@@ -175,10 +175,10 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
-    places = (*thresholds.searchsorted(np.arange(0, (end + 1) << shift, 1 << shift), side="right").tolist(), size)
-    if max(map(operator.sub, places[1:], places)) > CROWD:
+    counts = (*thresholds.searchsorted(np.arange(0, (end + 1) << shift, 1 << shift), side="right").tolist(), size)
+    if max(map(operator.sub, counts[1:], counts)) > CROWD:
         return None
-    name, near = writer.name(), writer.object("table", places[:-1])
+    name, near = writer.name(), writer.object("table", counts[:-1])
     ahead = writer.object("table", (*thresholds.tolist(), int(step.hi) + 1) if bounded else thresholds)
     if not bounded:
         writer.line(level, f"{name} = {size}")

@@ -1,7 +1,7 @@
 """Clamps that a condition makes needless, where both of its sides are computed.
 
 A side of a condition is chosen only where its clock lies in its own range. Elsewhere a clamp keeps the clock there,
-so that nothing goes wrong in what is thrown away: no place outside of a table, no root of a negative number, nothing
+so that nothing goes wrong in what is thrown away: no index outside of a table, no root of a negative number, nothing
 infinite, which would make gradients NaN. Where nothing of that kind can happen without the clamp, it is left out.
 """
 

@@ -32,8 +32,8 @@ class Dialect(Record):
 
     ``templates`` maps each operation to a format string of its arguments, or to a function of the term that gives
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
-    repeats an argument. ``rows`` says that what is read at one place of several tables comes from one table of rows,
-    which lies together in memory. ``search`` writes the statements that find a place among thresholds and gives the
+    repeats an argument. ``rows`` says that what is read at one index of several tables comes from one table of rows,
+    which lies together in memory. ``search`` writes the statements that find an index among thresholds and gives the
     variable, or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a
     variable by the dtype of its term, in languages that declare them. ``real`` makes a result real where whole
     numbers compute as they are.
@@ -118,7 +118,7 @@ def _applied(term: Term, chain: list[Term]) -> Term:
 
 
 def _rows(terms: Iterable[Term]) -> dict[int, tuple[Term, ...]]:
-    """For each reading of a table, all readings at the same place of tables of that length, where there are several."""
+    """For each reading of a table, all readings at the same index of tables of that length, where there are several."""
     groups: dict[tuple[int, int], list[Term]] = {}
     for term in terms:
         if term.op == "gather" and isinstance(term.args[0], np.ndarray):
@@ -135,10 +135,10 @@ def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) ->
     if root.op != "where":
         root, chain = _condition_below(_applied(root, chain))
         root = root if chain else named(root)
-    place = _place(root.args[0], low, high) if root.op == "where" else None
-    if place is None:
+    change = _change(root.args[0], low, high) if root.op == "where" else None
+    if change is None:
         return [(low, _on_sides(root, chain, given) if root.op == "where" else root)]
-    step, early = place
+    step, early = change
     condition, before, after = root.args if early else (root.args[0], *root.args[:0:-1])
     if not low < step <= high:
         return _stages(after if step <= low else before, chain, low, high, given)
@@ -147,7 +147,7 @@ def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) ->
     return earlier + (later[1:] if later[0][1] is earlier[-1][1] else later)
 
 
-def _place(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
+def _change(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
     """The step of [low, high] from which on a condition changes, and whether it holds before it."""
     if condition.op not in ("lt", "le", "eq"):
         return None
@@ -326,14 +326,14 @@ class _Writer:
         known[term.num], sizes[term.num] = expression, size
 
     def _row(self, group: tuple[Term, ...], known: dict[int, str], level: int) -> None:
-        """Read what several tables hold at one place."""
+        """Read what several tables hold at one index."""
         first = group[0]
         if first.num not in self.joined:
             self.joined[first.num] = tuple(zip(*[term.args[0].tolist() for term in group], strict=True))
         names = [self.name() for _ in group]
         known.update({term.num: name for term, name in zip(group, names, strict=True)})
-        place = _bare(self.text(first.args[1], known))
-        self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{place}]")
+        index = _bare(self.text(first.args[1], known))
+        self.line(level, f"{', '.join(names)} = {self.object('table', self.joined[first.num])}[{index}]")
 
     def _typed(self, dtype: str) -> str:
         """The type of a variable and a space, where variables are declared."""
