@@ -41,6 +41,10 @@ class _Operator(Schedule):
         lengths = [part.duration for part in self.operands() if not isinstance(part, Constant)]
         return longest(lengths) if lengths else math.inf
 
+    def varying(self) -> Schedule | None:
+        found = [part for part in self.operands() if not isinstance(part, Constant)]
+        return found[0] if len(found) == 1 else None
+
     def values(self, clock: Clock) -> list[Term]:
         """Each operand's value on the same clock."""
         varying = builtins.sum(not isinstance(part, Constant) for part in self.operands())
@@ -113,6 +117,9 @@ class Quotient(_Operator):
     def operands(self) -> tuple[Schedule, ...]:
         return (self.left, self.right)
 
+    def varying(self) -> Schedule | None:
+        return self.left if isinstance(self.right, Constant) else None
+
     def formula(self, clock: Clock) -> Term:
         left, right = self.values(clock)
         return clock.b.div(left, right)
@@ -183,8 +190,17 @@ def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
     return combined
 
 
+class _Changed(_Wrapper):
+    """What changes the values of one schedule, each by itself."""
+
+    __slots__ = ()
+
+    def varying(self) -> Schedule:
+        return self.inner
+
+
 @kind("power")
-class Power(_Wrapper):
+class Power(_Changed):
     """A schedule raised to a number."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -197,7 +213,7 @@ class Power(_Wrapper):
 
 
 @kind("raised")
-class Raised(_Wrapper):
+class Raised(_Changed):
     """A positive number raised to a schedule, ``base ** s``: what is linear in s becomes geometric."""
 
     base: float = fields.positive()
@@ -209,7 +225,7 @@ class Raised(_Wrapper):
 
 
 @kind("negative")
-class Negative(_Wrapper):
+class Negative(_Changed):
     """Minus a schedule."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -230,7 +246,7 @@ def negated(schedule: Schedule) -> Schedule:
 
 
 @kind("clipped", method="clipped")
-class Clipped(_Wrapper):
+class Clipped(_Changed):
     """See :meth:`Schedule.clipped`."""
 
     schedule: Schedule = fields.node("Schedule")

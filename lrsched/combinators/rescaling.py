@@ -7,11 +7,16 @@ from fractions import Fraction
 from typing import Any
 
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.wrapper import check_finite
-from lrsched.foundation.errors import check_count
-from lrsched.schedules.custom import Custom
+from lrsched.foundation.errors import check_count, fail
+from lrsched.foundation.numbers import is_jax
 
-__all__ = ["rescaled", "rescaled_fields"]
+__all__ = ["check_finite", "rescale", "rescale_to", "rescaled"]
+
+
+def check_finite(where: str, schedule: Schedule) -> None:
+    """Refuse a schedule whose duration is infinite or 0."""
+    if not is_jax(schedule.duration) and not 0 < schedule.duration < math.inf:
+        fail(where, "the schedule's duration", "finite and positive", schedule.duration)
 
 
 def rescaled(schedule: Schedule, total: Any) -> Schedule:
@@ -32,26 +37,12 @@ def rescale_to(schedule: Schedule, steps: int) -> Schedule:
 
 def rescale(schedule: Schedule, ratio: Fraction, least: int = 0) -> Schedule:
     """The schedule with every length times ``ratio``."""
-    from lrsched.combinators.shifting import Advanced, Lasting
-
     if schedule.duration == math.inf:
         return schedule._rescaled(ratio, None)
     steps = max(least, round(schedule.duration * ratio))
     if schedule.duration == 0:
         return schedule
     if steps == 0:
-        return Advanced(schedule, schedule.duration)
+        return schedule.advanced(schedule.duration)
     result = schedule._rescaled(ratio, steps)
-    return result if result.duration == steps else Lasting(result, steps)
-
-
-def rescaled_fields(schedule: Schedule, ratio: Fraction, steps: int | None) -> Schedule:
-    """The rule for schedules whose only length is a field called ``steps``, or that have none."""
-    from lrsched.combinators.stretching import Stretched
-
-    fields = {name: getattr(schedule, name) for name in schedule.__match_args__}  # type: ignore[attr-defined]
-    if "steps" in fields and steps is not None:
-        return type(schedule)(**{**fields, "steps": steps})
-    if isinstance(schedule, Custom):
-        return Stretched(schedule, float(ratio))
-    return schedule
+    return result if result.duration == steps else result.lasting(steps)

@@ -11,8 +11,11 @@ from typing import Any
 from lrsched.algebra import fields
 from lrsched.algebra.batching import Stack, longer
 from lrsched.algebra.node import kind, set_field
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.pieces import Pieces
+from lrsched.combinators.rescaling import rescale, rescale_to
+from lrsched.combinators.shared_blends import blend_of
+from lrsched.combinators.wrapper import inner_edges
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
@@ -51,8 +54,6 @@ def _may_precede(others: tuple[Any, ...], last: Sequence) -> bool:
 
 def first_value(schedule: Schedule) -> Any:
     """The value at step 0; of a sequence of plain numbers what its first part is given, where that is exactly it."""
-    from lrsched.combinators.shared_blends import blend_of
-
     if isinstance(schedule, Sequence) and not schedule._arrays:
         begun = blend_of(schedule.parts[0])
         if begun is not None and begun.profile.first == 1.0 and begun.steps > 0:
@@ -65,6 +66,7 @@ class Sequence(Schedule):
     """Schedules one after the other, each on its own clock: ``a >> b``."""
 
     parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+    shows_parts = True
 
     def validate(self) -> None:
         if len(self.parts) < 2:
@@ -93,6 +95,17 @@ class Sequence(Schedule):
         parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)
 
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        start = 0
+        for i, part in enumerate(self.parts, 1):
+            yield Part(part, start, last=i == len(self.parts))
+            start += part.duration
+
+    @property
+    def goes_on(self) -> bool:
+        last: Schedule = self.parts.last if isinstance(self.parts, Stack) else self.parts[-1]
+        return last.goes_on
+
     def edges(self, stop: Any) -> Iterable[int]:
         start = 0
         for part in self.parts:
@@ -100,8 +113,7 @@ class Sequence(Schedule):
                 break
             if start:
                 yield start
-            end = min(stop - start, part.duration)
-            yield from (start + edge for edge in part.edges(end) if 0 < edge < end)
+            yield from (start + edge for edge in inner_edges(part, stop - start))
             start += part.duration
 
     def cycles(self, stop: int) -> list[int] | None:
@@ -116,8 +128,6 @@ class Sequence(Schedule):
         return found or None
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        from lrsched.combinators.rescaling import rescale, rescale_to
-
         parts: list[Schedule] = []
         start = 0
         for part in self.parts:

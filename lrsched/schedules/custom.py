@@ -169,6 +169,9 @@ class Custom(Schedule):
     def duration(self) -> Any:
         return FUNCTIONS[self.name][1]
 
+    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+        return self.stretched(float(ratio))
+
     def formula(self, clock: Clock) -> Term:
         function, duration = FUNCTIONS[self.name]
         called = Called(self.name, function, tuple(name for name, _ in self.numbers))

@@ -104,6 +104,7 @@ class SilverSteps(Schedule):
     """
 
     steps: int = fields.count()
+    counts_phases = True
 
     @property
     def duration(self) -> Any:
