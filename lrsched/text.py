@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lrsched.algebra.node import MAX_DEPTH, Node
+from lrsched.algebra.node import Node
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.registry import KINDS
+from lrsched.algebra.registry import KINDS, MAX_DEPTH
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS, LONGEST, POWER, PRODUCT, SHIFT, SUM, UNARY
 from lrsched.foundation.errors import ScheduleError, fail

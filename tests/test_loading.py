@@ -125,7 +125,7 @@ def test_a_schedule_is_unpickled_where_nothing_was_imported():
 
 def test_a_kind_cannot_take_the_name_of_one_that_is_not_loaded_yet():
     code = """
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.schedule import Schedule
 try:
     @kind("power_decay")

@@ -188,7 +188,7 @@ MADE_UP = '''
 
 from lrsched import Profile
 from lrsched.algebra.fields import positive
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 
 
 @kind("tests_gauss")

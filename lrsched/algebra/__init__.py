@@ -10,7 +10,7 @@ the table in ``doors``. A new method of a base touches ``schedule`` or ``profile
 """
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 

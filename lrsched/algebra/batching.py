@@ -6,24 +6,16 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lrsched.algebra.fields import NUMBERS, field_of
-from lrsched.algebra.node import LATER, MAX_DEPTH, Node, names_of, prepare, set_arrays, set_field
+from lrsched.algebra.fields import NUMBERS, field_of, names_of
+from lrsched.algebra.node import LATER, Node, make, prepare, set_arrays, set_field
+from lrsched.algebra.registry import MAX_DEPTH
 
 if TYPE_CHECKING:
     from lrsched.algebra.fields import Field
 
-__all__ = ["Stack", "column_structure", "longer", "make", "stack_into", "stacked"]
+__all__ = ["Stack", "column_structure", "longer", "stack_into", "stacked"]
 
 SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
-
-
-def make(kind: type[Node], values: dict[str, Any]) -> Any:
-    """A node with the given fields, unchecked."""
-    node = object.__new__(kind)
-    for name, value in values.items():
-        set_field(node, name, value)
-    prepare(node, 1)
-    return node
 
 
 def longer(node: Any, parts: tuple[Any, ...], *, before: bool = False) -> Any:

@@ -1,15 +1,20 @@
-"""Constructors of kinds: one loop over the declared fields, which checks each argument and sets it."""
+"""Kinds: a class is frozen and registered, and its constructor is one loop over the declared fields."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn, TypeVar, dataclass_transform, get_type_hints
 
-from lrsched.algebra.fields import CHECKS, REQUIRED, Field
-from lrsched.algebra.node import MAX_DEPTH, Node, T, prepare, set_arrays
-from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+from lrsched.algebra import fields
+from lrsched.algebra.fields import CHECKS, NUMBERS, REQUIRED, Field
+from lrsched.algebra.node import Node, prepare, set_arrays
+from lrsched.algebra.registry import KINDS, MAX_DEPTH, ON_NEW_KIND
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail
 
+__all__ = ["kind"]
+
+T = TypeVar("T", bound="type[Node]")
 FLAT = {  # how operators that are evaluated from the left are written without nesting
     "sum": " (a chain of + is flat where the long sum comes first: s + c; or use lrsched.sum(...))",
     "product": " (a chain of * is flat where the long product comes first: s * c)",
@@ -19,7 +24,42 @@ NUMBER, NODE, NODES, STATIC, SEVERAL = range(5)  # how the loop treats a field
 TREATED = {"real": NUMBER, "count": NUMBER, "node": NODE, "nodes": NODES, "static": STATIC}
 
 
-def frozen(cls: T) -> T:
+@dataclass_transform(
+    frozen_default=True,
+    field_specifiers=(
+        fields.real,
+        fields.positive,
+        fields.count,
+        fields.reals,
+        fields.counts,
+        fields.static,
+        fields.node,
+        fields.nodes,
+        fields.numbers,
+    ),
+)
+def kind(name: str, *, method: str = "") -> Callable[[T], T]:
+    """Freeze a class into a kind of expression and register it under ``name``, for ever.
+
+    ``method`` names the method of its first field that makes it: ``child.method(...)``.
+    """
+
+    def register(cls: T) -> T:
+        made = _frozen(cls)
+        if name in KINDS:
+            fail("kind", "name", "a name that no other kind has", name)
+        made.kind_name, made.method = name, method
+        if made.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in made._declared.values()):
+            made._structure = (name, (), None)  # type: ignore[misc]  # that of every node
+        KINDS[name] = made
+        for hook in ON_NEW_KIND:
+            hook(made)
+        return made
+
+    return register
+
+
+def _frozen(cls: T) -> T:
     """The class with a slot for each declared field, and the constructor that follows from them."""
     declared = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
     space = {k: v for k, v in vars(cls).items() if k not in declared and k not in ("__dict__", "__weakref__")}

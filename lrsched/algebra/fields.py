@@ -17,11 +17,12 @@ from lrsched.algebra.registry import BASES
 from lrsched.foundation.errors import check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.foundation.records import Record
+from lrsched.ir.expression import Expression
 
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["CHECKS", "Field", "NUMBERS", "REQUIRED", "field_of"]
+__all__ = ["CHECKS", "Field", "NUMBERS", "REQUIRED", "field_of", "names_of"]
 
 
 REQUIRED: Any = object()
@@ -98,10 +99,8 @@ def _range_text(field: Field) -> str:
 
 
 def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
-    from lrsched.algebra.node import Node
-
     scalar = isinstance(value, np.ndarray) and value.ndim == 0
-    if isinstance(value, str | bytes | dict | set | Node) or scalar or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | dict | set | Expression) or scalar or not isinstance(value, Iterable):
         fail(where, name, field.allowed or "a sequence of numbers", value, wrong_type=True)
     items = list(value.tolist() if isinstance(value, np.ndarray) else value)
     if len(items) < field.least:
@@ -224,6 +223,12 @@ def nodes(base: str) -> Any:
 def numbers() -> Any:
     """Named real numbers, as sorted pairs."""
     return Field("numbers")
+
+
+def names_of(kind: type[Node]) -> tuple[str, ...]:
+    """The names of a kind's fields, in order."""
+    found: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
+    return found
 
 
 def field_of(kind: type[Node], name: str) -> Field:

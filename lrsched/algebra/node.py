@@ -10,30 +10,28 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from lrsched.algebra import fields
-from lrsched.algebra.fields import NUMBERS, Field
-from lrsched.algebra.registry import BASES, KINDS, ON_NEW_KIND
+from lrsched.algebra.fields import Field, names_of
+from lrsched.algebra.registry import BASES
 from lrsched.foundation.errors import ScheduleTypeError, fail
 from lrsched.foundation.numbers import all_plain, is_opaque
 from lrsched.ir.expression import Expression
 
-__all__ = ["MAX_DEPTH", "NO_NUMBERS", "Node", "children", "kind", "leaves_of", "names_of", "walk"]
+__all__ = ["NO_NUMBERS", "Node", "children", "leaves_of", "make", "walk"]
 
 
 LATER: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
-MAX_DEPTH = 100
 
-T = TypeVar("T", bound="type[Node]")
 set_field = object.__setattr__
 
 
 # what authors of kinds write and callers never need: not shown, see _Kind.__dir__
 INTERNAL = frozenset(
-    {"as_power", "concrete", "cycles", "edges", "first", "fixed_counts", "fixed_length", "formula", "key", "kind_name"}
-    | {"last", "lift", "method", "nearer", "operands", "parts", "side", "sided", "steady", "takes_progress", "twin"}
-    | {"validate", "where"}
+    {"after_policy", "as_power", "concrete", "counts_phases", "cycles", "edges", "endless_edges", "first"}
+    | {"fixed_counts", "fixed_length", "formula", "goes_on", "key", "kind_name", "last", "lift", "method"}
+    | {"milestones", "nearer", "operands", "parts", "parts_in_time", "shows_parts", "side", "sided", "steady"}
+    | {"takes_progress", "twin", "validate", "varying", "where"}
 )
 
 
@@ -119,8 +117,6 @@ class Node(Expression, metaclass=_Kind):
 
     def twin(self) -> Self:
         """The same expression as another object, so that a function may hold it without a reference cycle."""
-        from lrsched.algebra.batching import make
-
         twin: Self = make(type(self), {name: getattr(self, name) for name in names_of(type(self))})
         return twin
 
@@ -224,18 +220,21 @@ class _FirstCall(weakref.ref["Node"]):
         return call(t)
 
 
+def make(kind: type[Node], values: dict[str, Any]) -> Any:
+    """A node with the given fields, unchecked."""
+    node = object.__new__(kind)
+    for name, value in values.items():
+        set_field(node, name, value)
+    prepare(node, 1)
+    return node
+
+
 def forget(concerned: Callable[[Node], bool]) -> None:
     """Drop what was computed for every living expression with a part that is ``concerned``."""
     for node in gc.get_objects():
         if issubclass(type(node), Node) and any(map(concerned, walk(node))):
             node._memo.clear()
             set_call(node, _FirstCall(node))
-
-
-def names_of(kind: type[Node]) -> tuple[str, ...]:
-    """The names of a kind's fields, in order."""
-    found: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
-    return found
 
 
 def base_name(node: Node) -> str:
@@ -299,42 +298,6 @@ def _finds_arrays(node: Node) -> bool:
 
 
 LATER["_arrays"] = _finds_arrays
-
-
-@dataclass_transform(
-    frozen_default=True,
-    field_specifiers=(
-        fields.real,
-        fields.positive,
-        fields.count,
-        fields.reals,
-        fields.counts,
-        fields.static,
-        fields.node,
-        fields.nodes,
-        fields.numbers,
-    ),
-)
-def kind(name: str, *, method: str = "") -> Callable[[T], T]:
-    """Freeze a class into a kind of expression and register it under ``name``, for ever.
-
-    ``method`` names the method of its first field that makes it: ``child.method(...)``.
-    """
-    from lrsched.algebra.constructor import frozen
-
-    def register(cls: T) -> T:
-        made = frozen(cls)
-        if name in KINDS:
-            fail("kind", "name", "a name that no other kind has", name)
-        made.kind_name, made.method = name, method
-        if made.fixed_length is Node.fixed_length and all(f.form in NUMBERS for f in made._declared.values()):
-            made._structure = (name, (), None)  # type: ignore[misc]  # that of every node
-        KINDS[name] = made
-        for hook in ON_NEW_KIND:
-            hook(made)
-        return made
-
-    return register
 
 
 def flatten_left(operator: Any) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched.algebra.batching import Stack, make
-from lrsched.algebra.fields import Field, field_of
-from lrsched.algebra.node import Node, holds_arrays, names_of, walk
-from lrsched.algebra.registry import KINDS, ON_NEW_KIND
+from lrsched.algebra.batching import Stack
+from lrsched.algebra.fields import Field, field_of, names_of
+from lrsched.algebra.node import Node, holds_arrays, make, walk
+from lrsched.algebra.registry import BASES, KINDS, ON_NEW_KIND
 from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.numbers import is_jax
 
@@ -71,15 +71,11 @@ def flatten(node: Node) -> tuple[list[Any], Layout]:
 
 def _check_durations(node: Node, largest: int) -> None:
     """Refuse boundaries that are sums of counts and do not fit either."""
-    from lrsched.algebra.schedule import Schedule
-    from lrsched.combinators.sequence import Sequence
-
-    for part in walk(node):
-        if isinstance(part, Schedule) and not holds_arrays(part):
-            lengths = [p.duration for p in part.parts if p.duration != math.inf] if isinstance(part, Sequence) else []
-            worst = sum(lengths) if lengths else part.duration
-            if worst != math.inf:
-                _check_fits(f"the duration of {part.where()}", worst, largest)
+    schedules: Any = (part for part in walk(node) if isinstance(part, BASES["Schedule"]) and not holds_arrays(part))
+    for whole in schedules:
+        endless = whole.duration == math.inf
+        worst = max((0, *(part.start for part in whole.parts_in_time()))) if endless else whole.duration
+        _check_fits(f"the duration of {whole.where()}", worst, largest)
 
 
 def _check_fits(name: str, leaf: Any, largest: int) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["BASES", "KINDS", "ON_NEW_KIND", "built"]
+__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built"]
 
+MAX_DEPTH = 100  # levels that expressions nest at most
 KINDS: dict[str, type[Node]] = {}
 BASES: dict[str, type[Node]] = {}  # "Schedule" and "Profile"
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []

@@ -12,7 +12,7 @@ from lrsched.foundation.numbers import is_jax
 if TYPE_CHECKING:
     from lrsched.algebra.schedule import Schedule
 
-__all__ = ["check_finite", "rescale", "rescale_to", "rescaled", "rescaled_fields"]
+__all__ = ["check_finite", "rescale", "rescale_to", "rescaled"]
 
 
 def check_finite(where: str, schedule: Schedule) -> None:
@@ -48,9 +48,3 @@ def rescale(schedule: Schedule, ratio: Fraction, least: int = 0) -> Schedule:
         return schedule.advanced(schedule.duration)
     result = schedule._rescaled(ratio, steps)
     return result if result.duration == steps else result.lasting(steps)
-
-
-def rescaled_fields(schedule: Schedule, ratio: Fraction, steps: int | None) -> Schedule:
-    """The rule for schedules whose only length is a field called ``steps``, or that have none."""
-    fields = {name: getattr(schedule, name) for name in schedule.__match_args__}  # type: ignore[attr-defined]
-    return type(schedule)(**{**fields, "steps": steps}) if "steps" in fields and steps is not None else schedule

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
 from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.doors import report
-from lrsched.algebra.node import holds_arrays
+from lrsched.algebra.node import children, holds_arrays
 from lrsched.algebra.registry import BASES, KINDS, built
-from lrsched.algebra.rescaling import rescaled, rescaled_fields
+from lrsched.algebra.rescaling import rescaled
 from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,9 +71,45 @@ class Schedule(Arithmetic["Schedule"]):
         """The value at step 0, as it was given where that is exactly it."""
         return self(0)
 
+    # -- what a kind says of itself and of what is inside it, where it is not as most are
+
+    counts_phases: ClassVar[Any] = False  # it counts cycles, samples or steps, for ever: its clock begins at an integer
+    shows_parts: ClassVar[bool] = False  # a description shows its parts in time, one by one, and not the whole
+    after_policy: ClassVar[Any] = None  # what ``after`` says of the steps past the duration
+
+    @property
+    def milestones(self) -> Any:
+        """The steps that it was given for something to happen at."""
+        return ()
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        """The schedules inside that run forwards; of cycles the first, or all that begin below ``stop``."""
+        return map(Part, self._inside())
+
+    def varying(self) -> Schedule | None:
+        """The one schedule inside whose values this one changes, each by itself and by constants; None if none is."""
+        return None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a policy inside decides what comes after the duration."""
+        return any(inner.goes_on for inner in self._inside())
+
+    @property
+    def endless_edges(self) -> bool:
+        """Whether there is no end to the boundaries, of this schedule or of one inside."""
+        return any(inner.endless_edges for inner in self._inside())
+
+    def _inside(self) -> list[Schedule]:
+        return [child for child in children(self) if isinstance(child, Schedule)]
+
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite."""
-        return rescaled_fields(self, ratio, steps)
+        """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite.
+
+        What a kind leaves to this has one length, a field called ``steps``, or none.
+        """
+        values = {name: getattr(self, name) for name in self._declared}
+        return type(self)(**{**values, "steps": steps}) if "steps" in values and steps is not None else self
 
     # -- in time
 
@@ -337,6 +374,23 @@ class Schedule(Arithmetic["Schedule"]):
 
 
 BASES["Schedule"] = Schedule
+
+
+class Part(Record):
+    """A schedule inside another, on the clock of that one: its step 0 is at ``start``, one takes ``pace`` steps.
+
+    ``last`` says that the part decides what comes at the end of the whole; ``cycle`` numbers what comes back, from 1.
+    """
+
+    schedule: Schedule
+    start: Any = 0
+    pace: Any = 1
+    last: bool = True
+    cycle: int = 0
+
+    def at(self, step: Any) -> int:
+        """The step of the other at which a step of this one begins."""
+        return math.ceil(self.start + step * self.pace)
 
 
 def longest(durations: Iterable[Any]) -> Any:

@@ -7,36 +7,37 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched.algebra.fields import REQUIRED, field_of
-from lrsched.algebra.node import MAX_DEPTH, Node, names_of
-from lrsched.algebra.registry import KINDS
+from lrsched.algebra.fields import REQUIRED, field_of, names_of
+from lrsched.algebra.registry import KINDS, MAX_DEPTH
 from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.ir.expression import Expression
 
 __all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]
 
 FORMAT = 1
 
 
-def to_dict(node: Node) -> dict[str, Any]:
+def to_dict(node: Any) -> dict[str, Any]:
     """See :meth:`lrsched.Schedule.to_dict`."""
     return {"format": FORMAT, **_plain(node.concrete("saved"))}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Node):
-        fields = ((field_of(type(value), n).label or n, getattr(value, n)) for n in names_of(type(value)))
-        return {"kind": value.kind_name, **{name: _plain(x) for name, x in fields}}
+    if isinstance(value, Expression):
+        kind: Any = type(value)
+        fields = ((field_of(kind, n).label or n, getattr(value, n)) for n in names_of(kind))
+        return {"kind": kind.kind_name, **{name: _plain(x) for name, x in fields}}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
 
 
-def to_json(node: Node, indent: int | None = None) -> str:
+def to_json(node: Any, indent: int | None = None) -> str:
     """See :meth:`lrsched.Schedule.to_json`."""
     return json.dumps(to_dict(node), indent=indent, allow_nan=False)
 
 
-def fingerprint(node: Node) -> str:
+def fingerprint(node: Any) -> str:
     """See :meth:`lrsched.Schedule.fingerprint`."""
     import hashlib
 
@@ -83,7 +84,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a finite number")
 
 
-def _node(data: Mapping[str, Any], depth: int) -> Node:
+def _node(data: Mapping[str, Any], depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise ScheduleError(f"from_dict: expressions nest at most {MAX_DEPTH} deep")
     name = data.get("kind")
@@ -105,7 +106,7 @@ def _node(data: Mapping[str, Any], depth: int) -> Node:
     return cls(**values)
 
 
-def _value(cls: type[Node], name: str, value: Any, depth: int) -> Any:
+def _value(cls: type[Any], name: str, value: Any, depth: int) -> Any:
     spec = field_of(cls, name)
     if spec.form == "node" and isinstance(value, Mapping):
         return _node(value, depth + 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lrsched.algebra.fields import REQUIRED, field_of
-from lrsched.algebra.node import Node, names_of
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.fields import REQUIRED, field_of, names_of
+from lrsched.ir.expression import Expression
 
 __all__ = ["spell"]
 
@@ -16,7 +15,7 @@ SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
 LONGEST = 20_000_000
 
 
-def spell(node: Node, level: int = 0) -> str:
+def spell(node: Any, level: int = 0) -> str:
     """The expression that rebuilds a node, in parentheses where ``level`` binds tighter."""
     name = node.kind_name.rpartition(".")[2]
     writer = _OPERATORS.get(name)
@@ -59,7 +58,7 @@ def _sum(node: Any) -> tuple[str, int]:
     return text, SUM
 
 
-def _only(node: Any) -> tuple[Node]:
+def _only(node: Any) -> tuple[Any]:
     return (getattr(node, names_of(type(node))[0]),)
 
 
@@ -112,13 +111,13 @@ _OPERATORS: dict[str, Callable[[Any], tuple[str, int]]] = {
 
 
 def _argument(value: Any) -> str:
-    if isinstance(value, Node):
+    if isinstance(value, Expression):
         number = _number(value)
-        return repr(number) if number is not None and isinstance(value, Schedule) else spell(value)
+        return repr(number) if number is not None and not value.takes_progress else spell(value)
     return repr(value)
 
 
-def _called(node: Node) -> str:
+def _called(node: Any) -> str:
     """``name(arguments)``, or ``child.method(arguments)``; defaults are left out."""
     names = list(names_of(type(node)))
     head = node.kind_name
@@ -136,4 +135,4 @@ def _called(node: Node) -> str:
 
 
 def _plain(value: Any) -> str:
-    return spell(value) if isinstance(value, Node) else repr(value)
+    return spell(value) if isinstance(value, Expression) else repr(value)

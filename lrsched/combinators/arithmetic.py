@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import flatten_left, kind
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.node import flatten_left
 from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule, longest
 from lrsched.combinators.wrapper import _Wrapper, inner_edges
@@ -39,6 +40,10 @@ class _Operator(Schedule):
     def duration(self) -> Any:
         lengths = [part.duration for part in self.operands() if not isinstance(part, Constant)]
         return longest(lengths) if lengths else math.inf
+
+    def varying(self) -> Schedule | None:
+        found = [part for part in self.operands() if not isinstance(part, Constant)]
+        return found[0] if len(found) == 1 else None
 
     def values(self, clock: Clock) -> list[Term]:
         """Each operand's value on the same clock."""
@@ -112,6 +117,9 @@ class Quotient(_Operator):
     def operands(self) -> tuple[Schedule, ...]:
         return (self.left, self.right)
 
+    def varying(self) -> Schedule | None:
+        return self.left if isinstance(self.right, Constant) else None
+
     def formula(self, clock: Clock) -> Term:
         left, right = self.values(clock)
         return clock.b.div(left, right)
@@ -173,8 +181,17 @@ def _extreme(name: str, operator: Any, schedules: tuple[Any, ...]) -> Schedule:
     return combined
 
 
+class _Changed(_Wrapper):
+    """What changes the values of one schedule, each by itself."""
+
+    __slots__ = ()
+
+    def varying(self) -> Schedule:
+        return self.inner
+
+
 @kind("power")
-class Power(_Wrapper):
+class Power(_Changed):
     """A schedule raised to a number."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -187,7 +204,7 @@ class Power(_Wrapper):
 
 
 @kind("raised")
-class Raised(_Wrapper):
+class Raised(_Changed):
     """A positive number raised to a schedule, ``base ** s``: what is linear in s becomes geometric."""
 
     base: float = fields.positive()
@@ -199,7 +216,7 @@ class Raised(_Wrapper):
 
 
 @kind("negative")
-class Negative(_Wrapper):
+class Negative(_Changed):
     """Minus a schedule."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -213,7 +230,7 @@ class Negative(_Wrapper):
 
 
 @kind("clipped", method="clipped")
-class Clipped(_Wrapper):
+class Clipped(_Changed):
     """See :meth:`Schedule.clipped`."""
 
     schedule: Schedule = fields.node("Schedule")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.sequence import sequence
-from lrsched.combinators.wrapper import MOST_CYCLES, _Wrapper, b_number
+from lrsched.combinators.wrapper import _Ending
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
@@ -29,14 +29,18 @@ if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
 
+MOST_CYCLES = 100_000
+
+
 @kind("restarted", method="restarted")
-class Restarted(_Wrapper):
+class Restarted(_Ending):
     """See :meth:`Schedule.restarted`."""
 
     schedule: Schedule = fields.node("Schedule")
     times: int | None = fields.static("count", default=None, optional=True, low=1)
     t_mult: float = fields.static("real", default=1.0, low=0.0, open_low=True)
     gamma: float = fields.positive(default=1.0)
+    shows_parts = True
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
@@ -107,6 +111,19 @@ class Restarted(_Wrapper):
         scale = b.column([Fraction(n, first) if n % first else n // first for n in lengths], index)
         return index, clock.since(b.column(starts, index)).stretched(scale)
 
+    @property
+    def counts_phases(self) -> bool:
+        return self.t_mult == 1.0
+
+    @property
+    def endless_edges(self) -> bool:
+        return self.times is None or self.schedule.endless_edges
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        first = self.schedule.duration
+        spans = ((0, first),) if stop is None else self._spans(stop)
+        return (Part(self.schedule, a, Fraction(n, first), last=False, cycle=i) for i, (a, n) in enumerate(spans, 1))
+
     def edges(self, stop: Any) -> Iterable[int]:
         found: list[int] = []
         first = self.schedule.duration
@@ -117,11 +134,12 @@ class Restarted(_Wrapper):
             found.extend(start + edge for edge in inner if edge < length)
         return found
 
-    def _spans(self, stop: Any) -> list[tuple[int, int]]:
+    def _spans(self, stop: Any) -> Iterable[tuple[int, int]]:
+        """Start and length of each cycle that begins below ``stop``."""
         first = self.schedule.duration
         if self.t_mult == 1.0:
             number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
-            return [(i * first, first) for i in range(int(number))]
+            return ((i * first, first) for i in range(int(number)))
         lengths = cycle_lengths(first, self.t_mult, self.times, stop)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
         return [(s, n) for s, n in zip(starts, lengths, strict=False) if s < stop]
@@ -239,7 +257,7 @@ def _stop(clock: Clock, index: Term, length: Any) -> Any:
 
 def backwards(clock: Clock, length: Any) -> Clock:
     """The clock that runs from local step ``length`` down."""
-    b, wide = clock.b, b_number(clock, length)
+    b, wide = clock.b, number_of(clock.b.lift(length))
     if clock.plain and not (isinstance(wide, int) and wide > b.limit):
         at = b.sub(length, clock.at)
         own = b.minimum(b.floor(at), b.lift(length) - 1)
@@ -278,7 +296,7 @@ def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
 
 
 @kind("reversed", method="reversed")
-class Reversed(_Wrapper):
+class Reversed(_Ending):
     """See :meth:`Schedule.reversed`."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -289,6 +307,9 @@ class Reversed(_Wrapper):
     def formula(self, clock: Clock) -> Term:
         n = self.schedule.duration
         return clock.finite(n, lambda c: self.schedule.formula(backwards(c, n)))
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        return ()
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration
@@ -301,7 +322,7 @@ class Reversed(_Wrapper):
 
 
 @kind("mirrored", method="mirrored")
-class Mirrored(_Wrapper):
+class Mirrored(_Ending):
     """See :meth:`Schedule.mirrored`."""
 
     schedule: Schedule = fields.node("Schedule")

@@ -10,6 +10,7 @@ import numpy as np
 from lrsched.algebra.batching import column_structure, stacked
 from lrsched.algebra.node import leaves_of, walk
 from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.shared_blends import blend_of, of_columns
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir import folding
 from lrsched.ir.clock import Clock
@@ -33,11 +34,9 @@ class Pieces:
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock; what the last part gives, it gives past its end too."""
-        from lrsched.combinators.wrapper import goes_on
-
         count = len(self.parts)
         last = self.parts[-1]
-        if is_jax(last.duration) and not goes_on(last):  # perhaps empty: then the part before it is the last
+        if is_jax(last.duration) and not last.goes_on:  # perhaps empty: then the part before it is the last
             return self._perhaps_shorter(clock, self.starts[-1] + last.duration)
         if count <= CHAIN or set(map(type, self.starts)) != {int} or any(map(_holds_columns, self.parts)):
             return self._chain(clock, 0, count)
@@ -62,9 +61,7 @@ class Pieces:
 
     def _joins(self, last: Schedule) -> bool:
         """Whether the last part can be one of the columns: finite, of a known structure, without a policy."""
-        from lrsched.combinators.wrapper import goes_on
-
-        if isinstance(last.duration, float) or goes_on(last):
+        if isinstance(last.duration, float) or last.goes_on:
             return False
         return column_structure(last) in map(column_structure, self.parts[:-1])
 
@@ -141,8 +138,6 @@ def _families(b: Builder, parts: list[Schedule]) -> list[Any]:
     structures = list(map(column_structure, parts))
     if b.branching or len(set(structures)) == 1:
         return structures
-    from lrsched.combinators.shared_blends import blend_of
-
     blends = [blend_of(part) is not None for part in parts]
     return [None if is_blend else s for s, is_blend in zip(structures, blends, strict=True)]
 
@@ -150,8 +145,6 @@ def _families(b: Builder, parts: list[Schedule]) -> list[Any]:
 def _of_family(family: Any, rows: list[Any], b: Builder, index: Term) -> Any:
     """The part at an index of one family."""
     if family is None:
-        from lrsched.combinators.shared_blends import of_columns
-
         return of_columns(b, rows, index, _array)
     return stacked(rows, lambda values: values[0] if _alike(values) else b.column(_array(values), index))
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.rescaling import rescale
-from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.stretching import Stretched
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
@@ -29,6 +29,7 @@ class SampledEvery(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     every: int = fields.count(low=1)
+    counts_phases = True
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._read)
@@ -58,10 +59,13 @@ class SampledAt(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     at: tuple[int, ...] = fields.counts(least=1)
+    counts_phases = True
+
+    @property
+    def milestones(self) -> Any:
+        return self.at
 
     def validate(self) -> None:
-        from lrsched.algebra.fields import check_increasing
-
         check_increasing(self.where(), "at", self.at)
 
     def formula(self, clock: Clock) -> Term:
@@ -88,6 +92,7 @@ class PerEpoch(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     steps_per_epoch: int = fields.count(low=1)
+    counts_phases = True
 
     @property
     def duration(self) -> Any:
@@ -98,6 +103,9 @@ class PerEpoch(_Wrapper):
         b = clock.b
         own, at = index_of(clock, self.steps_per_epoch), index_at(clock, self.steps_per_epoch)
         return self.schedule.formula(Clock(b, own, at) if clock.plain else _read_at(b, own, at))
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        return (Part(self.schedule, pace=self.steps_per_epoch),)
 
     def edges(self, stop: Any) -> Iterable[int]:
         return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]
@@ -110,4 +118,4 @@ class PerEpoch(_Wrapper):
         per_epoch = self.steps_per_epoch * ratio
         if per_epoch.denominator == 1:
             return PerEpoch(self.schedule, per_epoch.numerator)
-        return Stretched(self, float(ratio))
+        return self.stretched(float(ratio))

@@ -10,11 +10,13 @@ from typing import Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.batching import Stack, longer
-from lrsched.algebra.node import kind, set_field
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.node import set_field
 from lrsched.algebra.rescaling import rescale, rescale_to
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
+from lrsched.combinators.wrapper import inner_edges
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
@@ -41,6 +43,7 @@ class Sequence(Schedule):
     """Schedules one after the other, each on its own clock: ``a >> b``."""
 
     parts: tuple[Schedule, ...] = fields.nodes("Schedule")
+    shows_parts = True
 
     @classmethod
     def of(cls, first: Any, *others: Any) -> Schedule:
@@ -84,6 +87,17 @@ class Sequence(Schedule):
         parts = [*itertools.compress(self.parts, some)] or [self.parts[-1]]
         return Pieces(parts, [*itertools.compress(lengths, some)]).formula(clock)
 
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        start = 0
+        for i, part in enumerate(self.parts, 1):
+            yield Part(part, start, last=i == len(self.parts))
+            start += part.duration
+
+    @property
+    def goes_on(self) -> bool:
+        last: Schedule = self.parts.last if isinstance(self.parts, Stack) else self.parts[-1]
+        return last.goes_on
+
     def edges(self, stop: Any) -> Iterable[int]:
         start = 0
         for part in self.parts:
@@ -91,8 +105,7 @@ class Sequence(Schedule):
                 break
             if start:
                 yield start
-            end = min(stop - start, part.duration)
-            yield from (start + edge for edge in part.edges(end) if 0 < edge < end)
+            yield from (start + edge for edge in inner_edges(part, stop - start))
             start += part.duration
 
     def cycles(self, stop: int) -> list[int] | None:

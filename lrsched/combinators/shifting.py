@@ -7,11 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind, walk
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.cycles import backwards, periodic
-from lrsched.combinators.wrapper import _counts_phases, _Wrapper, b_number
+from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
@@ -29,6 +30,7 @@ class Advanced(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     k: int = fields.count()
+    counts_phases = True
 
     def validate(self) -> None:
         if not is_jax(self.k) and not is_jax(self.schedule.duration) and self.k > self.schedule.duration:
@@ -55,8 +57,12 @@ class Advanced(_Wrapper):
         k, inner = self.k, self.schedule
         while isinstance(inner, Advanced):
             k, inner = k + inner.k, inner.schedule
-        if isinstance(k, int) and k > limit and any(map(_counts_phases, walk(inner))):
+        below = (node for node in walk(inner) if isinstance(node, Schedule))
+        if isinstance(k, int) and k > limit and any(node.counts_phases for node in below):
             fail(self.where(), "k", f"at most {limit}, the last step that JAX counts here (enable x64)", k)
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        return (Part(self.schedule, -self.k),)
 
     def edges(self, stop: Any) -> Iterable[int]:
         return [edge - self.k for edge in self.schedule.edges(stop + self.k)]
@@ -88,6 +94,9 @@ class Delayed(_Wrapper):
             self.k, lambda c: self.schedule.formula(start), lambda c: self.schedule.formula(c.since(self.k))
         )
 
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        return (Part(self.schedule, self.k),)
+
     def edges(self, stop: Any) -> Iterable[int]:
         return [self.k, *(edge + self.k for edge in self.schedule.edges(stop))]
 
@@ -102,18 +111,19 @@ class Delayed(_Wrapper):
 
 
 @kind("lasting", method="lasting")
-class Lasting(_Wrapper):
+class Lasting(_Ending):
     """See :meth:`Schedule.lasting`."""
 
     schedule: Schedule = fields.node("Schedule")
     n: int = fields.count()
+    shows_parts = True
 
     @property
     def duration(self) -> Any:
         return self.n
 
     def formula(self, clock: Clock) -> Term:
-        b, n = clock.b, b_number(clock, self.n)
+        b, n = clock.b, number_of(clock.b.lift(self.n))
         inner = self.schedule.duration
         enough = isinstance(inner, int | float) and isinstance(n, int) and inner >= n
         if isinstance(n, int) and n == 0:
@@ -139,6 +149,19 @@ class After(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     policy: Any = fields.static("policy")
+    shows_parts = True
+
+    @property
+    def after_policy(self) -> Any:
+        return self.policy
+
+    @property
+    def goes_on(self) -> bool:
+        return bool(self.policy != "hold")
+
+    @property
+    def counts_phases(self) -> bool:
+        return self.policy in ("repeat", "mirror", "extrapolate")
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
@@ -167,7 +190,7 @@ class After(_Wrapper):
         return inner(cycle.within(True))
 
     def _line(self, clock: Clock) -> Term:
-        b, n = clock.b, b_number(clock, self.schedule.duration)
+        b, n = clock.b, number_of(clock.b.lift(self.schedule.duration))
         last = b.lift(n) - 1
         end, before = (lowered(self.schedule, Clock(b, last, at, inside=True)) for at in (b.lift(n), last))
 

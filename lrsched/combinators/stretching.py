@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind, walk
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import check_finite, rescale
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.shifting import Advanced
-from lrsched.combinators.wrapper import _Wrapper, goes_on
+from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock, forked
@@ -47,7 +48,7 @@ class Stretched(_Wrapper):
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
         k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
-        perhaps = is_jax(n) and goes_on(self.schedule)  # whether all of it is the first step, only the run knows
+        perhaps = is_jax(n) and self.schedule.goes_on  # whether all of it is the first step, only the run knows
         if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
             k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
         pace = pace_of(b, k)
@@ -55,6 +56,9 @@ class Stretched(_Wrapper):
             return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
         first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
         return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k, pace))) if perhaps else first
+
+    def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
+        return (Part(self.schedule, pace=Fraction(self.k)),)
 
     def edges(self, stop: Any) -> Iterable[int]:
         k = Fraction(self.k)
@@ -79,7 +83,7 @@ def _over(stop: Any, k: Fraction) -> Any:
 
 
 @kind("extended", method="extended")
-class Extended(_Wrapper):
+class Extended(_Ending):
     """See :meth:`Schedule.extended`."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -133,9 +137,3 @@ class Extended(_Wrapper):
         inner = rescale(self.schedule, ratio, least=1)
         at = min(round(self.at * ratio), inner.duration - 1)
         return Extended(inner, at, max(steps or 1, at + 1))
-
-
-COUNTING = (
-    *("advanced", "exponential_decay", "per_epoch"),
-    *("sampled_at", "sampled_every", "silver_steps", "step_decay"),
-)

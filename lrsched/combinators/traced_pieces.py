@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra.batching import FIXED, map_every_leaf
-from lrsched.algebra.fields import field_of
-from lrsched.algebra.node import names_of, walk
+from lrsched.algebra.fields import field_of, names_of
+from lrsched.algebra.node import walk
 from lrsched.combinators.pieces import CHAIN, Pieces
-from lrsched.combinators.sequence import Sequence
 from lrsched.combinators.shared_blends import blend_of, chosen, of_stacks
 from lrsched.ir.clock import Clock
 
@@ -99,7 +98,7 @@ class StackedPieces:
 def _has_rows(node: Any) -> bool:
     """Whether a part holds vectors of its own, or sequences, so that it cannot be read as columns."""
     forms = {field_of(type(n), name).form for n in walk(node) for name in names_of(type(n))}
-    return bool(forms & {"reals", "counts"}) or any(isinstance(n, Sequence) for n in walk(node))
+    return bool(forms & {"reals", "counts"}) or any(n.kind_name == "sequence" for n in walk(node))
 
 
 class RunningSums:

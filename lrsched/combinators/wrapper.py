@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from lrsched.algebra.node import Node, children
+from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.sequence import Sequence
 from lrsched.ir.clock import Clock
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
 
-MOST_CYCLES = 100_000
-
-
-def inner_edges(part: Schedule, stop: Any) -> list[int]:
+def inner_edges(part: Schedule, stop: Any) -> Iterator[int]:
     """The boundaries of a part inside its own duration."""
     end = min(stop, part.duration)
-    return [edge for edge in part.edges(end) if 0 < edge < end]
+    return (edge for edge in part.edges(end) if 0 < edge < end)
 
 
 class _Wrapper(Schedule):
@@ -47,48 +43,18 @@ class _Wrapper(Schedule):
     def held(self, clock: Clock, formula: Callable[[Clock], Term]) -> Term:
         """``formula``, held after the duration unless a policy inside says what comes then."""
         duration = self.duration
-        if isinstance(duration, float) or goes_on(self.inner):
+        if isinstance(duration, float) or self.inner.goes_on:
             return formula(clock)
         return clock.finite(duration, formula)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        from lrsched.algebra.rescaling import rescale
-
-        fields = {name: getattr(self, name) for name in self.__match_args__}  # type: ignore[attr-defined]
+        fields = {name: getattr(self, name) for name in self._declared}
         fields["schedule"] = rescale(self.inner, ratio, least=1)
         return type(self)(**fields)
 
 
-def goes_on(schedule: Schedule) -> bool:
-    """Whether a policy inside decides what comes after the schedule's duration."""
-    from lrsched.combinators.cycles import Mirrored, Restarted, Reversed
-    from lrsched.combinators.shifting import After, Lasting
-    from lrsched.combinators.stretching import Extended
+class _Ending(_Wrapper):
+    """What changes of a single schedule share that have an end of their own: after it their last value is held."""
 
-    if isinstance(schedule, After):
-        return schedule.policy != "hold"
-    if isinstance(schedule, Sequence):
-        parts = schedule.parts
-        return goes_on(parts[-1] if isinstance(parts, tuple) else parts.last)
-    if isinstance(schedule, Restarted | Lasting | Reversed | Mirrored | Extended):
-        return False
-    return any(goes_on(child) for child in children(schedule) if isinstance(child, Schedule))
-
-
-def _counts_phases(node: Node) -> bool:
-    """Whether a kind counts cycles, samples or steps for ever, so that the clock may not begin beyond the integers."""
-    from lrsched.combinators.cycles import Restarted
-    from lrsched.combinators.shifting import After
-    from lrsched.combinators.stretching import COUNTING
-
-    if isinstance(node, Restarted):
-        return node.t_mult == 1.0
-    if isinstance(node, After):
-        return node.policy in ("repeat", "mirror", "extrapolate")
-    return node.kind_name in COUNTING
-
-
-def b_number(clock: Clock, value: Any) -> Any:
-    """The plain number of a field, or its term."""
-    term = clock.b.lift(value)
-    return term.args[0] if term.op == "const" else term
+    __slots__ = ()
+    goes_on = False

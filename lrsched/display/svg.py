@@ -11,9 +11,9 @@ import numpy as np
 
 from lrsched.display.terminal import envelope
 from lrsched.inspection.describe import defined, describe
-from lrsched.inspection.description import Description, cells, number
+from lrsched.inspection.description import Description, number
 
-__all__ = ["curve", "document", "table", "thumbnail"]
+__all__ = ["curve", "document", "thumbnail"]
 
 WIDTH, HEIGHT = 560, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 26
@@ -96,23 +96,12 @@ def _marks(shown: Description, x: Any) -> list[str]:
     return rest
 
 
-def table(shown: Description) -> str:
-    """A description as an HTML table and a line of readings."""
-    rows = []
-    for segment in shown.shown():
-        steps, first, last, text = (html.escape(cell) for cell in cells(segment))
-        rows.append(f"<tr><td>{steps}</td><td>{first}</td><td>{last}</td><td><code>{text}</code></td></tr>")
-    head = "".join(f"<th>{name}</th>" for name in ("steps", "first", "last", "expression"))
-    facts = " · ".join(f"{name} {html.escape(text)}" for name, text in shown.facts())
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table><p>{facts}</p>"
-
-
 def document(schedule: Any) -> str:
     """What a notebook shows of a schedule: curve, description and expression."""
     shown = describe(schedule)
     if not math.isfinite(shown.peak):
         return f"<div><pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p></div>"
-    return f"<div>{curve(schedule)}{table(shown)}<pre>{html.escape(shown.expression)}</pre></div>"
+    return f"<div>{curve(schedule)}{shown._repr_html_()}<pre>{html.escape(shown.expression)}</pre></div>"
 
 
 # ---- small pictures

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.inspection.findings import PLACES, SEVERITIES, Finding, Run, placed
+from lrsched.inspection.joint_rules import RULES as JOINT_RULES
+from lrsched.inspection.value_rules import RULES as VALUE_RULES
 
 __all__ = ["check"]
 
@@ -27,10 +29,7 @@ def check(
             fail("check", "limit", "a number > 0, or None", limit)
     if steps_per_epoch is not None:
         steps_per_epoch = check_count("check", "steps_per_epoch", steps_per_epoch, 1)
-    from lrsched.inspection.joint_rules import RULES as SHAPES
-    from lrsched.inspection.value_rules import RULES
-
-    parts = tuple(itertools.islice(placed(schedule), PLACES))
+    parts = tuple(itertools.islice(placed(Part(schedule)), PLACES))
     run = Run(schedule, steps, limit, steps_per_epoch, parts)
-    found = {finding for rule in (*RULES, *SHAPES) for finding in rule(run)}
+    found = dict.fromkeys(finding for rule in (*VALUE_RULES, *JOINT_RULES) for finding in rule(run))
     return tuple(sorted(found, key=lambda f: (-SEVERITIES.index(f.severity), f.step, f.name)))

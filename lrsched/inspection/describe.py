@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lrsched.algebra.node import names_of, walk
+from lrsched.algebra.fields import names_of
+from lrsched.algebra.node import walk
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.arithmetic import Clipped, Negative, Power, Quotient, Raised, _Operator
-from lrsched.combinators.cycles import Restarted
-from lrsched.combinators.sequence import Sequence
-from lrsched.combinators.shifting import After, Lasting
+from lrsched.combinators.arithmetic import Negative
 from lrsched.foundation.errors import check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
-from lrsched.schedules.spans import Constant
 
 __all__ = ["defined", "describe", "horizon", "looks", "statistics"]
 
@@ -33,18 +30,18 @@ def describe(schedule: Schedule, steps: int | None = None) -> Description:
     schedule.concrete("described")
     steps = horizon(schedule) if steps is None else check_count("describe", "steps", steps, 1)
     known = defined(schedule, steps)
-    pieces = list(itertools.islice(_whole(schedule, steps), MOST + 1))
+    found = list(itertools.islice(_whole(schedule, steps), MOST + 1))
     peak, floor, total = statistics(schedule, known)
     segments = tuple(
         Segment(a, b, text, *(float(schedule(t)) if t < known else math.nan for t in (a, b - 1)))
-        for a, b, text in pieces[:MOST]
+        for a, b, text in found[:MOST]
     )
     return Description(
         repr(schedule),
         steps,
         schedule.duration,
         segments,
-        len(pieces) <= MOST,
+        len(found) <= MOST,
         *peak,
         *floor,
         total / known,
@@ -55,8 +52,7 @@ def describe(schedule: Schedule, steps: int | None = None) -> Description:
 
 def defined(schedule: Schedule, steps: int) -> int:
     """The steps of the run at which the schedule has a value: past some ends it has none."""
-    wrong = schedule.duration < steps and any(isinstance(n, After) and n.policy == "error" for n in walk(schedule))
-    return int(schedule.duration) if wrong else steps
+    return int(schedule.duration) if schedule.duration < steps and "error" in _policies(schedule) else steps
 
 
 def horizon(schedule: Schedule) -> int:
@@ -90,16 +86,16 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
     """Largest and smallest value, each with its first step, and the sum, in memory that does not grow."""
     high, low = (math.nan, 0), (math.nan, 0)
     sums: list[float] = []
-    for places, values in looks(schedule, steps):
+    for looked, values in looks(schedule, steps):
         with np.errstate(invalid="ignore", over="ignore"):
-            sums.append(float(values.sum()) if steps <= LONGEST else float(np.trapezoid(values, places)))
+            sums.append(float(values.sum()) if steps <= LONGEST else float(np.trapezoid(values, looked)))
         if np.isnan(values).all():
             continue
         top, bottom = int(np.nanargmax(values)), int(np.nanargmin(values))
         if not high[0] >= values[top]:
-            high = (float(values[top]), int(places[top]))
+            high = (float(values[top]), int(looked[top]))
         if not low[0] <= values[bottom]:
-            low = (float(values[bottom]), int(places[bottom]))
+            low = (float(values[bottom]), int(looked[bottom]))
     return high, low, math.fsum(sums) if all(map(math.isfinite, sums)) else _unbounded(sums)
 
 
@@ -108,8 +104,8 @@ def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
     if steps > LONGEST:
         edges = [int(e) for e in _few(schedule.edges(steps)) if 0 < e < steps]
         marks = [0, *edges, *(e - 1 for e in edges), steps - 1]
-        places = np.union1d(np.linspace(0, steps - 1, CHUNK).astype(np.int64), np.array(marks))
-        yield places, schedule(places)
+        some = np.union1d(np.linspace(0, steps - 1, CHUNK).astype(np.int64), np.array(marks))
+        yield some, schedule(some)
         return
     buffer = np.empty(min(steps, CHUNK))
     for start in range(0, steps, CHUNK):
@@ -127,91 +123,62 @@ def _unbounded(sums: list[float]) -> float:
 # ---- segments
 
 
-Piece = tuple[int, int, str]
-
-
-def _whole(schedule: Schedule, steps: int) -> Iterator[Piece]:
-    """The segments of a run, what comes after the duration included."""
+def _whole(schedule: Schedule, steps: int) -> Iterator[tuple[int, int, str]]:
+    """Start, stop and text of the segments of a run, what comes after the duration included."""
     end = min(schedule.duration, steps)
-    for start, stop, cycle, node in _pieces(schedule, end):
-        yield start, stop, (f"cycle {cycle} of " if cycle else "") + repr(node)
+    for start, stop, cycle, expression in _segments(schedule, end):
+        yield start, stop, (f"cycle {cycle} of " if cycle else "") + repr(expression)
     if end < steps:
-        yield int(end), steps, _beyond(schedule)
+        policy = next(_policies(schedule), "hold")
+        yield int(end), steps, "held" if policy == "hold" else f"after({policy!r})"
 
 
-def _beyond(schedule: Schedule) -> str:
-    outermost = next((n for n in walk(schedule) if isinstance(n, After)), None)
-    return "held" if outermost is None or outermost.policy == "hold" else f"after({outermost.policy!r})"
+def _policies(schedule: Schedule) -> Iterator[Any]:
+    """What is said of the steps past an end, outermost first."""
+    below: Iterator[Any] = (node for node in walk(schedule) if isinstance(node, Schedule))
+    return (node.after_policy for node in below if node.after_policy is not None)
 
 
 Found = tuple[int, int, int, Any]
 
 
-def _pieces(s: Schedule, stop: Any) -> Iterator[Found]:
+def _segments(s: Schedule, stop: Any) -> Iterator[Found]:
     """Start, stop, number of the cycle (or 0) and expression of each segment below ``stop``."""
-    if isinstance(s, Sequence):
-        yield from _in_sequence(s, stop)
-    elif isinstance(s, Restarted):
-        yield from _in_cycles(s, stop)
-    elif isinstance(s, Lasting):
-        yield from _in_lasting(s, stop)
-    elif isinstance(s, After):
-        yield from _pieces(s.schedule, min(stop, s.schedule.duration))
+    inner = s.varying()
+    if inner is not None:
+        for start, end, cycle, expression in _segments(inner, min(stop, inner.duration)):
+            yield start, end, cycle, _with(s, inner, expression)
+    elif s.shows_parts:
+        yield from _of_parts(s, stop)
     else:
-        inner, rebuilt = _around(s)
-        if inner is None:
-            yield from _between_edges(s, stop)
+        yield from _between_edges(s, stop)
+
+
+def _with(s: Any, inner: Schedule, other: Schedule) -> Any:
+    """The schedule with another in the place of the one inside."""
+    values = {name: getattr(s, name) for name in names_of(type(s))}
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            values[name] = tuple(other if part is inner else part for part in value)
+        elif value is inner:
+            values[name] = other
+    return -other if isinstance(s, Negative) else type(s)(**values)
+
+
+def _of_parts(s: Schedule, stop: Any) -> Iterator[Found]:
+    """The segments of the parts; behind the last of them, the schedule itself."""
+    reached = 0
+    for part in s.parts_in_time(stop):
+        if part.start >= stop:
             return
-        end = min(stop, inner.duration)
-        for start, last, cycle, node in _pieces(inner, end):
-            yield start, last, cycle, rebuilt(node)
-
-
-def _around(s: Schedule) -> tuple[Schedule | None, Callable[[Any], Any]]:
-    """The one schedule that an operator changes value by value, and the operator on another in its place."""
-    if isinstance(s, Quotient):
-        return (s.left if isinstance(s.right, Constant) else None), lambda x: Quotient(x, s.right)
-    if isinstance(s, _Operator):
-        parts = s.operands()
-        varying = [i for i, part in enumerate(parts) if not isinstance(part, Constant)]
-        if len(varying) == 1:
-            at = varying[0]
-            return parts[at], lambda x: type(s)((*parts[:at], x, *parts[at + 1 :]))
-    if isinstance(s, Clipped | Power | Raised | Negative):
-        kept = {name: getattr(s, name) for name in names_of(type(s))}
-        return s.schedule, lambda x: type(s)(**{**kept, "schedule": x})
-    return None, lambda x: x
-
-
-def _in_sequence(s: Sequence, stop: Any) -> Iterator[Found]:
-    offset = 0
-    for part in s.parts:
-        if offset >= stop:
-            return
-        end = min(part.duration, stop - offset)
-        for a, b, cycle, node in _pieces(part, end):
-            yield offset + a, offset + b, cycle, node
-        offset += end
-
-
-def _in_cycles(s: Restarted, stop: Any) -> Iterator[Found]:
-    first = s.schedule.duration
-    even = s.t_mult == 1.0
-    number = math.ceil(stop / first) if s.times is None else min(s.times, math.ceil(stop / first))
-    spans = ((i * first, first) for i in range(number)) if even else iter(s._spans(stop))
-    for i, (start, length) in enumerate(spans, 1):
-        for a, b, _, node in _pieces(s.schedule, first):
-            low, high = (start + math.ceil(Fraction(edge * length, first)) for edge in (a, b))
-            if low < min(high, stop):
-                yield low, int(min(high, stop)), i, node
-
-
-def _in_lasting(s: Lasting, stop: Any) -> Iterator[Found]:
-    end = min(stop, s.n)
-    inside = min(end, s.schedule.duration)
-    yield from _pieces(s.schedule, inside)
-    if inside < end:
-        yield int(inside), int(end), 0, s
+        end = min(part.schedule.duration, math.ceil((stop - part.start) / Fraction(part.pace)))
+        for a, b, cycle, expression in _segments(part.schedule, end):
+            low, high = part.at(a), min(part.at(b), stop)
+            if low < high:
+                yield low, int(high), part.cycle or cycle, expression
+        reached = min(part.at(end), stop)
+    if reached < stop:
+        yield reached, int(stop), 0, s
 
 
 def _between_edges(s: Schedule, stop: Any) -> Iterator[Found]:
@@ -223,7 +190,6 @@ def _between_edges(s: Schedule, stop: Any) -> Iterator[Found]:
         if limit == end or len(edges) > MOST:
             break
         limit *= 4
-    places = [0, *edges, end]
-    for a, b in itertools.pairwise(places):
+    for a, b in itertools.pairwise([0, *edges, end]):
         if a < b:
             yield a, b, 0, s

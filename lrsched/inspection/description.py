@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
 
 __all__ = ["Description", "Segment", "cells", "number", "shortened"]
@@ -80,9 +81,13 @@ class Description:
         return [*found, ("cycles", f"{self.cycles:,}")] if self.cycles else found
 
     def _repr_html_(self) -> str:
-        from lrsched.display.svg import table
-
-        return table(self)
+        rows = []
+        for segment in self.shown():
+            steps, first, last, text = map(html.escape, cells(segment))
+            rows.append(f"<tr><td>{steps}</td><td>{first}</td><td>{last}</td><td><code>{text}</code></td></tr>")
+        head = "".join(f"<th>{name}</th>" for name in ("steps", "first", "last", "expression"))
+        facts = " · ".join(f"{name} {html.escape(text)}" for name, text in self.facts())
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table><p>{facts}</p>"
 
 
 def cells(segment: Segment | None) -> tuple[str, str, str, str]:

@@ -1,23 +1,14 @@
-"""Findings, and where on the clock of the run each part of an expression lies."""
+"""Findings, and where on the clock of the run each part of an expression lies: its place."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Any
 
-from lrsched.algebra.node import children
-from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.cycles import Restarted, Reversed
-from lrsched.combinators.sampled import PerEpoch
-from lrsched.combinators.sequence import Sequence
-from lrsched.combinators.shifting import Advanced, Delayed
-from lrsched.combinators.stretching import Stretched
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.schedules.spans import Warmup
 
-__all__ = ["Finding", "Placed", "Run", "SEVERITIES", "alike", "placed", "rises"]
+__all__ = ["SEVERITIES", "Finding", "Run", "alike", "placed", "rises"]
 
 
 SEVERITIES = ("note", "warning", "error")
@@ -49,52 +40,19 @@ class Run:
     steps: int
     limit: float | None
     steps_per_epoch: int | None
-    parts: tuple[Placed, ...]
+    parts: tuple[Part, ...]
 
     def value(self, step: int) -> float:
         """The value of one update."""
         return float(self.schedule(step))
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
-    """A part of the expression, on the clock of the run: its local step 0 is at ``start``, one takes ``pace`` steps.
-
-    ``last`` says that the part decides what comes at the end of the whole.
-    """
-
-    node: Schedule
-    start: Fraction
-    pace: Fraction
-    last: bool
-
-    def at(self, step: Any) -> int:
-        """The step of the run at which a local step begins."""
-        return math.ceil(self.start + step * self.pace)
-
-
-def placed(
-    schedule: Schedule, start: Any = Fraction(0), pace: Any = Fraction(1), last: bool = True
-) -> Iterator[Placed]:
-    """The schedule and the parts of it that run forwards, each with its place; of a cycle, the first one."""
-    yield Placed(schedule, start, pace, last)
-    if isinstance(schedule, Sequence):
-        local = 0
-        for i, part in enumerate(schedule.parts):
-            yield from placed(part, start + local * pace, pace, last and i == len(schedule.parts) - 1)
-            local += part.duration
-    elif isinstance(schedule, Stretched):
-        yield from placed(schedule.schedule, start, pace * Fraction(schedule.k), last)
-    elif isinstance(schedule, PerEpoch):
-        yield from placed(schedule.schedule, start, pace * schedule.steps_per_epoch, last)
-    elif isinstance(schedule, Delayed):
-        yield from placed(schedule.schedule, start + schedule.k * pace, pace, last)
-    elif isinstance(schedule, Advanced):
-        yield from placed(schedule.schedule, start - schedule.k * pace, pace, last)
-    elif not isinstance(schedule, Reversed):
-        for child in children(schedule):
-            if isinstance(child, Schedule):
-                yield from placed(child, start, pace, last and not isinstance(schedule, Restarted))
+def placed(whole: Part) -> Iterator[Part]:
+    """A part on the clock of the run, and the parts of it that run forwards, on the same clock; of cycles the first."""
+    yield whole
+    for part in whole.schedule.parts_in_time():
+        start = whole.start + part.start * whole.pace
+        yield from placed(Part(part.schedule, start, whole.pace * part.pace, whole.last and part.last, part.cycle))
 
 
 def rises(node: Schedule) -> bool:

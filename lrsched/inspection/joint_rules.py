@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.algebra.node import children, walk
+from lrsched.algebra.node import walk
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Minimum, Negative, Product, Quotient, Sum
-from lrsched.combinators.sequence import Sequence
 from lrsched.combinators.shifting import After, Lasting
 from lrsched.inspection.description import number
 from lrsched.inspection.findings import Finding, Run, alike, rises
-from lrsched.inspection.value_rules import milestones
 from lrsched.profiles.operators import Mirrored as MirroredProfile
 from lrsched.profiles.piecewise import Phases
 from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
@@ -26,24 +24,21 @@ from lrsched.schedules.spans import Constant, Hold, Over
 __all__ = ["RULES"]
 
 JOINTS = 200
+SCALED = Product | Sum | Quotient | Negative
 
 # ---- joints and shapes
 
 
 def jump_at_joint(run: Run) -> Iterator[Finding]:
     """Pieces that do not meet."""
-    for part in run.parts:
-        if not isinstance(part.node, Sequence):
-            continue
-        local = 0
-        head = part.node.parts[0]
-        for before, after in itertools.islice(itertools.pairwise(part.node.parts), JOINTS):
-            local += before.duration
-            step = part.at(local)
+    for whole in run.parts:
+        pieces = tuple(itertools.islice(whole.schedule.parts_in_time(), JOINTS + 1))
+        for a, b in itertools.pairwise(pieces):
+            before, after, step = a.schedule, b.schedule, whole.at(b.start)
             if step >= run.steps:
                 break
-            if before.duration and after.duration:
-                yield from _joint(run, step, before, after, first=before is head)
+            if before.duration and after.duration and b.start == a.start + before.duration * a.pace:
+                yield from _joint(run, step, before, after, first=before is pieces[0].schedule)
 
 
 def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) -> Iterator[Finding]:
@@ -90,18 +85,12 @@ def _scale(node: Schedule) -> float | None:
 
 def _bare(node: Any) -> Any:
     """The piece without numbers that are added, multiplied or divided."""
-    while True:
-        if isinstance(node, Product | Sum):
-            varying = [p for p in node.parts if not isinstance(p, Constant)]
-            if len(varying) != 1:
-                return node
-            node = varying[0]
-        elif isinstance(node, Quotient) and isinstance(node.right, Constant):
-            node = node.left
-        elif isinstance(node, Lasting | After | Negative):
-            node = node.schedule
-        else:
-            return node
+    inner = node
+    while inner is not None:
+        node = inner
+        held = isinstance(node, Lasting | After)
+        inner = node.schedule if held else node.varying() if isinstance(node, SCALED) else None
+    return node
 
 
 def _warms(node: Schedule) -> bool:
@@ -113,8 +102,8 @@ def _level(node: Schedule) -> bool:
 
 
 def _top(node: Schedule) -> float:
-    places = np.unique(np.linspace(0, int(min(node.duration, 2**53 - 1)), 1025).astype(np.int64))
-    return float(np.max(node.after("hold")(places)))
+    steps = np.unique(np.linspace(0, int(min(node.duration, 2**53 - 1)), 1025).astype(np.int64))
+    return float(np.max(node.after("hold")(steps)))
 
 
 def _falls(node: Schedule) -> bool:
@@ -124,13 +113,13 @@ def _falls(node: Schedule) -> bool:
 
 def rises_in_decay(run: Run) -> Iterator[Finding]:
     """A decay that goes up."""
-    bounded = {id(child) for part in run.parts if isinstance(part.node, Minimum) for child in walk(part.node)}
+    bounded = {id(child) for part in run.parts if isinstance(part.schedule, Minimum) for child in walk(part.schedule)}
     for part in run.parts:
-        node = part.node
+        node = part.schedule
         if part.start >= run.steps:
             continue
         if isinstance(node, MultiStep | StepDecay | ExponentialDecay) and node.gamma > 1 and id(node) not in bounded:
-            step = part.at(milestones(node)[0] if milestones(node) else getattr(node, "every", 1))
+            step = part.at(node.milestones[0] if node.milestones else getattr(node, "every", 1))
             if step < run.steps:
                 remedy = f"A gamma below 1 lowers the rate, such as {number(1 / node.gamma)}."
                 yield _rise(step, f"{node!r} multiplies the rate by {number(node.gamma)}: it rises.", remedy)
@@ -152,7 +141,7 @@ def _rise(step: int, sentence: str, remedy: str) -> Finding:
 
 def _rise_of(profile: Profile) -> float | None:
     """Where a profile that starts at its top first goes up, or None; those made to go up and down are left alone."""
-    if any(isinstance(p, MirroredProfile | Phases) for p in _profiles(profile)):
+    if any(isinstance(p, MirroredProfile | Phases) for p in walk(profile)):
         return None
     u = np.linspace(0.0, 1.0, 2001)
     y = np.asarray(profile(u))
@@ -165,12 +154,6 @@ def _rise_of(profile: Profile) -> float | None:
         return None
     ups = np.flatnonzero(np.diff(y) > 1e-6 * size)
     return float(u[ups[0]]) if ups.size else None
-
-
-def _profiles(profile: Any) -> Iterator[Any]:
-    yield profile
-    for child in children(profile):
-        yield from _profiles(child)
 
 
 def _turn(values: tuple[float, ...]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.algebra.node import names_of
+from lrsched.algebra.fields import names_of
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.profiles.shapes import Cosine, Exponential, Linear, OneMinusPower, Polynomial, Rex

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from lrsched.algebra.node import walk
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.arithmetic import Negative, Power, Quotient, Raised
-from lrsched.combinators.cycles import Restarted
 from lrsched.combinators.sampled import PerEpoch, SampledAt
-from lrsched.combinators.shifting import After, Lasting
+from lrsched.combinators.shifting import Lasting
 from lrsched.inspection.describe import looks
 from lrsched.inspection.description import number
-from lrsched.inspection.findings import PLACES, Finding, Placed, Run, alike, placed, rises
+from lrsched.inspection.findings import PLACES, Finding, Run, alike, placed, rises
 from lrsched.profiles.shapes import Exponential, InverseTime, Tanh
-from lrsched.schedules.endless import MultiStep, Piecewise, StepDecay
+from lrsched.schedules.endless import StepDecay
 from lrsched.schedules.spans import Constant, Over
 
 __all__ = ["RULES"]
@@ -64,15 +63,15 @@ def _first(run: Run, wanted: dict[str, Callable[[Any], Any]]) -> Iterator[tuple[
     for steps, values in looks(run.schedule, _end_of_values(run)):
         with np.errstate(invalid="ignore"):
             hits = {name: np.flatnonzero(sort(values)) for name, sort in left.items()}
-        for name, places in hits.items():
-            if places.size:
+        for name, found in hits.items():
+            if found.size:
                 del left[name]
-                yield name, int(steps[int(places[0])]), float(values[places[0]])
+                yield name, int(steps[int(found[0])]), float(values[found[0]])
 
 
 def _end_of_values(run: Run) -> int:
     """How many steps of the run have a value."""
-    raises = [p for p in run.parts if isinstance(p.node, After) and p.node.policy == "error"]
+    raises = any(part.schedule.after_policy == "error" for part in run.parts)
     return int(min(run.steps, run.schedule.duration)) if raises else run.steps
 
 
@@ -99,18 +98,18 @@ def warmup_too_long(run: Run) -> Iterator[Finding]:
         return
     for part in _warmups(run):
         if part.start < run.steps:
-            end = part.at(part.node.duration)
+            end = part.at(part.schedule.duration)
             if end >= run.steps and end > part.start:
                 sentence = f"The warm-up lasts until step {end:,}, but the run has {run.steps:,} updates."
                 remedy = "Make the warm-up shorter; if it counts updates and the run counts epochs, use one unit."
                 yield Finding("error", max(0, part.at(0)), sentence, remedy, "warmup-too-long")
 
 
-def _warmups(run: Run) -> list[Placed]:
+def _warmups(run: Run) -> list[Part]:
     """The warm-ups of the rate, without those that a formula counts with, such as divisors, powers and differences."""
     inside = (n for n in walk(run.schedule) if isinstance(n, Power | Raised | Negative) or _divides(n))
     counted = {id(part) for node in inside for part in walk(node)}
-    return [part for part in run.parts if rises(part.node) and id(part.node) not in counted]
+    return [part for part in run.parts if rises(part.schedule) and id(part.schedule) not in counted]
 
 
 def _divides(node: Any) -> bool:
@@ -119,7 +118,7 @@ def _divides(node: Any) -> bool:
 
 def _only_rises(run: Run) -> Iterator[Finding]:
     """A schedule that rises to its end, run for exactly its own length."""
-    warm = next((part for part in _warmups(run) if part.at(part.node.duration) == run.steps), None)
+    warm = next((part for part in _warmups(run) if part.at(part.schedule.duration) == run.steps), None)
     if warm is not None and run.value(0) <= 0.1 * run.value(run.steps - 1):
         end = number(float(run.schedule.after("hold")(run.steps)))
         sentence = f"The whole run is warm-up: {end} would be the rate of update {run.steps:,}, the first after it."
@@ -155,7 +154,8 @@ def run_too_long(run: Run) -> Iterator[Finding]:
     n = run.schedule.duration
     if not n < run.steps or n == 0:
         return
-    policy = next((p.node.policy for p in run.parts if p.last and isinstance(p.node, After)), None)
+    policies = (part.schedule.after_policy for part in run.parts if part.last)
+    policy = next((policy for policy in policies if policy is not None), None)
     if policy == "error":
         sentence = f"The schedule ends at step {int(n):,} and raises an error after it; the run goes on."
         remedy = f"Lay it out for the run: .rescaled({run.steps})."
@@ -178,7 +178,7 @@ def _ends_on_top(run: Run, end: float) -> bool:
 def end_never_reached(run: Run) -> Iterator[Finding]:
     """An end that was asked for and is not where the schedule ends."""
     for part in run.parts:
-        node = part.node
+        node = part.schedule
         if isinstance(node, Lasting) and part.last and 0 < node.n < node.schedule.duration < math.inf:
             reached, end = float(node(node.n)), float(node.schedule.after("hold")(int(node.schedule.duration)))
             if not alike(reached, end) and part.at(node.n) <= run.steps:
@@ -201,8 +201,7 @@ def end_never_reached(run: Run) -> Iterator[Finding]:
 def milestone_beyond(run: Run) -> Iterator[Finding]:
     """Milestones that the run never reaches."""
     for part in run.parts:
-        given = milestones(part.node)
-        late = [m for m in given if part.at(m) >= run.steps]
+        late = [m for m in part.schedule.milestones if part.at(m) >= run.steps]
         if late and part.start < run.steps:
             sentence = f"The milestone {late[0]:,} takes effect at step {part.at(late[0]):,}, "
             sentence += f"after the last of the run's {run.steps:,} updates."
@@ -210,20 +209,11 @@ def milestone_beyond(run: Run) -> Iterator[Finding]:
             yield Finding("warning", run.steps - 1, sentence, remedy, "milestone-beyond")
 
 
-def milestones(node: Schedule) -> tuple[int, ...]:
-    if isinstance(node, MultiStep):
-        return node.milestones
-    if isinstance(node, Piecewise):
-        return node.starts
-    return node.at if isinstance(node, SampledAt) else ()
-
-
 def short_last_cycle(run: Run) -> Iterator[Finding]:
     """Restarts whose last cycle is cut by the end."""
     windows = [(run.schedule, run.steps, Fraction(0), Fraction(1))] if run.schedule.duration >= run.steps else []
-    windows += [
-        (p.node.schedule, p.node.n, p.start, p.pace) for p in run.parts if isinstance(p.node, Lasting) and p.last
-    ]
+    cut = ((part, part.schedule) for part in run.parts if part.last)
+    windows += [(s.schedule, s.n, Fraction(p.start), Fraction(p.pace)) for p, s in cut if isinstance(s, Lasting)]
     for schedule, stop, start, pace in windows:
         ends = sorted({int(e) for e in _cycle_ends(schedule, stop)})
         if not ends or ends[-1] < stop:
@@ -252,8 +242,8 @@ def _cycle_ends(schedule: Schedule, stop: int) -> list[int]:
 
 
 def _edges_below(schedule: Schedule, stop: int) -> list[int]:
-    restarts = [p for p in itertools.islice(placed(schedule), PLACES) if isinstance(p.node, Restarted)]
-    return [p.at(0) for p in restarts if p.at(0) < stop]
+    cycles = (part for part in itertools.islice(placed(Part(schedule)), PLACES) if part.cycle)
+    return [part.at(0) for part in cycles if part.at(0) < stop]
 
 
 # ---- units
@@ -266,21 +256,20 @@ def epochs_for_steps(run: Run) -> Iterator[Finding]:
         sentence = f"The schedule is over after {n:,} of {run.steps:,} updates: it seems to count epochs."
         yield _epochs("error" if run.steps_per_epoch else "warning", n, sentence)
     for part in run.parts:
-        if any(isinstance(other.node, PerEpoch) for other in run.parts) or part.start >= run.steps:
+        node = part.schedule
+        if any(isinstance(other.schedule, PerEpoch) for other in run.parts) or part.start >= run.steps:
             continue
-        marks = () if isinstance(part.node, SampledAt) else milestones(part.node)
+        marks = () if isinstance(node, SampledAt) else node.milestones
         if marks and 1 <= marks[-1] <= 1000 and 100 * part.at(marks[-1]) <= run.steps:
             sentence = f"The last milestone, {marks[-1]:,}, comes in the first hundredth of {run.steps:,} updates: "
             yield _epochs("warning", part.at(marks[-1]), sentence + "it seems to be an epoch.")
-        if isinstance(part.node, StepDecay) and part.node.gamma < 1:
-            last = part.node.gamma ** ((run.steps - part.at(0)) / float(part.node.every * part.pace))
-            if last < 1e-12 and part.node.every <= 1000:
-                sentence = (
-                    f"step_decay(every={part.node.every}) leaves {last:.0e} of the rate after {run.steps:,} updates: "
-                )
-                yield _epochs("warning", part.at(part.node.every), sentence + "it seems to count epochs.")
-        if rises(part.node) and 1 <= part.node.duration <= 30 and 2000 * part.at(part.node.duration) <= run.steps:
-            sentence = f"The warm-up takes {part.node.duration:,} of {run.steps:,} updates: it seems to count epochs."
+        if isinstance(node, StepDecay) and node.gamma < 1:
+            last = node.gamma ** ((run.steps - part.at(0)) / float(node.every * part.pace))
+            if last < 1e-12 and node.every <= 1000:
+                sentence = f"step_decay(every={node.every}) leaves {last:.0e} of the rate after {run.steps:,} updates: "
+                yield _epochs("warning", part.at(node.every), sentence + "it seems to count epochs.")
+        if rises(node) and 1 <= node.duration <= 30 and 2000 * part.at(node.duration) <= run.steps:
+            sentence = f"The warm-up takes {node.duration:,} of {run.steps:,} updates: it seems to count epochs."
             yield _epochs("warning", part.at(0), sentence)
 
 
@@ -292,7 +281,7 @@ def _epochs(severity: str, step: int, sentence: str) -> Finding:
 def _counts_epochs(run: Run) -> bool:
     """Whether the whole schedule seems to be laid out in epochs."""
     n = run.schedule.duration
-    if n == math.inf or n < 2 or any(part.last and isinstance(part.node, After) for part in run.parts):
+    if n == math.inf or n < 2 or any(part.last and part.schedule.after_policy is not None for part in run.parts):
         return False
     if run.steps_per_epoch is not None and run.steps_per_epoch > 1:
         return abs(run.steps / run.steps_per_epoch - n) <= 1

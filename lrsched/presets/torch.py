@@ -16,7 +16,6 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
-from lrsched.combinators.wrapper import goes_on
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, fail
 from lrsched.presets._parts import (
     COSINE,
@@ -459,7 +458,7 @@ def _running_product(lr_lambda: Any) -> Schedule:
     if isinstance(factors, Piecewise | MultiStep):
         return _powers(factors)
     n = factors.duration
-    if n > LONGEST or goes_on(factors):
+    if n > LONGEST or factors.goes_on:
         allowed = f"a number, piecewise, multi_step, or a schedule of at most {LONGEST} steps"
         fail("MultiplicativeLR", "lr_lambda", allowed, factors)
     values = factors.sample(n + 1)

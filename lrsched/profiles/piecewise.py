@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from lrsched.algebra import fields
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
-from lrsched.algebra.node import kind
 from lrsched.algebra.profile import Pair, Profile
 from lrsched.foundation.errors import ScheduleError, fail
 from lrsched.foundation.numbers import all_plain, is_jax

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Pair, Profile, smaller
 from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term

@@ -59,21 +59,9 @@ def boundaries(schedule: Any, stop: Any) -> tuple[int, ...]:
     end = schedule.duration
     if stop is not None:
         end = min(end, check_count("boundaries", "stop", stop))
-    if end == math.inf:
-        end = _last_edge(schedule)
+    if end == math.inf and schedule.endless_edges:
+        raise ScheduleError("boundaries: this schedule never ends; say up to which step with stop=")
     return tuple(sorted({int(edge) for edge in schedule.edges(end) if 0 < edge < end}))
-
-
-def _last_edge(schedule: Any) -> float:
-    """Infinity, for an infinite schedule that has finitely many boundaries; an error for the others."""
-    from lrsched.algebra.node import walk
-    from lrsched.combinators.cycles import Restarted
-    from lrsched.schedules.endless import StepDecay
-
-    for node in walk(schedule):
-        if isinstance(node, StepDecay) or (isinstance(node, Restarted) and node.times is None):
-            raise ScheduleError("boundaries: this schedule never ends; say up to which step with stop=")
-    return math.inf
 
 
 def cycle_ends(schedule: Any, stop: Any) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import forget, kind
+from lrsched.algebra.constructor import kind
+from lrsched.algebra.node import forget
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, fail
 from lrsched.ir.clock import Clock

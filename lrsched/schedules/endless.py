@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra import fields
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
-from lrsched.algebra.node import kind
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import any_jax, is_jax
@@ -173,6 +173,7 @@ class StepDecay(_Endless):
 
     every: int = fields.count(low=1)
     gamma: float = fields.positive(default=0.1)
+    counts_phases = endless_edges = True
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.ipow(self.gamma, index_of(clock, self.every))
@@ -190,6 +191,10 @@ class Piecewise(_Endless):
 
     starts: tuple[int, ...] = fields.counts(label="boundaries")
     values: tuple[float, ...] = fields.reals(least=1)
+
+    @property
+    def milestones(self) -> Any:
+        return self.starts
 
     def validate(self) -> None:
         check_increasing(self.where(), "boundaries", self.starts)
@@ -226,6 +231,7 @@ class ExponentialDecay(_Endless):
     """
 
     gamma: float = fields.positive()
+    counts_phases = True
 
     def formula(self, clock: Clock) -> Term:
         t = whole_time(clock)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.numbers import is_jax

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra import fields
-from lrsched.algebra.node import kind
+from lrsched.algebra.constructor import kind
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
@@ -104,6 +104,7 @@ class SilverSteps(Schedule):
     """
 
     steps: int = fields.count()
+    counts_phases = True
 
     @property
     def duration(self) -> Any:

@@ -11,6 +11,8 @@ import pytest
 import lrsched as lrs
 import strategies
 from lrsched import cosine, exponential, hold, knots, linear, multi_step, plan, recipes, warmup
+from lrsched.algebra import fields, node, registry
+from lrsched.algebra.schedule import Part
 from lrsched.inspection import findings as _findings
 from lrsched.inspection import joint_rules, value_rules
 from lrsched.recipes._examples import examples
@@ -276,3 +278,78 @@ def test_ten_thousand_corrupted_expressions_neither_crash_nor_hang():
     assert read > 1_000 and all(0 <= at <= size for at, size in places)
     assert all("policy" in message or "nest" in message for message in refused)
     assert slowest[0] < 5.0, slowest
+
+
+# ---- kinds that the library does not know
+
+
+@pytest.fixture
+def made_up():
+    """Two combinators of one's own: one that says nothing of what is inside, one that lays two schedules end to end."""
+
+    @node.kind("tests_quiet")
+    class Quiet(lrs.Schedule):
+        schedule: lrs.Schedule = fields.node("Schedule")
+
+        @property
+        def duration(self):
+            return self.schedule.duration
+
+        def formula(self, clock):
+            return self.schedule.formula(clock)
+
+    @node.kind("tests_laid")
+    class Laid(lrs.Schedule):
+        first: lrs.Schedule = fields.node("Schedule")
+        second: lrs.Schedule = fields.node("Schedule")
+        shows_parts = True
+
+        @property
+        def duration(self):
+            return self.first.duration + self.second.duration
+
+        def formula(self, clock):
+            return (self.first >> self.second).formula(clock)
+
+        def parts_in_time(self, stop=None):
+            return Part(self.first), Part(self.second, self.first.duration)
+
+    yield Quiet, Laid
+    del registry.KINDS["tests_quiet"], registry.KINDS["tests_laid"]
+
+
+def test_what_is_inside_an_unknown_kind_is_checked_and_described(made_up):
+    quiet, _ = made_up
+    rules = {
+        "warmup-too-long": (quiet(warmup(500)) * 1.0, 400),
+        "milestone-beyond": (0.1 * quiet(multi_step([30, 900])), 100),
+        "end-never-reached": (quiet(cosine().over(100).lasting(60)), 60),
+        "run-too-short": (quiet(warmup(5) >> cosine().over(95)), 50),
+    }
+    for name, (schedule, steps) in rules.items():
+        assert name in {finding.name for finding in schedule.check(steps)}, name
+    whole = quiet(warmup(5) >> cosine().over(95))
+    assert [(s.start, s.stop, s.expression) for s in whole.describe().segments] == [(0, 100, repr(whole))]
+    assert whole.describe().total == pytest.approx(whole.sum(100))
+    assert "after('repeat')" in quiet(warmup(5).after("repeat")).describe(9).segments[-1].expression
+    assert quiet(warmup(5).after("error")).goes_on and quiet(warmup(5).after("error")).describe(9).total == 2.0
+    with pytest.raises(lrs.ScheduleError, match="never ends"):
+        quiet(lrs.step_decay(3)).boundaries()
+
+
+def test_the_boundaries_of_an_unknown_kind_fit_jax(made_up):
+    jax = pytest.importorskip("jax")
+    with pytest.raises(lrs.ScheduleError, match="the duration of tests_laid must fit"):
+        jax.tree.leaves(made_up[1](hold(2**62), made_up[1](hold(2**62), lrs.constant(1.0))))
+
+
+def test_the_parts_of_an_unknown_kind_that_are_said_have_their_place(made_up):
+    _, laid = made_up
+    whole = laid(3e-4 * warmup(500), cosine().over(9_500))
+    assert [(f.name, f.step) for f in serious(whole.check(10_000))] == [("warmup-jump", 500)]
+    assert serious((PEAK * laid(warmup(500), cosine().over(9_500))).check(10_000)) == []
+    assert [(s.start, s.stop, s.expression) for s in (2 * whole).describe(10_100).segments] == [
+        (0, 500, "2.0 * (0.0003 * warmup(500))"),
+        (500, 10_000, "2.0 * cosine().over(9500)"),
+        (10_000, 10_100, "held"),
+    ]

@@ -86,3 +86,8 @@ def test_segments_tile_the_run_for_any_expression(seed):
         assert np.allclose(*pair, rtol=1e-6, atol=1e-9, equal_nan=True)
     with np.errstate(invalid="ignore"):
         assert np.array_equal(found.peak, np.nanmax(values) if not np.isnan(values).all() else math.nan, equal_nan=True)
+
+
+def test_a_constant_in_a_negated_sequence_is_a_negative_constant():
+    found = (-(lrs.hold(3) >> lrs.constant(10.0))).describe(5)
+    assert [(s.start, s.stop, s.expression) for s in found.segments] == [(0, 3, "-hold(3)"), (3, 5, "constant(-10.0)")]
