@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 from lrsched.algebra import fields
 from lrsched.algebra.fields import BASES, Field
 from lrsched.algebra.registry import KINDS, ON_NEW_KIND
-from lrsched.foundation.errors import ScheduleTypeError, fail
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail
 from lrsched.foundation.numbers import all_plain, is_opaque
 
 if TYPE_CHECKING:
@@ -195,7 +195,10 @@ class _FirstCall(weakref.ref["Node"]):
 
         node: Any = super().__call__()
         assert node is not None, "a node lives while it is called"
-        call = calling(node)
+        try:
+            call = calling(node)
+        except RecursionError:
+            raise ScheduleError(f"this {base_name(node)} is nested deeper than Python may recurse") from None
         set_call(node, call)
         return call(t)
 

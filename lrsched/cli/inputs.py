@@ -74,7 +74,7 @@ def read(argument: str | None, key: str | None = None) -> tuple[Any, str]:
     The argument is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``key`` names an
     entry of a file, dots leading into tables; a file with one entry needs none.
     """
-    if argument is None and sys.stdin is not None and sys.stdin.isatty():
+    if argument is None and not _is_closed(sys.stdin) and sys.stdin.isatty():
         raise ScheduleError("say which schedule: an expression in quotes, the name of a file, or - for standard input")
     if argument is None or argument == "-":
         return _meant(standard_input().strip(), key, "standard input")
@@ -87,9 +87,13 @@ def read(argument: str | None, key: str | None = None) -> tuple[Any, str]:
     return _entry(found, key, argument)
 
 
+def _is_closed(stream: Any) -> bool:
+    return stream is None or bool(stream.closed)
+
+
 def standard_input() -> str:
     """All of standard input, up to the size that a file may have."""
-    if sys.stdin is None:
+    if _is_closed(sys.stdin):
         raise ScheduleError("standard input is closed")
     try:
         text = sys.stdin.read(MOST_BYTES + 1)

@@ -78,7 +78,7 @@ def _words(error: Exception) -> str:
 
 def _written(given: list[str]) -> int:
     """Run the command, and write all that it has to say."""
-    if sys.stdout is None:
+    if sys.stdout is None or sys.stdout.closed:
         raise ScheduleError("standard output is closed")
     try:
         return _run(given)

@@ -14,14 +14,12 @@ LONGEST_NUMBER = 400
 
 def load(text: str, deepest: int) -> Any:
     """What a text of YAML holds, or a ValueError that says why it is not read."""
-    loader = _Loader(text)
-    loader.room = deepest
     try:
+        loader = _Loader(text)
+        loader.room = deepest
         return loader.get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(error) from None
-    finally:
-        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.display.terminal import envelope
-from lrsched.foundation.errors import LISTED, ScheduleTypeError, check_count, fail, printable, shortened, show
+from lrsched.foundation.errors import SHOWN, ScheduleTypeError, check_count, fail, printable, shortened, show
 from lrsched.inspection.describe import defined, describe, horizon
 from lrsched.inspection.description import WIDEST, Description, number
 
@@ -88,7 +88,7 @@ def _panels(schedules: Any) -> dict[str, dict[str, Schedule]]:
 
 def _literal(name: str) -> str:
     """A name as matplotlib draws it: letter by letter, none of it as a formula."""
-    return shortened(printable(name, "\n"), LISTED).replace("$", r"\$")
+    return shortened(printable(name, "\n"), SHOWN).replace("$", r"\$")
 
 
 def _axes(count: int, ax: Any) -> list[Any]:
