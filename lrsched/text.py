@@ -15,7 +15,7 @@ from lrsched.algebra.profile import Profile
 from lrsched.algebra.registry import KINDS, MAX_DEPTH
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS, LONGEST, POWER, PRODUCT, SHIFT, SUM, UNARY
-from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.foundation.errors import ScheduleError, fail, show
 
 __all__ = ["ParseError", "parse"]
 
@@ -39,6 +39,7 @@ TOKEN = re.compile(
     |(?P<end>\Z))""",
     re.VERBOSE,
 )
+BLANKS, KEYWORD = re.compile(r"\s*"), re.compile(r"[A-Za-z_]\w*\s*=(?!=)")
 CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
 BINARY = {">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "**": POWER}
 PREFIXES = ("lrs", "lrsched", "recipes", "presets")
@@ -89,7 +90,7 @@ class _Parser:
         """Read one token."""
         match = TOKEN.match(self.text, self.position)
         if match is None:
-            blank = re.compile(r"\s*").match(self.text, self.position)
+            blank = BLANKS.match(self.text, self.position)
             assert blank is not None
             character = self.text[blank.end()]
             what = "this string does not end" if character in "'\"" else f"unexpected character {character!r}"
@@ -107,7 +108,7 @@ class _Parser:
 
     def expect(self, sign: str) -> None:
         if not self.take(sign):
-            found = "the end of the text" if self.kind == "end" else repr(self.token)
+            found = "the end of the text" if self.kind == "end" else show(self.token)
             raise self.error(f"expected {sign!r}, found {found}")
 
     def whole(self) -> Any:
@@ -115,7 +116,7 @@ class _Parser:
             raise self.error("the text is empty")
         value = self.expression(SHIFT)
         if self.kind != "end":
-            raise self.error(f"unexpected {self.token!r}")
+            raise self.error(f"unexpected {show(self.token)}")
         return value
 
     def expression(self, level: int) -> Any:
@@ -186,7 +187,7 @@ class _Parser:
             return self.bracketed(")", start)
         if self.take("["):
             return list(_as_tuple(self.bracketed("]", start)))
-        found = "the end of the text" if kind == "end" else repr(token)
+        found = "the end of the text" if kind == "end" else show(token)
         raise self.error(f"expected an expression, found {found}")
 
     def number(self, token: str, start: int) -> Any:
@@ -266,12 +267,12 @@ class _Parser:
             if key is None:
                 positional.append(value)
             elif key in keywords:
-                raise self.error(f"the argument {key!r} is given twice")
+                raise self.error(f"the argument {show(key)} is given twice")
             else:
                 keywords[key] = value
             if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
                 self.expect(")")
-        signature = inspect.signature(function)
+        signature = _signature(getattr(function, "__func__", function), hasattr(function, "__func__"))
         try:
             self.bound(signature, name, positional, keywords, places)
         except TypeError as error:
@@ -279,7 +280,7 @@ class _Parser:
         return self.made(lambda: function(*positional, **keywords), start, _Places(signature, places))
 
     def keyword(self) -> str | None:
-        match = re.compile(r"[A-Za-z_]\w*\s*=(?!=)").match(self.text, self.start) if self.kind == "name" else None
+        match = KEYWORD.match(self.text, self.start) if self.kind == "name" else None
         if match is None:
             return None
         name = self.token
@@ -378,6 +379,13 @@ def _nearest(name: str, known: Any) -> str:
     lower = {str(k).lower().replace("_", ""): str(k) for k in known}
     near = difflib.get_close_matches(name[:100].lower().replace("_", ""), list(lower), 1)
     return f"; did you mean {lower[near[0]]!r}?" if near else ""
+
+
+@functools.cache
+def _signature(function: Callable[..., Any], bound: bool) -> inspect.Signature:
+    """The signature of a function, or of the method that it is when bound."""
+    signature = inspect.signature(function)
+    return signature.replace(parameters=list(signature.parameters.values())[1:]) if bound else signature
 
 
 class _Places:

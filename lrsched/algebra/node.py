@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lrsched.algebra.fields import Field, names_of
 from lrsched.algebra.registry import BASES
-from lrsched.foundation.errors import ScheduleTypeError, fail
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail
 from lrsched.foundation.numbers import all_plain, is_opaque
 from lrsched.ir.expression import Expression
 
@@ -215,7 +215,10 @@ class _FirstCall(weakref.ref["Node"]):
 
         node: Any = super().__call__()
         assert node is not None, "a node lives while it is called"
-        call = calling(node)
+        try:
+            call = calling(node)
+        except RecursionError:
+            raise ScheduleError(f"this {base_name(node)} is nested deeper than Python may recurse") from None
         set_call(node, call)
         return call(t)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 from lrsched.algebra.fields import REQUIRED, field_of, names_of
 from lrsched.algebra.registry import KINDS, MAX_DEPTH
-from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.foundation.errors import ScheduleError, fail, show
 from lrsched.ir.expression import Expression
 
 __all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]
 
 FORMAT = 1
+LONGEST_JSON = 20_000_000
+MOST, NODE_COST = 10**7, 10  # what one reading takes: so many numbers, and a node costs as much as ten
 
 
 def to_dict(node: Any) -> dict[str, Any]:
@@ -58,9 +60,13 @@ def from_dict(data: Mapping[str, Any]) -> Any:
     """
     if not isinstance(data, Mapping):
         fail("from_dict", "data", "a mapping", data, wrong_type=True)
-    if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
-        fail("from_dict", "format", f"{FORMAT}, the one this version reads", data.get("format"))
-    return _node({key: value for key, value in data.items() if key != "format"}, 0)
+    form = data.get("format")
+    if isinstance(form, bool) or not isinstance(form, int | float) or form != FORMAT:
+        fail("from_dict", "format", f"{FORMAT}, the one this version reads", form)
+    try:
+        return _Reading().node(data, 0)[0]
+    except RecursionError:
+        raise ScheduleError("from_dict: the expression is nested deeper than Python may recurse") from None
 
 
 def from_json(text: str | bytes) -> Any:
@@ -73,6 +79,8 @@ def from_json(text: str | bytes) -> Any:
     """
     if not isinstance(text, str | bytes | bytearray):
         fail("from_json", "text", "a string", text, wrong_type=True)
+    if len(text) > LONGEST_JSON:
+        raise ScheduleError(f"from_json: the text must have at most {LONGEST_JSON} characters, got {len(text)}")
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -84,36 +92,82 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a finite number")
 
 
-def _node(data: Mapping[str, Any], depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        raise ScheduleError(f"from_dict: expressions nest at most {MAX_DEPTH} deep")
+class _Reading:
+    """One reading of data: what is shared there is read once, and counts as often as it occurs."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[Any, Any | None, int]] = {}  # by identity: the data, the node, its cost
+
+    def node(self, data: Mapping[str, Any], depth: int) -> tuple[Any, int]:
+        """The node that a mapping describes, and what it costs."""
+        if depth > MAX_DEPTH:
+            raise ScheduleError(f"from_dict: expressions nest at most {MAX_DEPTH} deep")
+        if id(data) in self.known:
+            _, found, cost = self.known[id(data)]
+            if found is None:
+                raise ScheduleError("from_dict: a part holds itself")
+            return found, cost
+        self.known[id(data)] = data, None, 0
+        cls, labels = _kind(data, depth)
+        values, cost = {}, NODE_COST
+        for label, name in labels.items():
+            if label in data:
+                values[name], more = self.value(cls, name, data[label], depth)
+                cost = _affordable(cost + more)
+            elif field_of(cls, name).default is REQUIRED:
+                raise ScheduleError(f"from_dict: {cls.kind_name} needs the field {label!r}")
+        made = cls(**values)
+        self.known[id(data)] = data, made, cost
+        return made, cost
+
+    def value(self, cls: type[Any], name: str, value: Any, depth: int) -> tuple[Any, int]:
+        """What a field is given, and what it costs."""
+        form = field_of(cls, name).form
+        if form == "node" and isinstance(value, Mapping):
+            return self.node(value, depth + 1)
+        if form == "nodes" and isinstance(value, list | tuple):
+            return self.nodes(value, depth)
+        if form in ("reals", "counts") and isinstance(value, Iterable):
+            if not isinstance(value, Sized):
+                fail("from_dict", name, "a sequence of numbers", value, wrong_type=True)
+            return value, _affordable(len(value))
+        if form == "numbers":
+            if not isinstance(value, list | tuple) or not all(
+                isinstance(pair, list | tuple) and len(pair) == 2 for pair in value
+            ):
+                fail("from_dict", name, "a list of pairs", value, wrong_type=True)
+            return tuple((key, number) for key, number in value), _affordable(len(value))
+        return value, 0
+
+    def nodes(self, values: Any, depth: int) -> tuple[Any, int]:
+        """The nodes of a list, and what they cost together."""
+        found, cost = [], 0
+        for value in values:
+            made, more = self.node(value, depth + 1) if isinstance(value, Mapping) else (value, 1)
+            found.append(made)
+            cost = _affordable(cost + more)
+        return tuple(found), cost
+
+
+def _affordable(cost: int) -> int:
+    if cost > MOST:
+        raise ScheduleError(f"from_dict: the data have more than {MOST // NODE_COST:,} parts or {MOST:,} numbers")
+    return cost
+
+
+def _kind(data: Mapping[str, Any], depth: int) -> tuple[type[Any], dict[str, str]]:
+    """The kind that a mapping names, and its fields by their labels; what else the mapping holds is an error."""
     name = data.get("kind")
     if not isinstance(name, str) or name not in KINDS:
-        near = difflib.get_close_matches(str(name)[:100], list(KINDS), 1)
+        shown = name[:100] if isinstance(name, str) else show(name)
+        near = difflib.get_close_matches(shown, list(KINDS), 1)
         raise ScheduleError(
-            f"from_dict: kind must be a known kind, got {str(name)[:100]!r}"
-            + (f"; did you mean {near[0]!r}?" if near else "")
+            f"from_dict: kind must be a known kind, got {shown!r}" + (f"; did you mean {near[0]!r}?" if near else "")
         )
     cls = KINDS[name]
     labels = {field_of(cls, n).label or n: n for n in names_of(cls)}
-    unknown = sorted(set(map(str, data)) - {"kind", *labels})
-    if unknown:
-        raise ScheduleError(f"from_dict: {name} has no field {unknown[0]!r}; its fields are {', '.join(labels)}")
-    values = {n: _value(cls, n, data[label], depth) for label, n in labels.items() if label in data}
-    for label, n in labels.items():
-        if n not in values and field_of(cls, n).default is REQUIRED:
-            raise ScheduleError(f"from_dict: {name} needs the field {label!r}")
-    return cls(**values)
-
-
-def _value(cls: type[Any], name: str, value: Any, depth: int) -> Any:
-    spec = field_of(cls, name)
-    if spec.form == "node" and isinstance(value, Mapping):
-        return _node(value, depth + 1)
-    if spec.form == "nodes" and isinstance(value, list | tuple):
-        return tuple(_node(v, depth + 1) if isinstance(v, Mapping) else v for v in value)
-    if spec.form == "numbers":
-        if not isinstance(value, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in value):
-            fail("from_dict", name, "a list of pairs", value, wrong_type=True)
-        return tuple((k, v) for k, v in value)
-    return value
+    allowed = {"kind", *labels, *(() if depth else ("format",))}
+    unknown = next((key for key in data if not (isinstance(key, str) and key in allowed)), None)
+    if unknown is not None:
+        raise ScheduleError(f"from_dict: {name} has no field {show(unknown)}; its fields are {', '.join(labels)}")
+    return cls, labels

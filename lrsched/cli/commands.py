@@ -6,6 +6,7 @@ import argparse
 import csv
 import difflib
 import inspect
+import io
 import json
 import os
 import shutil
@@ -20,13 +21,17 @@ import numpy as np
 from lrsched import compiler
 from lrsched.algebra.schedule import Schedule
 from lrsched.cli import inputs
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.errors import ScheduleError, shortened
+from lrsched.foundation.errors import show as spelled
+from lrsched.foundation.files import replacing
 from lrsched.inspection import describe, description
 
 __all__ = ["add", "check", "convert", "diff", "identify", "plot", "recipes", "sample", "show", "source"]
 
 Commands = Any
 NOTHING = "no findings"
+BLOCK = 1 << 16
+LONGEST_RUN, LONGEST_DIFF = 2**53 - 1, 1 << 27
 LEVEL = {"note": "cyan", "warning": "yellow", "error": "bold red"}
 
 SOURCES = """An expression is an argument in quotes, "-" (standard input), or the name of a
@@ -34,8 +39,13 @@ SOURCES = """An expression is an argument in quotes, "-" (standard input), or th
 file, as in train.lr."""
 
 
-def add(commands: Commands, count: Callable[[int], Callable[[str], int]], picture: Callable[[str], Path]) -> None:
-    """Add the subcommands to a parser; ``count`` and ``picture`` read integers and names of pictures."""
+def add(
+    commands: Commands,
+    count: Callable[[int], Callable[[str], int]],
+    real: Callable[[str], float],
+    picture: Callable[[str], Path],
+) -> None:
+    """Add the subcommands to a parser; ``count``, ``real`` and ``picture`` read numbers and names of pictures."""
     steps = count(1)
     for name, function, help_, examples in TABLE:
         parser = commands.add_parser(
@@ -45,19 +55,19 @@ def add(commands: Commands, count: Callable[[int], Callable[[str], int]], pictur
             epilog="\n".join([*(() if name in ("recipes", "identify") else (SOURCES, "")), "examples:", *examples]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        _arguments(parser, name, steps, picture)
+        _arguments(parser, name, steps, real, picture)
         parser.set_defaults(run=function, extra="plot" if name == "plot" else "cli")
 
 
-def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: Any) -> None:
+def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any, picture: Any) -> None:
     if name == "recipes":
         parser.add_argument("query", nargs="*", help="words that the name or the description must have")
         return
     if name == "identify":
         parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
-        parser.add_argument("--tolerance", type=float, help="as a share of the largest rate (default: by its digits)")
+        parser.add_argument("--tolerance", type=real, help="as a share of the largest rate (default: by its digits)")
         return
-    _given(parser, name, steps)
+    _given(parser, name, steps, real)
     if name == "plot":
         parser.add_argument("-o", "--output", metavar="FILE", type=picture, required=True, help=".png, .svg or .pdf")
         parser.add_argument("--log", action="store_true", help="a logarithmic scale of rates")
@@ -70,13 +80,13 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, picture: 
     if name == "diff":
         parser.add_argument(
             "--tolerance",
-            type=float,
+            type=real,
             default=1e-12,
             help="largest difference that counts as none, as a share of the value (default: %(default)s)",
         )
 
 
-def _given(parser: argparse.ArgumentParser, name: str, steps: Any) -> None:
+def _given(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any) -> None:
     """The arguments that say which schedule, and which run."""
     if name == "diff":
         parser.add_argument("a", metavar="A", help="an expression or a file")
@@ -89,7 +99,7 @@ def _given(parser: argparse.ArgumentParser, name: str, steps: Any) -> None:
     if name not in ("convert", "source"):
         parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
     if name in ("show", "check"):
-        parser.add_argument("--limit", type=float, help="largest stable rate: a larger one is an error")
+        parser.add_argument("--limit", type=real, help="largest stable rate: a larger one is an error")
         parser.add_argument("--steps-per-epoch", type=steps, help="updates in an epoch, to recognise epochs")
 
 
@@ -98,7 +108,13 @@ def _steps(arguments: Any, schedule: Schedule, guess: bool = False) -> int:
     given: int | None = arguments.steps
     if given is None and not guess and not 0 < schedule.duration < float("inf"):
         raise ScheduleError("this schedule has no length of its own: say how long the run is with --steps N")
-    return describe.horizon(schedule) if given is None else given
+    return _bounded(describe.horizon(schedule) if given is None else given, LONGEST_RUN)
+
+
+def _bounded(steps: int, most: int) -> int:
+    if steps > most:
+        raise ScheduleError(f"a run of {steps:.3g} steps is too long here: say with --steps N, at most {most:,}")
+    return steps
 
 
 # ---- show and check
@@ -168,9 +184,11 @@ def plot(arguments: Any) -> int:
     from lrsched.display.plotting import plot as draw
 
     schedules = inputs.schedules(arguments.expressions, arguments.key)
-    named = {description.shortened(repr(s), 80): s for s in schedules}
-    axes = draw(named, arguments.steps, log=arguments.log)
-    axes.figure.savefig(arguments.output, dpi=150)
+    named = {shortened(repr(s), 80): s for s in schedules}
+    steps = _bounded(arguments.steps or max(map(describe.horizon, schedules)), LONGEST_RUN)
+    axes = draw(named, steps, log=arguments.log)
+    with replacing(arguments.output) as file:
+        axes.figure.savefig(file, format=arguments.output.suffix[1:], dpi=150)
     _say(f"picture written to {arguments.output}")
     return 0
 
@@ -181,13 +199,17 @@ def plot(arguments: Any) -> int:
 def sample(arguments: Any) -> int:
     """Steps and rates."""
     schedule = inputs.schedule(arguments.expression, arguments.key)
-    values = schedule.sample(_steps(arguments, schedule)).tolist()
-    if arguments.format == "json":
-        _say(json.dumps(values))
-        return 0
+    steps = _steps(arguments, schedule)
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["step", "value"])
-    writer.writerows(enumerate(values))
+    as_json = arguments.format == "json"
+    sys.stdout.write("[" if as_json else "step,value\n")
+    for start in range(0, steps, BLOCK):
+        values = schedule.sample(start, min(steps, start + BLOCK)).tolist()
+        if as_json:
+            sys.stdout.write((", " if start else "") + json.dumps(values)[1:-1])
+        else:
+            writer.writerows(enumerate(values, start))
+    sys.stdout.write("]\n" if as_json else "")
     return 0
 
 
@@ -220,9 +242,9 @@ def recipes(arguments: Any) -> int:
         if all(word in f"{name} {text}".lower() for word in words):
             found[name] = text
     if not found:
-        near = difflib.get_close_matches(query, known.__all__, 1)
+        near = difflib.get_close_matches(query[:100], known.__all__, 1)
         hint = f"did you mean {near[0]!r}?" if near else "lrsched recipes lists them all"
-        raise ScheduleError(f"no recipe speaks of {query!r}; {hint}")
+        raise ScheduleError(f"no recipe speaks of {spelled(query)}; {hint}")
     if query in found:
         _explain(query, getattr(known, query))
         return 0
@@ -260,6 +282,7 @@ def diff(arguments: Any) -> int:
     a, b = inputs.schedules([arguments.a, arguments.b], arguments.key)
     lengths = [s.duration for s in (a, b) if s.duration != float("inf")]
     steps = arguments.steps or int(max(lengths, default=0)) or max(describe.horizon(a), describe.horizon(b))
+    _bounded(steps, LONGEST_DIFF)
     first, second = a.sample(steps), b.sample(steps)
     with np.errstate(invalid="ignore"):
         apart = np.abs(first - second)
@@ -291,7 +314,7 @@ def identify(arguments: Any) -> int:
     from lrsched.inspection.identify import numbers
 
     log = arguments.log
-    values = numbers(sys.stdin, "standard input") if log in (None, "-") else log
+    values = numbers(io.StringIO(inputs.standard_input()), "standard input") if log in (None, "-") else log
     found = found_in(values, tolerance=arguments.tolerance)
     _say(repr(found.schedule) if found.recognised else "no expression that makes these rates")
     if 0 < found.recognised < 1:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import lrsched as lrs
+from lrsched.foundation.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,4 +229,5 @@ def draw(runs: Mapping[str, Run], steps: int, file: Path) -> None:
     for axes in (rates, losses):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=150)
+    with replacing(file) as written:
+        figure.savefig(written, format=file.suffix[1:], dpi=150)

@@ -12,45 +12,55 @@ from typing import Any
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.serial import from_dict
-from lrsched.foundation.errors import ScheduleError
+from lrsched.algebra.spelling import LONGEST
+from lrsched.foundation.errors import LISTED, ScheduleError, listed, shortened, show
+from lrsched.foundation.files import MOST_BYTES, read_text
 from lrsched.text import ParseError, parse
 
-__all__ = ["expression", "read", "schedule", "schedules", "told"]
+__all__ = ["expression", "read", "schedule", "schedules", "standard_input", "told"]
 
 WINDOW = 100
 LONGEST_NAME = 1000
+LONGEST_CONFIG = 1_000_000  # of YAML and TOML, whose readers are slow
+DEEPEST = 100
 
 
 def _yaml(text: str) -> Any:
-    import yaml
+    import yaml  # noqa: F401 (what is missing is said by its name)
 
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ScheduleError(f"this is no YAML: {' '.join(str(error).split())}") from None
+    from lrsched.cli.yaml_reader import load
+
+    return load(text, DEEPEST)
 
 
 def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ScheduleError(f"this is no JSON: {error}") from None
+    return json.loads(text)
 
 
 def _toml(text: str) -> Any:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ScheduleError(f"this is no TOML: {error}") from None
+    return tomllib.loads(text)
 
 
-READERS: dict[str, Callable[[str], Any]] = {
-    ".json": _json,
-    ".yaml": _yaml,
-    ".yml": _yaml,
-    ".toml": _toml,
-    ".txt": str.strip,
+READERS: dict[str, tuple[str, Callable[[str], Any], int]] = {
+    ".json": ("JSON", _json, LONGEST),
+    ".yaml": ("YAML", _yaml, LONGEST_CONFIG),
+    ".yml": ("YAML", _yaml, LONGEST_CONFIG),
+    ".toml": ("TOML", _toml, LONGEST_CONFIG),
+    ".txt": ("text", str.strip, LONGEST),
 }
+
+
+def _loaded(text: str, suffix: str) -> Any:
+    """What a text holds in the format of a suffix."""
+    form, reader, most = READERS[suffix]
+    if len(text) > most:
+        raise ScheduleError(f"at most {most:,} characters of {form} are read, got {len(text):,}")
+    try:
+        return reader(text)
+    except (ValueError, OverflowError) as error:
+        raise ScheduleError(f"this is no {form}: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ScheduleError(f"this is no {form}: it is nested too deep") from None
 
 
 def expression(argument: str | None, key: str | None = None) -> Any:
@@ -64,20 +74,34 @@ def read(argument: str | None, key: str | None = None) -> tuple[Any, str]:
     The argument is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``key`` names an
     entry of a file, dots leading into tables; a file with one entry needs none.
     """
-    if argument is None and sys.stdin.isatty():
+    if argument is None and not _is_closed(sys.stdin) and sys.stdin.isatty():
         raise ScheduleError("say which schedule: an expression in quotes, the name of a file, or - for standard input")
     if argument is None or argument == "-":
-        return _meant(sys.stdin.read().strip(), key, "standard input")
+        return _meant(standard_input().strip(), key, "standard input")
     if not _is_file(argument):
         return _meant(argument, key, "the argument")
-    file = Path(argument)
     try:
-        found = READERS[file.suffix](file.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ScheduleError(f"{argument}: this is no text in UTF-8") from None
+        found = _loaded(read_text(Path(argument)), Path(argument).suffix)
     except ScheduleError as error:
         raise ScheduleError(f"{argument}: {error}") from None
     return _entry(found, key, argument)
+
+
+def _is_closed(stream: Any) -> bool:
+    return stream is None or bool(stream.closed)
+
+
+def standard_input() -> str:
+    """All of standard input, up to the size that a file may have."""
+    if _is_closed(sys.stdin):
+        raise ScheduleError("standard input is closed")
+    try:
+        text = sys.stdin.read(MOST_BYTES + 1)
+    except UnicodeError:
+        raise ScheduleError("standard input: this is no text in its encoding") from None
+    if len(text) > MOST_BYTES:
+        raise ScheduleError(f"standard input: at most {MOST_BYTES:,} characters are read")
+    return text
 
 
 def _is_file(argument: str) -> bool:
@@ -95,7 +119,8 @@ def schedule(argument: str | None, key: str | None = None) -> Schedule:
     found = expression(argument, key)
     if isinstance(found, Schedule):
         return found
-    raise ScheduleError(f"{found!r} is a profile, a shape without steps: say how long, as in {found!r}.over(1000)")
+    shown = shortened(repr(found), LISTED)
+    raise ScheduleError(f"{shown} is a profile, a shape without steps: say how long, as in {shown}.over(1000)")
 
 
 def schedules(arguments: Sequence[str], key: str | None = None) -> list[Schedule]:
@@ -110,12 +135,12 @@ def schedules(arguments: Sequence[str], key: str | None = None) -> list[Schedule
 def _meant(text: str, key: str | None, where: str) -> tuple[Any, str]:
     """Text that is JSON where it looks like it, and an expression otherwise."""
     if text.startswith("{"):
-        return _entry(_json(text), key, where)
+        return _entry(_loaded(text, ".json"), key, where)
     if key is None:
         return parse(text), "expression"
-    for reader in (_toml, _yaml) if where == "standard input" else ():
+    for suffix in (".toml", ".yaml") if where == "standard input" else ():
         with contextlib.suppress(ScheduleError):
-            data = reader(text)
+            data = _loaded(text, suffix)
             if isinstance(data, Mapping):
                 break
     else:
@@ -127,11 +152,12 @@ def _entry(data: Any, key: str | None, where: str) -> tuple[Any, str]:
     path: list[str] = []
     for name in key.split(".") if key else ():
         if not isinstance(data, Mapping) or name not in data:
-            known = ", ".join(".".join([*path, str(k)]) for k in data) if isinstance(data, Mapping) else "none"
-            raise ScheduleError(f"{where}: there is no entry {'.'.join([*path, name])!r}; there are: {known}")
+            known = _names(data, path) if isinstance(data, Mapping) else "none"
+            missing = show(".".join([*path, name]))
+            raise ScheduleError(f"{where}: there is no entry {missing}; there are: {known}")
         path.append(name)
         data = data[name]
-    while isinstance(data, Mapping) and "kind" not in data and len(data) == 1:
+    while isinstance(data, Mapping) and "kind" not in data and len(data) == 1 and len(path) < DEEPEST:
         ((name, data),) = data.items()
         path.append(str(name))
     if isinstance(data, str):
@@ -139,10 +165,14 @@ def _entry(data: Any, key: str | None, where: str) -> tuple[Any, str]:
     if isinstance(data, Mapping) and "kind" in data:
         return from_dict({"format": 1, **data}), "json"
     if isinstance(data, Mapping) and data:
-        known = ", ".join(".".join([*path, str(name)]) for name in data)
-        raise ScheduleError(f"{where}: say which entry with --key; there are: {known}")
-    where = ", ".join([where, *filter(None, [".".join(path)])])
-    raise ScheduleError(f"{where}: expected an expression or the JSON of one, got {str(data)[:40]!r}")
+        raise ScheduleError(f"{where}: say which entry with --key; there are: {_names(data, path)}")
+    where = ", ".join([where, *filter(None, [listed([".".join(path)])])])
+    raise ScheduleError(f"{where}: expected an expression or the JSON of one, got {show(data)[:40]!r}")
+
+
+def _names(data: Mapping[Any, Any], path: list[str]) -> str:
+    """The entries of a table, as ``--key`` takes them."""
+    return listed(".".join([*path, str(name)]) for name in data)
 
 
 def told(error: ScheduleError) -> str:

@@ -5,7 +5,10 @@ needs beyond NumPy is imported when it runs, and named, with the extra that brin
 """
 
 import argparse
+import contextlib
 import difflib
+import math
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -15,11 +18,15 @@ from typing import Any, NoReturn
 from lrsched import __version__
 from lrsched.cli import commands as _commands
 from lrsched.cli.inputs import told
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.errors import ScheduleError, printable, shortened
 
 DISTRIBUTION = "lrsched-algebra"
 
 EXTRAS = {"rich": "cli", "yaml": "cli", "matplotlib": "plot"}
+
+LARGEST = 2**53 - 1
+LONGEST_LINE = 1000
+REAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -38,8 +45,52 @@ DEMO_EXAMPLES = """examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with the given arguments (those of the process by default) and return its exit status."""
-    given = sys.argv[1:] if argv is None else list(argv)
+    """Run the command with the given arguments (those of the process by default) and return its exit status.
+
+    Whatever a person types or a file holds, and whatever the standard streams are, ends in a status; an error is one
+    line on standard error, with status 2.
+    """
+    try:
+        return _written(sys.argv[1:] if argv is None else list(argv))
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except (ValueError, OSError, MemoryError, ArithmeticError, RecursionError) as error:
+        return _fail(_words(error))
+
+
+def _words(error: Exception) -> str:
+    """What an error means to the person who typed the command."""
+    if isinstance(error, ScheduleError):
+        return told(error)
+    if isinstance(error, OSError):
+        what = (error.strerror or str(error)).lower()
+        return f"{error.filename}: {what}" if error.filename else what
+    if isinstance(error, UnicodeEncodeError):
+        return f"standard output cannot show this in its encoding, {error.encoding}; PYTHONIOENCODING=utf-8 can"
+    if isinstance(error, MemoryError):
+        return f"this takes more memory than there is. {error}".rstrip()
+    if isinstance(error, RecursionError):
+        return "this is nested too deep"
+    return f"{type(error).__name__}: {error}"
+
+
+def _written(given: list[str]) -> int:
+    """Run the command, and write all that it has to say."""
+    if sys.stdout is None or sys.stdout.closed:
+        raise ScheduleError("standard output is closed")
+    try:
+        return _run(given)
+    finally:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            _drop_output()
+            raise
+
+
+def _run(given: list[str]) -> int:
     parser = _parser()
     if not given:
         parser.print_help()
@@ -52,16 +103,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if missing == "lrsched":
             raise
         extra = arguments.extra if arguments.extra == "demo" else EXTRAS.get(missing, arguments.extra)
-        return _fail(f'{missing} is missing: install this package with its extra, as in pip install -e ".[{extra}]"')
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-    except ScheduleError as error:
-        return _fail(told(error), 2)
-    except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        return _fail(f"{error.filename}: {what}" if error.filename else what, 2)
+        hint = f'install this package with its extra, as in pip install -e ".[{extra}]"'
+        return _fail(f"{missing} is missing: {hint}", 1)
     return status
+
+
+def _drop_output() -> None:
+    """Let go of what standard output could not write, so that nothing tries again when the process ends."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,11 +125,24 @@ class _Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(unknown[1].strip("'"), re.findall(r"\w+", unknown[2]), 1)
             known = f"did you mean {near[0]!r}?" if near else f"there are: {unknown[2].replace(chr(39), '')}"
             message = f"unknown command {unknown[1]}; {known}"
-        self.exit(2, f"{self.prog}: {message} ({self.prog} --help has examples)\n")
+        self.exit(_fail(f"{_line(message)} ({self.prog} --help has examples)", program=self.prog))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help or the version; unlike the method of the base, fail where that fails."""
+        file.write(message)
 
 
-def _fail(message: str, status: int = 1) -> int:
-    print(f"lrsched: {message}", file=sys.stderr)  # noqa: T201
+def _line(text: str) -> str:
+    """One line of a message, bounded."""
+    return shortened(printable(text), LONGEST_LINE)
+
+
+def _fail(message: str, status: int = 2, program: str = "lrsched") -> int:
+    lines = "\n".join(map(_line, message.split("\n")))
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # where there is no standard error, or it is full
+        encoding = sys.stderr.encoding or "utf-8"
+        sys.stderr.write(f"{program}: {lines}\n".encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.flush()
     return status
 
 
@@ -95,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
     added: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _commands.add(added, _at_least, _picture)
+    _commands.add(added, _at_least, _real, _picture)
     _add_demo(added)
     return parser
 
@@ -109,8 +174,9 @@ def _add_demo(added: Any) -> None:
         epilog=DEMO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--steps", type=_at_least(20), default=100, help="updates per schedule (default: %(default)s)")
-    parser.add_argument("--seed", type=_at_least(0), default=0, help="seed of split, weights and batches (default: 0)")
+    steps, seed = _at_least(20, 10**6), _at_least(0, 2**32 - 1)
+    parser.add_argument("--steps", type=steps, default=100, help="updates per schedule (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of split, weights and batches (default: 0)")
     parser.add_argument("--plot", metavar="FILE", type=_picture, help="write rates and losses as a .png, .svg or .pdf")
     parser.set_defaults(run=_demo, extra="demo")
 
@@ -131,24 +197,24 @@ def _picture(text: str) -> Path:
     return file
 
 
-def _whole(number: float) -> int:
-    """1e5 as the integer that it is."""
-    if not number.is_integer():
-        raise ValueError(f"{number} is no integer")
-    return int(number)
-
-
 class _at_least:  # noqa: N801 (a reader of integers, used like a function)
-    """Read an integer of at least `smallest`, and say so when it is not."""
+    """Read an integer of at least `smallest` in plain digits, or one such as 1e5, and say so when it is none."""
 
-    def __init__(self, smallest: int) -> None:
-        self.smallest = smallest
+    def __init__(self, smallest: int, largest: int = LARGEST) -> None:
+        self.smallest, self.largest = smallest, largest
 
     def __call__(self, text: str) -> int:
-        try:
-            value = int(text) if "e" not in text.lower() else _whole(float(text))
-        except (ValueError, OverflowError):
-            value = self.smallest - 1
-        if value < self.smallest:
+        value = float(text) if REAL.fullmatch(text) else math.nan
+        if not (value.is_integer() and value >= self.smallest):
             raise argparse.ArgumentTypeError(f"must be an integer >= {self.smallest}, got {text}")
-        return value
+        if value > self.largest:
+            raise argparse.ArgumentTypeError(f"must be an integer <= {self.largest}, got {text}")
+        return int(value)
+
+
+def _real(text: str) -> float:
+    """Read a finite number >= 0."""
+    value = float(text) if REAL.fullmatch(text) else math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text}")
+    return value

@@ -11,9 +11,9 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.display.terminal import envelope
-from lrsched.foundation.errors import ScheduleTypeError, check_count, fail
+from lrsched.foundation.errors import SHOWN, ScheduleTypeError, check_count, fail, printable, shortened, show
 from lrsched.inspection.describe import defined, describe, horizon
-from lrsched.inspection.description import Description, number, shortened
+from lrsched.inspection.description import WIDEST, Description, number
 
 __all__ = ["plot"]
 
@@ -51,7 +51,7 @@ def plot(schedules: Any, steps: int | None = None, *, ax: Any = None, log: bool 
     axes = _axes(len(panels), ax)
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         _panel(axis, panel, steps, log)
-        axis.set_ylabel(title)
+        axis.set_ylabel(_literal(title))
     axes[-1].set_xlabel("step")
     return axes[0] if len(axes) == 1 else axes
 
@@ -61,7 +61,7 @@ def _panels(schedules: Any) -> dict[str, dict[str, Schedule]]:
     if isinstance(schedules, Schedule):
         schedules = {"": schedules}
     elif isinstance(schedules, list | tuple):
-        schedules = {shortened(repr(s)): s for s in schedules}
+        schedules = {shortened(repr(s), WIDEST): s for s in schedules}
     if not isinstance(schedules, Mapping) or not schedules:
         fail(
             "plot",
@@ -77,13 +77,18 @@ def _panels(schedules: Any) -> dict[str, dict[str, Schedule]]:
             if not isinstance(schedule, Schedule):
                 fail(
                     "plot",
-                    f"schedules[{name!r}]",
+                    f"schedules[{show(name)}]",
                     "a schedule; a profile needs .over(steps)",
                     schedule,
                     wrong_type=True,
                 )
             schedule.concrete("drawn")
     return {str(k): {str(n): s for n, s in v.items()} for k, v in schedules.items()}
+
+
+def _literal(name: str) -> str:
+    """A name as matplotlib draws it: letter by letter, none of it as a formula."""
+    return shortened(printable(name, "\n"), SHOWN).replace("$", r"\$")
 
 
 def _axes(count: int, ax: Any) -> list[Any]:
@@ -101,7 +106,7 @@ def _axes(count: int, ax: Any) -> list[Any]:
 
 def _panel(axis: Any, panel: dict[str, Schedule], steps: int, log: bool) -> None:
     for i, (name, schedule) in enumerate(panel.items()):
-        _line(axis, schedule, steps, name, f"C{i}")
+        _line(axis, schedule, steps, _literal(name), f"C{i}")
     axis.set_xlim(0, steps)
     if log:
         axis.set_yscale("log")
@@ -197,7 +202,7 @@ def _rows(texts: list[tuple[Any, str]], steps: int, width: float) -> list[tuple[
 
 def _label(axis: Any, text: str, left: float, row: int) -> None:
     axis.annotate(
-        text,
+        _literal(text),
         (left, 1.0),
         xycoords="axes fraction",
         xytext=(0, 3 + 1.4 * FONT * row),

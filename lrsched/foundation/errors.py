@@ -8,9 +8,14 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail"]
+__all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
+
+SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
+BRACKETS: dict[Any, str] = {list.__repr__: "[]", tuple.__repr__: "()", set.__repr__: "{}", dict.__repr__: "{}"}
 
 
 class ScheduleError(ValueError):
@@ -35,12 +40,56 @@ class ScheduleTypeError(ScheduleError, TypeError):
 
 
 def show(value: object) -> str:
-    """The value as it appears in a message: its ``repr``, cut when long."""
+    """The value as it appears in a message: one line of its ``repr``, of which no more is spelled than is shown."""
     try:
-        text = repr(value)
+        text = _spelled(value, SHOWN + 1)
     except Exception:  # noqa: BLE001 - a repr may fail in any way
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened(printable(re.sub(r"\s*\n\s*", " ", text)), SHOWN)
+
+
+def _spelled(value: Any, room: int) -> str:
+    """The ``repr`` of a value, or at least its first ``room`` characters."""
+    spell = type(value).__repr__
+    if spell in (str.__repr__, bytes.__repr__, bytearray.__repr__):
+        return repr(value[: max(room, 1)])
+    if spell not in BRACKETS or not value:
+        return repr(value)
+    opening, closing = BRACKETS[spell]
+    text, between = opening, ""
+    for item in value.items() if spell is dict.__repr__ else value:
+        if len(text) > room:
+            return text
+        text += between
+        if spell is dict.__repr__:
+            text += _spelled(item[0], room - len(text)) + ": "
+            item = item[1]
+        text += _spelled(item, room - len(text)) if len(text) <= room else ""
+        between = ", "
+    return text + ("," if spell is tuple.__repr__ and len(value) == 1 else "") + closing
+
+
+def printable(text: str, kept: str = "") -> str:
+    """The text with what cannot be printed, but for the characters ``kept``, as Python escapes it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, cut to ``most`` characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def listed(names: Iterable[Any], most: int = LISTED) -> str:
+    """Names one after another, in at most about ``most`` characters."""
+    text = ""
+    for name in names:
+        if len(text) > most:
+            return text + ", ..."
+        shown = printable(name[: most + 1]) if isinstance(name, str) else show(name)
+        text += (", " if text else "") + shortened(shown, most)
+    return text
 
 
 def fail(where: str, argument: str, allowed: str, value: object, *, wrong_type: bool = False) -> NoReturn:

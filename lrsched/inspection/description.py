@@ -6,7 +6,9 @@ import dataclasses
 import html
 import math
 
-__all__ = ["Description", "Segment", "cells", "number", "shortened"]
+from lrsched.foundation.errors import shortened
+
+__all__ = ["Description", "Segment", "cells", "number"]
 
 
 SHOWN = 12
@@ -94,13 +96,8 @@ def cells(segment: Segment | None) -> tuple[str, str, str, str]:
     """A segment as the texts of a row."""
     if segment is None:
         return ("...", "", "", "")
-    text = shortened(segment.expression)
+    text = shortened(segment.expression, WIDEST)
     return (f"{segment.start:,}..{segment.stop - 1:,}", number(segment.first), number(segment.last), text)
-
-
-def shortened(text: str, width: int = WIDEST) -> str:
-    """The text, cut to ``width`` characters."""
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def number(value: float) -> str:

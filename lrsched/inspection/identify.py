@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import itertools
 import math
 import re
@@ -20,7 +21,8 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
-from lrsched.foundation.errors import ScheduleError, check_real, fail
+from lrsched.foundation.errors import ScheduleError, check_real, fail, listed
+from lrsched.foundation.files import read_text
 from lrsched.inspection.shape_fit import Fit, best_fit, cuts, walls
 from lrsched.schedules.endless import MultiStep, StepDecay
 from lrsched.schedules.spans import Constant, Hold
@@ -32,6 +34,10 @@ MOST_CUTS = 48
 FINEST = 1e-6
 VARIED = 12
 LONGEST = 10**7
+LARGEST = 2**53
+NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,49 +235,60 @@ def _read(values: Any) -> tuple[Any, Any]:
         fail(
             "identify", f"values[{int(np.argmin(np.isfinite(rates)))}]", "finite", float(rates[~np.isfinite(rates)][0])
         )
+    if steps[-1] >= LARGEST:
+        fail("identify", "the steps", "below 2**53", float(steps[-1]))
     if steps[0] < 0 or not np.array_equal(steps, np.floor(steps)) or not (np.diff(steps) > 0).all():
         fail("identify", "the steps", "integers >= 0 in increasing order", steps[:4].tolist())
     return steps.astype(np.int64), rates
 
 
-def _from_file(file: Path) -> list[list[float]]:
+def _from_file(file: Path) -> list[Any]:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as handle:
-            return numbers(handle, file.name)
+        text = read_text(file)
     except OSError as error:
         raise ScheduleError(f"identify: {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ScheduleError(f"identify: {file}: this is no text in UTF-8") from None
+    except ScheduleError as error:
+        raise ScheduleError(f"identify: {file}: {error}") from None
+    return numbers(io.StringIO(text), file.name)
 
 
-def numbers(lines: Iterable[str], name: str) -> list[list[float]]:
+def numbers(lines: Iterable[str], name: str) -> list[Any]:
     """The rates of a CSV, or its steps and rates; rows without a rate are passed over.
 
     Of more than two columns, those are taken whose names speak of steps and of a rate, as in what TensorBoard and
     Weights & Biases write.
     """
-    rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
-    if not rows:
+    try:
+        return _numbers(csv.reader(lines, strict=True), name)
+    except csv.Error as error:
+        raise ScheduleError(f"identify: {name} is no CSV: {error}") from None
+
+
+def _numbers(reader: Iterable[list[str]], name: str) -> list[Any]:
+    """The rates, or lists of step and rate; the first row is one of titles if no cell that is read is a number."""
+    rows = (row for row in reader if any(cell.strip() for cell in row))
+    first = next(rows, None)
+    if first is None:
         raise ScheduleError(f"identify: {name} is empty")
-    titles = [] if _number(rows[0][-1]) is not None else [cell.strip() for cell in rows[0]]
-    columns = _columns(titles or [""] * len(rows[0]), name)
-    found = []
-    for i, row in enumerate(rows[bool(titles) :], 1 + bool(titles)):
+    columns = _columns([cell.strip() for cell in first], name)
+    titled = all(_number(first[c].strip()) is None for c in columns)
+    found: list[Any] = []
+    for i, row in enumerate(itertools.chain(() if titled else (first,), rows), 1 + titled):
         cells = [row[c].strip() if c < len(row) else "" for c in columns]
         if not cells[-1]:
             continue
         values = [_number(cell) for cell in cells]
         if None in values:
-            raise ScheduleError(f"identify: row {i} of {name} has no numbers: {','.join(row)[:60]}")
-        found.append([x for x in values if x is not None])
-    return [row[0] for row in found] if len(columns) == 1 else found  # type: ignore[misc]
+            raise ScheduleError(f"identify: row {i} of {name} has no numbers: {listed(row, 60)}")
+        if len(found) == LONGEST:
+            raise ScheduleError(f"identify: {name} has more than {LONGEST:,} rates")
+        found.append(values if len(columns) > 1 else values[0])
+    return found
 
 
 def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    """What Python's own spelling of a decimal number means; a cell of anything else is no number."""
+    return float(cell) if NUMBER.fullmatch(cell) else None
 
 
 def _columns(titles: list[str], name: str) -> list[int]:
@@ -282,7 +299,7 @@ def _columns(titles: list[str], name: str) -> list[int]:
     rates = [i for i, title in enumerate(titles) if re.search(r"\blr|_lr|rate|value", title, re.IGNORECASE)]
     rates = [i for i in rates if i not in steps[:1]]
     if not steps or not rates:
-        raise ScheduleError(f"identify: {name} needs a column of steps and one of rates, got {', '.join(titles)}")
+        raise ScheduleError(f"identify: {name} needs a column of steps and one of rates, got {listed(titles)}")
     return [steps[0], rates[0]]
 
 
@@ -305,12 +322,14 @@ def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
                 continue
             fit = best_fit(steps, rates, places[i], places[j], tolerance, last=j == len(places) - 1)
             if fit.error > tolerance:
-                if i != j - 1:
+                if i != j - 1 or places[j] - places[i] > LONGEST:
                     continue
                 fit = _tabled(steps, rates, places[i], places[j])
             cost = 1.0 if fit.recognised else 20.0
             options.append((best[i][0] + cost + 1e-3 * fit.weight, [*best[i][1], fit]))
-        best.append(min(options, key=lambda option: option[0]))
+        best.append(min(options, key=lambda option: option[0], default=(math.inf, [])))
+    if best[-1][0] == math.inf:
+        raise ScheduleError(f"identify: no shape fits, and the log is too sparse for a table of {LONGEST:,} rates")
     return best[-1][1]
 
 

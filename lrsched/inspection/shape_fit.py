@@ -123,8 +123,9 @@ def _crossings(steps: Any, v: Any, noise: float) -> list[int]:
     """Steps between two logged ones at which the lines on both sides meet."""
     found, slope = _sharp(steps, v, noise)
     places = []
+    known = set(found)
     for i in found:
-        if i + 1 not in found or i + 3 >= len(v) or slope[i] == slope[i + 2]:
+        if i + 1 not in known or i + 3 >= len(v) or slope[i] == slope[i + 2]:
             continue
         gap = float(steps[i + 2] - steps[i + 1])
         past = (v[i + 2] - gap * slope[i + 2] - v[i + 1]) / (slope[i] - slope[i + 2])

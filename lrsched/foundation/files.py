@@ -1,0 +1,66 @@
+"""Files read whole and written whole: what is no regular file, or too large, or no text is refused by name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lrsched.foundation.errors import ScheduleError
+
+__all__ = ["MOST_BYTES", "read_text", "replacing"]
+
+MOST_BYTES = 1 << 26
+
+
+def read_text(file: Path) -> str:
+    """The text of a regular file of at most 64 MiB in UTF-8, its lines ended by newlines.
+
+    Raises:
+        ScheduleError: it is something else; the message does not name the file.
+        OSError: it cannot be opened.
+    """
+    with open(file, "rb", opener=_opened_at_once) as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise ScheduleError("this is no regular file")
+        data = handle.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ScheduleError(f"this file is too large: at most {MOST_BYTES:,} bytes are read")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        raise ScheduleError("this is no text in UTF-8") from None
+
+
+def _opened_at_once(file: str, flags: int) -> int:
+    """A descriptor; a pipe that nobody writes into is not waited for."""
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """A file to write into that takes the place of ``file`` once it is whole; an exception leaves ``file`` as it was.
+
+    What is there and no regular file, such as a device, is written into directly.
+    """
+    file = Path(os.path.realpath(file))
+    if file.exists() and not file.is_file():
+        with file.open("wb") as direct:
+            yield direct
+        return
+    made = file.with_name(f".lrsched-{os.urandom(8).hex()}.tmp")
+    handle: Any = made.open("xb")
+    try:
+        with handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            made.chmod(stat.S_IMODE(file.stat().st_mode))
+        made.replace(file)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
