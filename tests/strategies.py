@@ -201,9 +201,23 @@ def node_fields(kind: type[_node.Node]) -> list[str]:
     return [n for n in _node.names_of(kind) if fields.field_of(kind, n).form in ("node", "nodes")]
 
 
+# in which order kinds are drawn, whichever file is imported first: a number goes on meaning the same expression
+ORDER = (
+    "flat linear cosine polynomial one_minus_power exponential inverse_time logarithmic rex tanh knots pchip staircase "
+    "phases profile.sum profile.product profile.power profile.negative profile.bent profile.warped profile.reversed "
+    "profile.mirrored profile.delayed profile.normalised profile.sampled_times profile.sampled_at over warmup constant "
+    "hold multi_step step_decay piecewise exponential_decay inverse_time_decay inverse_sqrt power_decay geometric table "
+    "silver_steps chebyshev_steps custom sequence sum product minimum maximum quotient power raised negative clipped "
+    "perturbed restarted reversed mirrored stretched extended advanced delayed lasting after sampled_every sampled_at "
+    "per_epoch"
+)
+PLACES = {name: place for place, name in enumerate(ORDER.split())}
+
+
 def kinds_of(base: str) -> list[type[_node.Node]]:
     """The registered kinds of a base, those that tests made up left out."""
-    return [k for k in registry.KINDS.values() if issubclass(k, fields.BASES[base])]
+    found = [k for k in registry.KINDS.values() if issubclass(k, fields.BASES[base])]
+    return sorted(found, key=lambda k: PLACES.get(k.kind_name, len(PLACES)))
 
 
 @st.composite
