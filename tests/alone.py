@@ -66,7 +66,7 @@ def read(expression):
 
 def known_to_jax():
     """Whether JAX knows every kind there is, or will be told."""
-    node = sys.modules.get("lrsched.algebra.node")
+    node = sys.modules.get("lrsched.algebra.registry")
     if node is None or not node.KINDS:
         return True
     if "jax" in sys.modules:
@@ -85,7 +85,7 @@ def check(name, way, saved, values):
     assert read(expression) == values
     assert repr(expression) == TEXT
     assert pickle.dumps(expression) == saved
-    assert len(sys.modules["lrsched.algebra.node"].KINDS) > 60
+    assert len(sys.modules["lrsched.algebra.registry"].KINDS) > 60
 
 
 def main():

@@ -17,7 +17,7 @@ import lrsched as lrs
 import oracle
 import strategies
 from lrsched import profiles, recipes, schedules, targets, text
-from lrsched.algebra import fields, node, registry
+from lrsched.algebra import constructor, fields, node, registry
 from lrsched.ir import operations
 from lrsched.ir import term as _term
 
@@ -259,4 +259,4 @@ def test_a_made_up_profile_in_jax(gauss: Any) -> None:
 
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(lrs.ScheduleError, match="no other kind"):
-        node.kind("linear")(type("Other", (lrs.Profile,), {"__annotations__": {}}))
+        constructor.kind("linear")(type("Other", (lrs.Profile,), {"__annotations__": {}}))

@@ -98,23 +98,16 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
     """``__init__`` with a parameter for each field: checks it, sets it, and counts how deep the expression is."""
     rows: tuple[tuple[Any, ...], ...] | None = None
     defaults: tuple[Any, ...] = ()
-    least = 0
 
     def construct(self: Any, /, *args: Any, **values: Any) -> None:
-        nonlocal rows, defaults, least
-        if (
-            rows is None
-        ):  # not before a value is made: defaults are expressions too, and the bases of children are known
+        nonlocal rows, defaults
+        if rows is None:  # not before the first value is made: defaults may be expressions
             defaults = _defaults(cls)
-            least = sum(value is REQUIRED for value in defaults)
             rows = tuple(map(_row, [cls] * len(defaults), cls._declared.items(), defaults))
-        given = len(args)
-        if values or not least <= given <= len(rows):
+        if values or len(args) != len(rows):
             args = _bound(cls, defaults, args, values)
-        elif given < len(rows):
-            args += defaults[given:]
         depth, plain = 0, True
-        for (put, default, sound, low, high, treated, check), value in zip(rows, args):  # noqa: B905 (as many)
+        for (put, default, sound, low, high, treated, check), value in zip(rows, args):  # noqa: B905
             if value is not default and not (type(value) is sound and low < value < high and value):
                 value = check(value)
             put(self, value)
@@ -125,7 +118,7 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
                 depth = max(depth, value._depth)
             elif treated != STATIC:
                 plain = plain and treated == NODES and True not in [part._arrays for part in value]
-                depth = max([part._depth for part in value], default=0) if treated == NODES else depth
+                depth = max([depth, *[part._depth for part in value]]) if treated == NODES else depth
         if depth >= MAX_DEPTH:
             _too_deep(cls.where())
         if plain:
@@ -154,9 +147,14 @@ def _bound(
     cls: type[Node], defaults: tuple[Any, ...], args: tuple[Any, ...], values: dict[str, Any]
 ) -> tuple[Any, ...]:
     """The arguments in the order of the fields, defaults included."""
-    names, rest = [*cls._declared][len(args) :], defaults[len(args) :]
-    bound = args + tuple(map(values.get, names, rest))
-    if len(bound) > len(defaults) or not values.keys() <= set(names) or any(value is REQUIRED for value in bound):
+    rest = defaults[len(args) :]
+    if values:
+        names = [*cls._declared][len(args) :]
+        rest = tuple(map(values.get, names, rest))
+        if not values.keys() <= set(names):
+            _misfit(cls, args, values)
+    bound = args + rest
+    if len(bound) > len(defaults) or True in [value is REQUIRED for value in rest]:
         _misfit(cls, args, values)
     return bound
 

@@ -15,7 +15,7 @@ import pytest
 import alone
 import lrsched as lrs
 import strategies
-from lrsched.algebra import fields, node, registry
+from lrsched.algebra import constructor, fields, registry
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
@@ -420,7 +420,7 @@ def test_modules_can_be_the_first_where_jax_was_imported_before():
 def test_a_kind_made_later_is_registered_too():
     from lrsched.profiles import Profile
 
-    @node.kind("tests_late")
+    @constructor.kind("tests_late")
     class Late(Profile):
         level: float = fields.real(default=0.5)
 

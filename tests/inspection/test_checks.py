@@ -11,7 +11,7 @@ import pytest
 import lrsched as lrs
 import strategies
 from lrsched import cosine, exponential, hold, knots, linear, multi_step, plan, recipes, warmup
-from lrsched.algebra import fields, node, registry
+from lrsched.algebra import constructor, fields, registry
 from lrsched.algebra.schedule import Part
 from lrsched.inspection import findings as _findings
 from lrsched.inspection import joint_rules, value_rules
@@ -287,7 +287,7 @@ def test_ten_thousand_corrupted_expressions_neither_crash_nor_hang():
 def made_up():
     """Two combinators of one's own: one that says nothing of what is inside, one that lays two schedules end to end."""
 
-    @node.kind("tests_quiet")
+    @constructor.kind("tests_quiet")
     class Quiet(lrs.Schedule):
         schedule: lrs.Schedule = fields.node("Schedule")
 
@@ -298,7 +298,7 @@ def made_up():
         def formula(self, clock):
             return self.schedule.formula(clock)
 
-    @node.kind("tests_laid")
+    @constructor.kind("tests_laid")
     class Laid(lrs.Schedule):
         first: lrs.Schedule = fields.node("Schedule")
         second: lrs.Schedule = fields.node("Schedule")
