@@ -381,9 +381,11 @@ def test_sample_holds_one_block(monkeypatch: Any, capsys: Any) -> None:
             return len(text)
 
     used = []
-    for steps in ("100000", "1000000"):
+    ran(capsys, "sample", "linear().over(1000000)", "--steps", "9")
+    for steps in ("10000", "40000"):
         for form in ("csv", "json"):
             monkeypatch.setattr(sys, "stdout", Nowhere())
+            monkeypatch.setattr(sys.modules["lrsched.cli.commands"], "BLOCK", 1000)
             tracemalloc.start()
             assert cli.main(["sample", "linear().over(1000000)", "--steps", steps, "--format", form]) == 0
             used.append(tracemalloc.get_traced_memory()[1])

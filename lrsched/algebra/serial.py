@@ -167,7 +167,7 @@ def _kind(data: Mapping[str, Any], depth: int) -> tuple[type[Any], dict[str, str
     cls = KINDS[name]
     labels = {field_of(cls, n).label or n: n for n in names_of(cls)}
     allowed = {"kind", *labels, *(() if depth else ("format",))}
-    unknown = next((key for key in data if not (isinstance(key, str) and key in allowed)), None)
-    if unknown is not None:
-        raise ScheduleError(f"from_dict: {name} has no field {show(unknown)}; its fields are {', '.join(labels)}")
+    unknown = [key for key in data if not (isinstance(key, str) and key in allowed)]
+    if unknown:
+        raise ScheduleError(f"from_dict: {name} has no field {show(unknown[0])}; its fields are {', '.join(labels)}")
     return cls, labels

@@ -22,7 +22,7 @@ def load(text: str, deepest: int) -> Any:
         raise ValueError(error) from None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped where its stubs are missing
     room = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:

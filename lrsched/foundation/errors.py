@@ -15,7 +15,12 @@ from typing import Any, NoReturn
 __all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
 
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
-BRACKETS: dict[Any, str] = {list.__repr__: "[]", tuple.__repr__: "()", set.__repr__: "{}", dict.__repr__: "{}"}
+BRACKETS: dict[Any, tuple[str, str]] = {
+    list.__repr__: ("[", "]"),
+    tuple.__repr__: ("(", ")"),
+    set.__repr__: ("{", "}"),
+    dict.__repr__: ("{", "}"),
+}
 
 
 class ScheduleError(ValueError):
@@ -50,7 +55,7 @@ def show(value: object) -> str:
 
 def _spelled(value: Any, room: int) -> str:
     """The ``repr`` of a value, or at least its first ``room`` characters."""
-    spell = type(value).__repr__
+    spell: Any = type(value).__repr__
     if spell in (str.__repr__, bytes.__repr__, bytearray.__repr__):
         return repr(value[: max(room, 1)])
     if spell not in BRACKETS or not value:
