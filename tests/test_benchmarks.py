@@ -72,9 +72,7 @@ def test_every_piece_of_work_has_rows():
     ]
     assert set(wanted) <= set(names)
     without = {row.name for row in ROWS if all(c.target is None for c in row.contenders)}
-    assert without <= {"compile", "build", "nesting", "import-beyond", "import-value"}, (
-        "a row says what is to be reached"
-    )
+    assert without <= {"compile", "build", "nesting", "import-value"}, "a row says what is to be reached"
     assert {row.name for row in chosen("torch")} == {"torch-1", "torch-100", "torch-resume"}
     assert [row.name for row in chosen("*-pieces")] == ["value-pieces", "jax-pieces"]
 
@@ -370,7 +368,7 @@ def test_what_is_absent_is_said():
     assert "thing is not installed" in report.cells(result.figures[1], "s") and result.leads == ()
 
 
-@pytest.mark.parametrize("name", ["import", "import-beyond", "import-value"])
+@pytest.mark.parametrize("name", ["import", "import-value"])
 def test_a_module_in_a_package_that_is_absent_is_said_too(name, monkeypatch):
     dotted = {"transformers": "transformers.optimization", "ignite": "ignite.handlers", "fvcore": "fvcore"}
     for package in dotted:
