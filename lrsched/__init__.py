@@ -24,7 +24,10 @@ by JAX, and taken by PyTorch, Optax and Keras through thin adapters:
 """
 
 # ruff: noqa: F403
-from typing import TYPE_CHECKING
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lrsched import combinators as combinators
 from lrsched import compiler as compiler
@@ -42,14 +45,26 @@ from lrsched.schedules import *
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
-    from lrsched import grouping, presets, recipes, units
-    from lrsched.algebra.serial import from_dict, from_json
-    from lrsched.discovery import diverged, smooth, suggest, trust_ratio
-    from lrsched.display.plotting import plot
-    from lrsched.feedback import Greedy, Plateau, agreed
-    from lrsched.inspection.identify import identify
-    from lrsched.layers import discriminative, layerwise, unfreezing
-    from lrsched.text import ParseError, parse
+    from lrsched import grouping as grouping
+    from lrsched import presets as presets
+    from lrsched import recipes as recipes
+    from lrsched import units as units
+    from lrsched.algebra.serial import from_dict as from_dict
+    from lrsched.algebra.serial import from_json as from_json
+    from lrsched.discovery import diverged as diverged
+    from lrsched.discovery import smooth as smooth
+    from lrsched.discovery import suggest as suggest
+    from lrsched.discovery import trust_ratio as trust_ratio
+    from lrsched.display.plotting import plot as plot
+    from lrsched.feedback import Greedy as Greedy
+    from lrsched.feedback import Plateau as Plateau
+    from lrsched.feedback import agreed as agreed
+    from lrsched.inspection.identify import identify as identify
+    from lrsched.layers import discriminative as discriminative
+    from lrsched.layers import layerwise as layerwise
+    from lrsched.layers import unfreezing as unfreezing
+    from lrsched.text import ParseError as ParseError
+    from lrsched.text import parse as parse
 
 LATER = {  # where the names are that few programs need: each is loaded by itself, when it is first used
     "Greedy": "feedback",
@@ -78,42 +93,41 @@ __all__ = ["Profile", "Schedule", "ScheduleError", "register_target"]
 __all__ += combinators.__all__
 __all__ += profiles.__all__
 __all__ += schedules.__all__
-__all__ += [
-    "Greedy",
-    "ParseError",
-    "Plateau",
-    "agreed",
-    "discriminative",
-    "diverged",
-    "from_dict",
-    "from_json",
-    "grouping",
-    "identify",
-    "layerwise",
-    "parse",
-    "plot",
-    "presets",
-    "recipes",
-    "smooth",
-    "suggest",
-    "trust_ratio",
-    "unfreezing",
-    "units",
-]
-
 __version__ = "0.1.0"
 
 if not TYPE_CHECKING:
+    __all__ += [*LATER]  # noqa: PLE0604 (names all the same)
 
     def __getattr__(name):
         if name not in LATER:
             raise AttributeError(f"module 'lrsched' has no attribute {name!r}")
-        from importlib import import_module
-
         home = import_module(f"lrsched.{LATER[name] or name}")
         found = globals()[name] = getattr(home, name) if LATER[name] else home
         return found
 
 
+class _Moved(ModuleType):
+    """A module under the name that it had, which pickles hold; nothing is loaded before it is asked for something."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(import_module(f"lrsched.{MOVED[self.__name__]}"), name)
+
+
+MOVED = {
+    "lrsched._errors": "foundation.errors",
+    "lrsched._plan": "combinators.planning",
+    "lrsched._schedule": "algebra.schedule",
+    "lrsched.checks": "inspection.findings",
+    "lrsched.describe": "inspection.description",
+    "lrsched.fitting": "inspection.identify",
+    "lrsched.plotting": "display.plotting",
+}
+sys.modules.update({name: _Moved(name) for name in MOVED})
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *LATER})
+    return sorted(
+        {*__all__, "compile", "compiler", "sum", "targets", *(name for name in globals() if name[:2] == "__")}
+    )

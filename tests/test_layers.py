@@ -30,17 +30,7 @@ LAYERS = (
     ("cli", "__main__", "serial", "greedy"),  # the last two are what pickles name
 )
 # what one place of a layer may import of another one of the same layer, always in this direction
-BESIDE = {
-    ("compiler", "sampling"),
-    ("layers", "combinators"),
-    ("units", "combinators"),
-    ("range_test", "combinators"),
-    ("presets", "recipes"),
-    ("presets", "inspection"),
-    ("recipes", "inspection"),
-    ("display", "text"),
-    ("__main__", "cli"),
-}
+BESIDE = {("__main__", "cli")}
 LEVEL = {place: level for level, places in enumerate(LAYERS) for place in places}
 LONGEST_FILE, LONGEST_BODY = 500, 35
 FREE_OF_LENGTH = ("recipes", "presets")
@@ -128,6 +118,11 @@ def test_every_place_has_a_layer() -> None:
 
 def test_nothing_is_imported_from_above() -> None:
     assert climbing(arrows(HOME)) == []
+
+
+def test_every_arrow_between_neighbours_is_used() -> None:
+    used = {(place(module), place(other)) for module, others in arrows(HOME).items() for other in others}
+    assert used >= BESIDE
 
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"

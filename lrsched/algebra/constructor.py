@@ -74,12 +74,20 @@ class _Signature:
     """The signature of a kind's constructor, made when somebody asks for it."""
 
     def __get__(self, node: Node | None, cls: type[Node]) -> inspect.Signature:
-        hints, defaults = get_type_hints(cls), _defaults(cls)
-        empty, kind = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if node is not None:  # what the value itself is called with
+            argument = inspect.Parameter("u" if cls.takes_progress else "t", inspect.Parameter.POSITIONAL_ONLY)
+            return inspect.Signature([argument])
+        try:
+            hints = get_type_hints(cls)
+        except Exception:  # noqa: BLE001 - names that only type checkers know, or that are local to a function
+            hints = inspect.get_annotations(cls)
+        empty, way = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
         made = inspect.Signature(
             [
-                inspect.Parameter(name, kind, default=empty if value is REQUIRED else value, annotation=hints[name])
-                for name, value in zip(cls._declared, defaults, strict=True)
+                inspect.Parameter(
+                    name, way, default=empty if value is REQUIRED else value, annotation=hints.get(name, empty)
+                )
+                for name, value in zip(cls._declared, _defaults(cls), strict=True)
             ]
         )
         cls.__signature__ = made  # type: ignore[attr-defined]

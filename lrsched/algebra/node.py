@@ -39,8 +39,11 @@ class _Kind(type):
     """The type of the classes of expressions: shows what users call, on classes as on values."""
 
     def __dir__(cls) -> list[str]:
-        own = (vars(base) for base in cls.__mro__ if base.__module__.startswith("lrsched.algebra."))
-        return sorted({name for names in own for name in names if not name.startswith("_")} - INTERNAL)
+        shown: set[str] = set()
+        for base in cls.__mro__[:-1]:
+            if base.__module__.partition(".")[0] != "lrsched" or base.__module__.startswith("lrsched.algebra."):
+                shown |= {name for name in vars(base) if not name.startswith("_")} - {*vars(base).get("_declared", ())}
+        return sorted(shown - INTERNAL)
 
 
 class Node(Expression, metaclass=_Kind):

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built"]
+__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built", "class_named"]
 
 MAX_DEPTH = 100  # levels that expressions nest at most
 KINDS: dict[str, type[Node]] = {}
 BASES: dict[str, type[Node]] = {}  # "Schedule" and "Profile"
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
+
+
+def class_named(package: str, name: str) -> type[Node]:
+    """The class of a kind of a package by its own name, as pickles of classes name it."""
+    for kind in KINDS.values():
+        if kind.__name__ == name and kind.__module__.startswith(f"{package}."):
+            return kind
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
 
 def built(name: str, *args: Any) -> Any:

@@ -33,9 +33,9 @@ class ScheduleError(ValueError):
         return _again, (type(self), self.args, kept)
 
 
-def _again(kind: type[ScheduleError], arguments: tuple[Any, ...], kept: dict[str, Any]) -> ScheduleError:
+def _again(cls: type[ScheduleError], arguments: tuple[Any, ...], kept: dict[str, Any]) -> ScheduleError:
     """An error read back by ``pickle``, without the value that was refused."""
-    error = kind.__new__(kind, *arguments)
+    error = cls.__new__(cls, *arguments)
     error.__dict__.update(kept)
     return error
 

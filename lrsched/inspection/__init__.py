@@ -8,5 +8,6 @@ about values, lengths and units, ``joint_rules`` about *joints*, where one piece
 All of it reads schedules and none of it draws: it imports what schedules are made of and the readings of them, never
 ``display``. What is inside a schedule it learns from the methods of ``Schedule`` (``parts_in_time``, ``varying``,
 ``after_policy``, ``milestones``), so that a new kind is no stranger; a rule about one kind asks for that kind.
-A new rule is a generator of findings in ``RULES``, with a classic mistake that it finds in tests/test_checks.py.
+A new rule is a generator of findings in ``RULES``, with a classic mistake that it finds in
+tests/inspection/test_checks.py.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from lrsched.algebra.node import walk
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.arithmetic import Minimum, Negative, Product, Quotient, Sum
+from lrsched.combinators.arithmetic import Minimum, Product
 from lrsched.combinators.shifting import After, Lasting
 from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
@@ -25,7 +25,6 @@ from lrsched.schedules.spans import Constant, Hold, Over
 __all__ = ["RULES"]
 
 JOINTS = 200
-SCALED = Product | Sum | Quotient | Negative
 
 # ---- joints and shapes
 
@@ -90,7 +89,7 @@ def _bare(node: Any) -> Any:
     while inner is not None:
         node = inner
         held = isinstance(node, Lasting | After)
-        inner = node.schedule if held else node.varying() if isinstance(node, SCALED) else None
+        inner = node.schedule if held else node.varying()
     return node
 
 

@@ -9,7 +9,10 @@ with its class, the lower-case name that makes it and a place in ``__all__``, be
 also has a method in ``algebra/profile.py``.
 """
 
+from typing import Any
+
 from lrsched.algebra.profile import Profile as Profile
+from lrsched.algebra.registry import class_named
 from lrsched.profiles import operators as operators
 from lrsched.profiles.piecewise import knots, pchip, phases, staircase
 from lrsched.profiles.shapes import (
@@ -41,3 +44,7 @@ __all__ = [
     "staircase",
     "tanh",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return class_named(__name__, name)

@@ -21,8 +21,6 @@ from lrsched.ir.runtime_scale import pace_of
 from lrsched.ir.term import Builder, Term
 from lrsched.profiles.shapes import STEEPEST, TREE
 
-__all__ = ["knots", "pchip", "phases", "staircase"]
-
 
 class _Shaped(Profile):
     """What profiles through given points share."""

@@ -12,20 +12,6 @@ from lrsched.algebra.profile import Pair, Profile, smaller
 from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term
 
-__all__ = [
-    "cosine",
-    "exponential",
-    "flat",
-    "inverse_time",
-    "linear",
-    "logarithmic",
-    "one_minus_power",
-    "polynomial",
-    "rex",
-    "tanh",
-]
-
-
 HALF_PI = np.pi / 2
 TINY = 1e-37
 

@@ -5,7 +5,7 @@ Peak and number of steps come first; lengths are updates; ``start`` and ``end`` 
 The files go by what a recipe is for: ``warmups``, ``decays``, ``cycles``, ``llm`` (shapes of
 language models), ``runs`` (their published runs) and ``companions`` (momentum, batch size, weight decay).
 
-The folder may import the kinds and what is below them, and ``inspection`` beside it; no kind knows a recipe. A new
+The folder may import the kinds and what is below them; no kind knows a recipe. A new
 recipe is a function in its file, named in ``__all__``, with an example in ``_examples``; the public name
 ``lrsched.recipes.name``, ``parse`` and the catalogue follow.
 """

@@ -16,7 +16,7 @@ schedule and runs it, ``readings`` are the methods of a schedule. This folder ma
 ``foundation``, and knows of a schedule its formula and its edges. What is above imports from here, and no file below.
 
 To fill an operation better than on arrays: a function in ``scalar_operations``, its line in ``SCALAR_OPERATIONS``, and
-a case in ``tests/test_sample.py``. Without one, the operation is an array operation of the NumPy target.
+a case in ``tests/sampling/test_sample.py``. Without one, the operation is an array operation of the NumPy target.
 
 ``Filler.together`` is the plain way: blocks through the NumPy target, as for any array of steps. It is the reference
 that the tests compare generated code with, and what runs where pieces are short. The rest of the folder pays by time

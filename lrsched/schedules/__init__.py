@@ -8,6 +8,9 @@ It may import ``profiles`` and what is below, and no combinator. A new schedule 
 its class, the lower-case name that makes it and a place in ``__all__``, besides the public list.
 """
 
+from typing import Any
+
+from lrsched.algebra.registry import class_named
 from lrsched.schedules.custom import custom, register
 from lrsched.schedules.endless import (
     exponential_decay,
@@ -41,3 +44,7 @@ __all__ = [
     "table",
     "warmup",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return class_named(__name__, name)

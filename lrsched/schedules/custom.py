@@ -19,8 +19,6 @@ from lrsched.schedules.endless import time_of
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["custom", "register"]
-
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}
 
@@ -51,7 +49,7 @@ class Called:
             except Exception as error:
                 error.add_note(f"raised by the function registered as {self.name!r}")
                 raise
-            if getattr(result, "shape", None) != t.shape or _kind_of(result) not in NUMERIC:
+            if getattr(result, "shape", None) != t.shape or _letter_of(result) not in NUMERIC:
                 self.check(result, t)
             return result
 
@@ -60,7 +58,7 @@ class Called:
     def check(self, result: Any, t: Any) -> None:
         """Refuse what is neither a number nor an array of numbers of the steps' shape."""
         plain = isinstance(result, int | float)
-        if not plain and (not hasattr(result, "shape") or _kind_of(result) not in NUMERIC):
+        if not plain and (not hasattr(result, "shape") or _letter_of(result) not in NUMERIC):
             allowed = "an array of numbers of the shape of t"
             fail(f"custom({self.name!r})", "the result of the registered function", allowed, result, wrong_type=True)
         shape = () if plain else tuple(result.shape)
@@ -72,7 +70,7 @@ class Called:
 NUMERIC = "fiubV"  # V: the small floating types that were added to NumPy's
 
 
-def _kind_of(result: Any) -> str:
+def _letter_of(result: Any) -> str:
     """The letter of an array's type; that of real numbers for types that are not NumPy's."""
     kind: str = getattr(getattr(result, "dtype", None), "kind", "f")
     return kind

@@ -20,16 +20,6 @@ from lrsched.ir.clock import Clock
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = [
-    "exponential_decay",
-    "inverse_sqrt",
-    "inverse_time_decay",
-    "multi_step",
-    "piecewise",
-    "power_decay",
-    "step_decay",
-]
-
 
 class _Endless(Schedule):
     """What schedules without an end share."""

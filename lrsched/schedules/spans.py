@@ -17,8 +17,6 @@ from lrsched.schedules.blend import LINEAR, blend
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["constant", "hold", "warmup"]
-
 
 @kind("over", method="over")
 class Over(Schedule):

@@ -20,8 +20,6 @@ from lrsched.schedules.endless import index_at, index_of, read, time_of
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["chebyshev_steps", "geometric", "range_sweep", "silver_steps", "table"]
-
 
 @kind("geometric")
 class Geometric(Schedule):
