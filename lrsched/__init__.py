@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from lrsched.feedback import Greedy, Plateau, agreed
     from lrsched.inspection.identify import identify
     from lrsched.layers import discriminative, layerwise, unfreezing
-    from lrsched.text import ParseError, parse
+    from lrsched.text import ParseError, names, parse, profile, schedule
 
 LATER = {  # where the names are that few programs need: each is loaded by itself, when it is first used
     "Greedy": "feedback",
@@ -63,10 +63,13 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "grouping": "",
     "identify": "inspection.identify",
     "layerwise": "layers",
+    "names": "text",
     "parse": "text",
     "plot": "display.plotting",
     "presets": "",
+    "profile": "text",
     "recipes": "",
+    "schedule": "text",
     "smooth": "discovery",
     "suggest": "discovery",
     "trust_ratio": "discovery",
@@ -90,10 +93,13 @@ __all__ += [
     "grouping",
     "identify",
     "layerwise",
+    "names",
     "parse",
     "plot",
     "presets",
+    "profile",
     "recipes",
+    "schedule",
     "smooth",
     "suggest",
     "trust_ratio",

@@ -303,7 +303,7 @@ def test_kinks_are_not_looked_for_in_a_list(monkeypatch: pytest.MonkeyPatch) -> 
             raise AssertionError("a list is searched from its start")
 
     plain = shape_fit._sharp
-    monkeypatch.setattr(shape_fit, "_sharp", lambda *a: ((r := plain(*a)) and (Once(r[0]), r[1])))
+    monkeypatch.setattr(shape_fit, "_sharp", lambda *a: (r := plain(*a)) and (Once(r[0]), r[1]))
     rates = np.interp(np.arange(500), np.arange(0, 507, 7), np.random.default_rng(2).random(73))
     lrs.identify(rates)
 
@@ -337,7 +337,14 @@ def test_long_texts_cost_in_proportion() -> None:
 
 def test_words_of_any_length_are_shown_in_few_characters() -> None:
     word = "z" * 10**5
-    for text in (f"rex({word}=1, {word}=2)", f"rex() {word}", f"rex().over(5 {word}", f"rex().{word}()", word, f"'{word}'.x"):
+    for text in (
+        f"rex({word}=1, {word}=2)",
+        f"rex() {word}",
+        f"rex().over(5 {word}",
+        f"rex().{word}()",
+        word,
+        f"'{word}'.x",
+    ):
         with pytest.raises(lrs.ScheduleError) as caught:
             lrs.parse(text)
         assert len(str(caught.value)) < 400

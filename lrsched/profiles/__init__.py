@@ -11,6 +11,7 @@ also has a method in ``algebra/profile.py``.
 
 from lrsched.algebra.profile import Profile as Profile
 from lrsched.profiles import operators as operators
+from lrsched.profiles.operators import rise
 from lrsched.profiles.piecewise import knots, pchip, phases, staircase
 from lrsched.profiles.shapes import (
     cosine,
@@ -38,6 +39,7 @@ __all__ = [
     "phases",
     "polynomial",
     "rex",
+    "rise",
     "staircase",
     "tanh",
 ]
