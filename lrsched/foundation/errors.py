@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 __all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
 
+WHOLE = 2**53  # below it, every integer is a float
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
 BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),
@@ -142,7 +143,7 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
 def _is_whole(value: Any) -> bool:
     """Whether a value is a float, of Python or NumPy, that is a whole number."""
     is_float = isinstance(value, float) or (isinstance(value, numbers.Real) and hasattr(value, "dtype"))
-    return is_float and value % 1 == 0
+    return is_float and value % 1 == 0 and abs(value) < WHOLE
 
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:

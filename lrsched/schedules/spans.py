@@ -105,7 +105,7 @@ class Constant(Schedule):
         return math.inf
 
     def __neg__(self) -> Schedule:
-        return super().__neg__() if is_jax(self.value) else Constant(-self.value)
+        return Schedule.__neg__(self) if is_jax(self.value) else Constant(-self.value)
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.floats(self.value)

@@ -51,7 +51,7 @@ class Computed(float):
 
     def known(self) -> Fraction:
         """The exact number; those of the operands first, however deep they are."""
-        waiting = [self]
+        waiting = [self] if self.exact is None else []
         while waiting:
             last = waiting[-1]
             sign, *operands = last.how
@@ -130,10 +130,14 @@ def given(name: str, value: Any) -> Any:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         fail("parse", name, allowed, value, wrong_type=True)
+    if isinstance(value, Fraction) and value.denominator == 1:
+        value = int(value)
     try:
         found = int(value) if isinstance(value, numbers.Integral) else float(value)
     except OverflowError:
         fail("parse", name, "a number of float64", value)
     if found != found or (isinstance(found, int) and too_large(found)):
         fail("parse", name, f"{allowed}, at most {float(LARGEST_INT):.0e} if it is an integer", value)
-    return computed(found, value) if isinstance(value, Fraction) else found
+    if not isinstance(value, Fraction):
+        return found
+    return computed(found, value if _bits(value) <= ROOM else Fraction(found))

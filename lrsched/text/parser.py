@@ -141,11 +141,14 @@ class _Parser(Tokens):
             if self.kind == "sign" and self.token == "(":
                 raise self.error(f"{name!r} is a number here; it is not called", start)
             return self.numbers[name]
+        prefixed = False
         while name in PREFIXES and self.take("."):
+            prefixed = True
             name, start = self.name_after_dot()
         if self.kind != "sign" or self.token != "(":
             known = name in functions()
-            raise self.error(f"{name!r} must be called: {name}(...)" if known else self.unbound(name), start)
+            wrong = self.unknown(name, functions()) if prefixed or foreign(name) else self.unbound(name)
+            raise self.error(f"{name!r} must be called: {name}(...)" if known else wrong, start)
         if name not in functions():
             raise self.error(self.unknown(name, functions()), start)
         return self.call(functions()[name], name, start)

@@ -25,7 +25,7 @@ def parse(text: str, **numbers: Any) -> Any:
     run. A bare number is refused. A number may end in k, M, B or T (thousand to trillion); ``#`` begins a comment.
 
     Any other name stands for a number, which is given by that name. A literal is the real number that its float64 is;
-    arithmetic on lengths is exact on those, and rounded once, ties to even, where a length is needed.
+    arithmetic is exact on those where a length or a count is needed, and rounded once, ties to even.
 
     Args:
         text: an expression, such as ``repr`` of a schedule.
