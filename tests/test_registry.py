@@ -21,12 +21,12 @@ from lrsched.algebra import constructor, fields, node, registry
 from lrsched.ir import operations
 from lrsched.ir import term as _term
 
-PROFILES = "flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
+PROFILES = "rise flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
 SCHEDULES = (
     "warmup constant hold multi_step step_decay piecewise exponential_decay inverse_time_decay inverse_sqrt power_decay "
     "geometric table silver_steps chebyshev_steps range_sweep custom register"
 )
-OTHERS = "Schedule Profile minimum maximum plan recipes parse from_dict from_json register_target ScheduleError Plateau"
+OTHERS = "Schedule Profile minimum maximum plan recipes parse names schedule profile from_dict from_json register_target ScheduleError Plateau"
 OF_PROFILES = "bent warped reversed mirrored delayed normalised sampled over to_dict to_json fingerprint"
 OF_SCHEDULES = (
     "then warmup restarted mirrored reversed stretched rescaled extended advanced delayed lasting cooldown after sampled "
