@@ -123,3 +123,9 @@ def test_the_page_uses_public_names_alone():
         if found:
             public = {"lrsched", "lrsched.algebra", "lrsched.schedules"}
             assert (found[1] or found[2]) in public and not re.search(r"\b_\w", line), line
+
+
+def test_a_combinator_of_ones_own_is_laid_out_again(page):
+    soft = page.Softened(lrs.warmup(10) >> lrs.hold(10), 1.0)
+    assert soft.rescaled(40) == page.Softened(lrs.warmup(20) >> lrs.hold(20), 1.0)
+    assert (2.0 * soft >> lrs.hold(20)).rescaled(80).boundaries() == (20, 40)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 import lrsched
+from lrsched.algebra import doors
 
 HOME = Path(lrsched.__file__).parent
 
@@ -146,6 +148,19 @@ def test_a_planted_import_is_noticed(text: str) -> None:
     found["lrsched.ir.term"] |= imported(ast.parse(text), modules(HOME), "lrsched")
     assert climbing(found) == [f"lrsched.ir.term -> lrsched.{'combinators.cycles' if 'cycles' in text else 'text'}"]
     assert circles(arrows(HOME) | {"lrsched.ir.term": found["lrsched.ir.term"]})
+
+
+@pytest.mark.parametrize("door", doors.DOORS)
+def test_every_door_leads_somewhere(door: str) -> None:
+    module, _, function = doors.DOORS[door].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_modules_are_found_by_name_in_few_places() -> None:
+    """What an import statement does not show: the doors, targets by their names, and public names loaded later."""
+    assert len(doors.DOORS) <= 5
+    found = {name for name, path in modules(HOME).items() if "import_module" in path.read_text()}
+    assert found == {"lrsched.__init__", "lrsched.algebra.doors", "lrsched.presets", "lrsched.targets"}
 
 
 def test_an_import_for_type_checkers_is_none() -> None:

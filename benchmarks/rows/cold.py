@@ -100,8 +100,7 @@ IMPORT = Row(
     NewProcess(),
     (
         hand("numpy", _import("numpy")),
-        ours("lrsched", _import("lrsched")),
-        ours("lrsched and a first name", _import("lrsched", after="lrsched.warmup"), ratio=1.4),
+        ours("lrsched", _import("lrsched"), ratio=1.4),
         peer("torch", _import("torch"), slow=True),
         peer("optax", _import("optax"), slow=True),
         peer("keras", _import("keras"), slow=True),
@@ -109,22 +108,7 @@ IMPORT = Row(
         peer("ignite.handlers.param_scheduler", _import("ignite.handlers.param_scheduler"), slow=True),
     ),
     "numpy",
-    note="lrsched loads NumPy and its own core when a name is first used.",
-)
-
-BEYOND = Row(
-    "import-beyond",
-    "Import beyond NumPy's own, in a new process",
-    NewProcess(),
-    (
-        ours("lrsched", _import("lrsched", "import numpy")),
-        peer("fvcore.common.param_scheduler", _import("fvcore.common.param_scheduler", "import numpy")),
-        peer("torch", _import("torch", "import numpy"), slow=True),
-        peer("optax", _import("optax", "import numpy"), slow=True),
-    ),
-    "lrsched",
-    note="fvcore's schedulers are one file that needs nothing but `math`. lrsched loads its core when a name is first "
-    "used, not here: `import-value` has all that a program pays until its first value.",
+    note="lrsched loads NumPy and its own core.",
 )
 
 AT_600 = float(true(SHORT)(600))
@@ -262,4 +246,4 @@ def _sequential(s: peers.Shape) -> Any:
     return peers.torch_sequential(s, peers.optimizer(1, s.peak))
 
 
-ROWS = (IMPORT, BEYOND, VALUE, FIRST, WARM, COMPILING, BUILDING)
+ROWS = (IMPORT, VALUE, FIRST, WARM, COMPILING, BUILDING)

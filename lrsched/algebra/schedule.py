@@ -10,7 +10,7 @@ from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.doors import report
 from lrsched.algebra.node import children, holds_arrays
 from lrsched.algebra.registry import BASES, KINDS, built
-from lrsched.algebra.rescaling import rescaled
+from lrsched.algebra.rescaling import rescale, rescaled
 from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
@@ -106,10 +106,16 @@ class Schedule(Arithmetic["Schedule"]):
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite.
 
-        What a kind leaves to this has one length, a field called ``steps``, or none.
+        What a kind leaves to this has no length of its own but a field called ``steps``, and what is inside it.
         """
         values = {name: getattr(self, name) for name in self._declared}
-        return type(self)(**{**values, "steps": steps}) if "steps" in values and steps is not None else self
+        for name, spec in self._declared.items():
+            if spec.base == "Schedule":
+                inner = values[name]
+                values[name] = rescale(inner, ratio) if spec.form == "node" else [rescale(s, ratio) for s in inner]
+        if "steps" in values and steps is not None:
+            values["steps"] = steps
+        return type(self)(**values)
 
     # -- in time
 

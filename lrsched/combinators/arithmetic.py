@@ -5,13 +5,11 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import flatten_left
-from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule, longest
 from lrsched.combinators.wrapper import _Wrapper, inner_edges
 from lrsched.foundation.errors import ScheduleError, fail
@@ -56,9 +54,6 @@ class _Operator(Schedule):
 
     def cycles(self, stop: int) -> list[int] | None:
         return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
-
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return type(self)(tuple(rescale(part, ratio) for part in self.operands()))
 
 
 @kind("sum")
@@ -123,9 +118,6 @@ class Quotient(_Operator):
     def formula(self, clock: Clock) -> Term:
         left, right = self.values(clock)
         return clock.b.div(left, right)
-
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return Quotient(rescale(self.left, ratio), rescale(self.right, ratio))
 
 
 def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:

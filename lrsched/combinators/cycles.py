@@ -151,8 +151,8 @@ class Restarted(_Ending):
         if self.times is None or self.t_mult != 1.0:
             return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
         first = self.schedule.duration
-        places = [round(i * first * ratio) for i in range(self.times + 1)]
-        lengths = [b - a for a, b in itertools.pairwise(places)]
+        starts = [round(i * first * ratio) for i in range(self.times + 1)]
+        lengths = [b - a for a, b in itertools.pairwise(starts)]
         if len(set(lengths)) == 1:
             return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
         cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]

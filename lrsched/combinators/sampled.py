@@ -76,10 +76,10 @@ class SampledAt(_Wrapper):
         if is_jax(self.at) or any(map(is_jax, self.at)):
             import jax.numpy as jnp
 
-            places: Any = jnp.concatenate([jnp.zeros(1, int), jnp.asarray(self.at, int)])
+            starts: Any = jnp.concatenate([jnp.zeros(1, int), jnp.asarray(self.at, int)])
         else:
-            places = np.array([0, *self.at], dtype=np.int64)
-        own, at = (b.gather(places, b.search(places[1:], i), "i") for i in (index_of(clock), index_at(clock)))
+            starts = np.array([0, *self.at], dtype=np.int64)
+        own, at = (b.gather(starts, b.search(starts[1:], i), "i") for i in (index_of(clock), index_at(clock)))
         return self.schedule.formula(_read_at(b, own, at))
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:

@@ -45,7 +45,7 @@ def blend_of(schedule: Schedule) -> Blend | None:
 
 
 def chosen(b: Builder, group: Term, values: Sequence[Term]) -> Term:
-    """The value whose place in the list the group is."""
+    """The value whose number in the list the group is."""
     value = values[0]
     for i, other in enumerate(values[1:], 1):
         value = b.where(b.eq(group, i), other, value)
@@ -78,18 +78,18 @@ def _reader(b: Builder, row: Term) -> Callable[[Any], Term]:
 
 
 def of_stacks(b: Builder, entries: Sequence[tuple[Any, tuple[int, ...]]], size: int, index: Term, steps: Any) -> Blend:
-    """The blend of the piece at an index, of stacks of blends and the places of their rows."""
+    """The blend of the piece at an index, of stacks of blends and the pieces that are their members."""
     import jax.numpy as jnp
 
     blends: list[Any] = [blend_of(node) for node, _ in entries]
-    places = [np.array(p) for _, p in entries]
-    offsets = [0, *itertools.accumulate(map(len, places))]
+    members = [np.array(p) for _, p in entries]
+    offsets = [0, *itertools.accumulate(map(len, members))]
     rows = np.zeros(size, dtype=np.int64)
-    rows[np.concatenate(places)] = np.arange(offsets[-1])
+    rows[np.concatenate(members)] = np.arange(offsets[-1])
     row = b.gather(rows, index, "i")
 
     def column(leaves: list[Any]) -> Term:
-        flat = [jnp.broadcast_to(jnp.asarray(v, float), p.shape) for v, p in zip(leaves, places, strict=True)]
+        flat = [jnp.broadcast_to(jnp.asarray(v, float), p.shape) for v, p in zip(leaves, members, strict=True)]
         return b.column(jnp.concatenate(flat), row)
 
     def choose(values: Sequence[Term]) -> Term:
@@ -101,6 +101,6 @@ def of_stacks(b: Builder, entries: Sequence[tuple[Any, tuple[int, ...]]], size: 
     ends = (column([x.start for x in blends]), column([x.end for x in blends]))
     profiles = [
         x.profile if len(p) == 1 else map_every_leaf(x.profile, _reader(b, b.sub(row, o)))
-        for x, p, o in zip(blends, places, offsets, strict=False)
+        for x, p, o in zip(blends, members, offsets, strict=False)
     ]
     return Blend(Choice(profiles, choose), b.column(steps, index), *ends)

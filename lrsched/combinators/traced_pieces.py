@@ -37,14 +37,14 @@ class StackedPieces:
             self.endless = any(isinstance(n, float) for n in lengths)
             self.lengths = jnp.stack([jnp.asarray(0 if isinstance(n, float) else n, int) for n in lengths])
             return
-        order = [place for _, places in stack.entries for place in places]
+        order = [i for _, members in stack.entries for i in members]
         lengths = [node.duration for node, _ in stack.entries]
-        sums = [n * len(places) for n, (_, places) in zip(lengths, stack.entries, strict=True)]
+        sums = [n * len(members) for n, (_, members) in zip(lengths, stack.entries, strict=True)]
         self.known = sum(sums) if set(map(type, sums)) == {int} else None
         self.endless = any(isinstance(n, float) for n in lengths)
         flat = [
-            jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(places),))
-            for n, (_, places) in zip(lengths, stack.entries, strict=True)
+            jnp.zeros(1, int) if isinstance(n, float) else jnp.broadcast_to(jnp.asarray(n, int), (len(members),))
+            for n, (_, members) in zip(lengths, stack.entries, strict=True)
         ]
         joined = jnp.concatenate(flat) if len(flat) > 1 else flat[0]
         self.lengths = joined if order == sorted(order) else joined[np.argsort(order)]
@@ -71,8 +71,8 @@ class StackedPieces:
         families = self._families()
         group, rank = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
         for i, family in enumerate(families):
-            for _, places in family:
-                group[list(places)], rank[list(places)] = i, np.arange(len(places))
+            for _, members in family:
+                group[list(members)], rank[list(members)] = i, np.arange(len(members))
         which = b.gather(group, index, "i")
         nodes = [self._columns(clock, family, index, rank) for family in families]
         return chosen(b, which, [b.floats(b.settled(node.formula(local))) for node in nodes])
@@ -88,8 +88,8 @@ class StackedPieces:
         b = clock.b
         if len(family) > 1:
             return of_stacks(b, family, self.size, index, self.lengths)
-        ((node, places),) = family
-        if len(places) == 1:
+        ((node, members),) = family
+        if len(members) == 1:
             return node
         row = index if len(self.stack.entries) == 1 else b.gather(rank, index, "i")
         return map_every_leaf(node, lambda leaf: leaf if isinstance(leaf, FIXED) else b.column(leaf, row))

@@ -129,10 +129,10 @@ def _line(axis: Any, schedule: Schedule, steps: int, name: str, color: str) -> N
         axis.plot(np.insert(t, cuts, t[cuts]), np.insert(v, cuts, v[np.array(cuts, int) - 1]), label=name, color=color)
         return
     low, high = envelope(schedule, known, POINTS)
-    place = (np.arange(POINTS) + 0.5) * known / POINTS
-    axis.plot(place, high, label=name, color=color)
+    middle = (np.arange(POINTS) + 0.5) * known / POINTS
+    axis.plot(middle, high, label=name, color=color)
     if np.any(high - low > 0.02 * np.nanmax(np.abs(high))):
-        axis.fill_between(place, low, high, color=color, alpha=0.3, linewidth=0)
+        axis.fill_between(middle, low, high, color=color, alpha=0.3, linewidth=0)
 
 
 def _jumps(values: Any, t: int) -> bool:

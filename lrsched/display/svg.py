@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.display.terminal import envelope
+from lrsched.display.terminal import envelope, limits
 from lrsched.inspection.describe import defined, describe
 from lrsched.inspection.description import Description, number
 
@@ -26,10 +26,7 @@ def curve(schedule: Any, steps: int | None = None) -> str:
     shown = describe(schedule, steps)
     known = defined(schedule, shown.steps)
     low, high = envelope(schedule, known, min(COLUMNS, known))
-    finite = np.isfinite(low)
-    bottom, top = (min(0.0, float(np.min(low[finite]))), float(np.max(high[finite]))) if finite.any() else (0.0, 1.0)
-    if top == bottom:
-        bottom, top = (0.0, top) if top > 0 else (bottom - 1.0, bottom + 1.0)
+    bottom, top = limits(low, high)
 
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value - bottom) / (top - bottom))
@@ -38,7 +35,7 @@ def curve(schedule: Any, steps: int | None = None) -> str:
         return LEFT + (WIDTH - LEFT - RIGHT) * step / shown.steps
 
     body = [*_scale(bottom, top, shown.steps, y), *_marks(shown, x)]
-    for stretch in _stretches(finite):
+    for stretch in _stretches(np.isfinite(low)):
         points = [f"{x(i * known / len(low)):.1f},{y(value):.1f}" for i in stretch for value in _ends(low, high, i)]
         if known <= STAIRS:
             points = [f"{x(i + k):.1f},{y(low[i]):.1f}" for i in stretch for k in (0, 1)]
@@ -79,8 +76,8 @@ def _scale(bottom: float, top: float, steps: int, y: Any) -> list[str]:
         lines.append(f'<path d="M{LEFT} {level}H{right}" stroke="#8884" fill="none"/>')
         label = f'<text x="{LEFT - 6}" y="{level}" dy="0.35em" text-anchor="end" fill="#777">{value:.3g}</text>'
         lines.append(label)
-    for place, anchor, text in ((LEFT, "start", "0"), (right, "end", f"{steps:,} steps")):
-        lines.append(f'<text x="{place}" y="{base + 16}" text-anchor="{anchor}" fill="#777">{text}</text>')
+    for left, anchor, text in ((LEFT, "start", "0"), (right, "end", f"{steps:,} steps")):
+        lines.append(f'<text x="{left}" y="{base + 16}" text-anchor="{anchor}" fill="#777">{text}</text>')
     return lines
 
 
@@ -119,15 +116,15 @@ def thumbnail(schedule: Any, steps: int) -> str:
     bottom, top = min(values), max(values)
     bottom = min(bottom, 0.0) if bottom <= 0.5 * top or bottom == top else bottom
     height, width = SMALL_BASE - SMALL_TOP, SMALL_RIGHT - SMALL_LEFT
-    places = [
+    drawn = [
         f"{SMALL_LEFT + width * x / steps:.1f},{SMALL_BASE - height * round((value - bottom) / (top - bottom), 9):.1f}"
         for x, value in points  # rounded, so that the last digits of a value never turn a tenth of a pixel
     ]
-    dot = places[0].split(",")
+    dot = drawn[0].split(",")
     frame = f"M{SMALL_LEFT} {SMALL_TOP}H{SMALL_RIGHT}M{SMALL_LEFT} {SMALL_BASE}H{SMALL_RIGHT}"
     body = [
         f'<path d="{frame}" stroke="#8885" fill="none"/>',
-        f'<polyline points="{" ".join(_thinned(places))}" {LINE}/>',
+        f'<polyline points="{" ".join(_thinned(drawn))}" {LINE}/>',
         f'<circle cx="{dot[0]}" cy="{dot[1]}" r="2.2" fill="#1f77b4"/>',
         _label(SMALL_LEFT - 5, SMALL_TOP, _brief(top, 1e6)),
         _label(SMALL_LEFT - 5, SMALL_BASE, _brief(bottom, 1e6)),

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
 
-__all__ = ["curve", "envelope"]
+__all__ = ["curve", "envelope", "limits"]
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
@@ -20,11 +21,11 @@ def envelope(schedule: Any, steps: int, columns: int) -> tuple[Any, Any]:
     """The smallest and the largest value in each of ``columns`` equal stretches of a run; NaN where there is none."""
     if steps <= LONGEST:
         values = schedule.sample(steps)
-        places = np.arange(steps)
+        looked = np.arange(steps)
     else:
-        places = np.unique(np.linspace(0, steps - 1, 64 * columns).astype(np.int64))
-        values = np.array([schedule(int(t)) for t in places])
-    column = places * columns // steps
+        looked = spread(0, steps - 1, 64 * columns)
+        values = np.array([schedule(int(t)) for t in looked])
+    column = looked * columns // steps
     low, high = np.full(columns, math.inf), np.full(columns, -math.inf)
     finite = np.isfinite(values)
     np.minimum.at(low, column[finite], values[finite])
@@ -37,13 +38,20 @@ def envelope(schedule: Any, steps: int, columns: int) -> tuple[Any, Any]:
     return low, high
 
 
-def curve(schedule: Any, steps: int, width: int = 64, height: int = 13) -> list[str]:
-    """The schedule's curve in a run, as lines of ``width`` characters and a scale on the left."""
-    low, high = envelope(schedule, steps, 2 * width)
+def limits(low: Any, high: Any) -> tuple[float, float]:
+    """The ends of a scale on which all values have room, 0 among them unless all are negative."""
     known = np.isfinite(low)
     bottom, top = (min(0.0, float(np.min(low[known]))), float(np.max(high[known]))) if known.any() else (0.0, 1.0)
     if top == bottom:
         bottom, top = (0.0, top) if top > 0 else (bottom - 1.0, bottom + 1.0)
+    return bottom, top
+
+
+def curve(schedule: Any, steps: int, width: int = 64, height: int = 13) -> list[str]:
+    """The schedule's curve in a run, as lines of ``width`` characters and a scale on the left."""
+    low, high = envelope(schedule, steps, 2 * width)
+    known = np.isfinite(low)
+    bottom, top = limits(low, high)
     rows = 4 * height
     grid = np.zeros((rows, 2 * width), dtype=bool)
     level = [(rows - 1) * (1.0 - (np.where(known, v, bottom) - bottom) / (top - bottom)) for v in (high, low)]

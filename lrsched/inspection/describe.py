@@ -17,7 +17,7 @@ from lrsched.combinators.arithmetic import Negative
 from lrsched.foundation.errors import check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
-__all__ = ["defined", "describe", "horizon", "looks", "statistics"]
+__all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics"]
 
 
 MOST = 1000
@@ -100,17 +100,22 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
 
 
 def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
-    """Steps of a run and the values there, in chunks: every step, or a million and the joints of a very long run."""
+    """Steps of a run and the values there, in chunks: every step; of a very long run a million and the boundaries."""
     if steps > LONGEST:
         edges = [int(e) for e in _few(schedule.edges(steps)) if 0 < e < steps]
         marks = [0, *edges, *(e - 1 for e in edges), steps - 1]
-        some = np.union1d(np.linspace(0, steps - 1, CHUNK).astype(np.int64), np.array(marks))
+        some = np.union1d(spread(0, steps - 1, CHUNK), np.array(marks))
         yield some, schedule(some)
         return
     buffer = np.empty(min(steps, CHUNK))
     for start in range(0, steps, CHUNK):
         stop = min(steps, start + CHUNK)
         yield range(start, stop), schedule.sample(start, stop, out=buffer[: stop - start])
+
+
+def spread(first: Any, last: Any, most: int = 1025) -> Any:
+    """Evenly spread steps, both ends included."""
+    return np.unique(np.linspace(first, last, most).astype(np.int64))
 
 
 def _unbounded(sums: list[float]) -> float:

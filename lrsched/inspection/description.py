@@ -32,7 +32,7 @@ class Description:
 
     ``segments`` are the first thousand at most; ``peak_step`` and ``floor_step`` are the first steps with these
     values; ``cycles`` counts the restarts that begin in the run, and is 0 without any. A run of more than 2**27 steps,
-    as one that counts tokens, is read at a million steps and at its joints, and its total is that of lines between.
+    as one that counts tokens, is read at a million steps and at its boundaries, and its total is that of lines between.
     """
 
     expression: str

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.schedules.spans import Warmup
 
-__all__ = ["SEVERITIES", "Finding", "Run", "alike", "placed", "rises"]
+__all__ = ["SEVERITIES", "Finding", "Run", "alike", "end_of", "placed", "rises"]
 
 
 SEVERITIES = ("note", "warning", "error")
@@ -53,6 +53,11 @@ def placed(whole: Part) -> Iterator[Part]:
     for part in whole.schedule.parts_in_time():
         start = whole.start + part.start * whole.pace
         yield from placed(Part(part.schedule, start, whole.pace * part.pace, whole.last and part.last, part.cycle))
+
+
+def end_of(schedule: Schedule) -> float:
+    """The value where a finite schedule ends, whatever comes after it."""
+    return float(schedule.after("hold")(int(schedule.duration)))
 
 
 def rises(node: Schedule) -> bool:

@@ -1,8 +1,8 @@
 """Reading a schedule back from logged rates.
 
 The log is cut where it jumps, bends, turns or stops being flat; of all ways to join neighbouring stretches, the one
-with the fewest pieces that named shapes fit is kept; then cycles of one shape are folded into restarts. What no shape
-fits stays a table of the numbers. The error is measured on the result, against every number given.
+with the fewest that named shapes fit is kept; then cycles of one shape are folded into restarts. What no shape fits
+stays a table of the numbers. The error is measured on the result, against every number given.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.foundation.errors import ScheduleError, check_real, fail, listed
 from lrsched.foundation.files import read_text
-from lrsched.inspection.shape_fit import Fit, best_fit, cuts, walls
+from lrsched.inspection.describe import spread
+from lrsched.inspection.shape_fit import Fit, best_fit, cuts, shortest, walls
 from lrsched.schedules.endless import MultiStep, StepDecay
 from lrsched.schedules.spans import Constant, Hold
 from lrsched.schedules.tables import Table
@@ -69,7 +70,7 @@ def identify(values: Any, *, tolerance: float | None = None) -> Identification:
     Args:
         values: the rate of every update from step 0, or pairs of step and rate, or the name of a CSV file of either;
             of more columns, those that speak of steps and of a rate in their names.
-        tolerance: largest deviation of a piece, as a share of the largest rate; by default 1e-6, or what the numbers
+        tolerance: largest deviation of a stretch, as a share of the largest rate; by default 1e-6, or what the numbers
             are rounded to where all have fewer digits than that (or the bits of bfloat16 or float16).
 
     Returns:
@@ -121,8 +122,8 @@ def rounding(rates: Any, size: float) -> float:
     for digits in (3, 4, 5, 6):
         if all(float(f"{x:.{digits - 1}e}") == x for x in varied):
             return 6.0 * 10.0**-digits
-    places = next((p for p in range(3, 9) if np.array_equal(np.round(varied, p), varied)), None)
-    return 0.0 if places is None else min(0.01, 0.6 * 10.0**-places / size)
+    decimals = next((d for d in range(3, 9) if np.array_equal(np.round(varied, d), varied)), None)
+    return 0.0 if decimals is None else min(0.01, 0.6 * 10.0**-decimals / size)
 
 
 def _within(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
@@ -159,10 +160,10 @@ def _held(steps: Any, rates: Any) -> int:
 
 
 def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identification:
-    pieces = _shortest(steps, rates / size, tolerance)
-    named = sum(p.stop - p.start for p in pieces if p.recognised) / (pieces[-1].stop - pieces[0].start)
-    options = [(_levels(pieces), 1.0), (_folded(pieces), named), (_plain(pieces), named)]
-    first = pieces[0].start
+    fits = _shortest(steps, rates / size, tolerance)
+    named = sum(p.stop - p.start for p in fits if p.recognised) / (fits[-1].stop - fits[0].start)
+    options = [(_levels(fits), 1.0), (_folded(fits), named), (_plain(fits), named)]
+    first = fits[0].start
     found = [
         _measured(s.delayed(first) if first else s, known, size, steps, rates, tolerance)
         for s, known in options
@@ -171,11 +172,11 @@ def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identificat
     return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
 
 
-def _plain(pieces: list[Fit]) -> Schedule:
-    """The pieces one after another; tables that follow each other are one."""
+def _plain(fits: list[Fit]) -> Schedule:
+    """The fits one after another; tables that follow each other are one."""
     parts: list[Schedule] = []
-    for piece in pieces:
-        part = piece.schedule if piece.recognised else piece.schedule.sample(piece.stop - piece.start)
+    for fit in fits:
+        part = fit.schedule if fit.recognised else fit.schedule.sample(fit.stop - fit.start)
         if isinstance(part, Schedule):
             parts.append(part)
         elif parts and isinstance(parts[-1], Table):
@@ -199,11 +200,7 @@ def _scaled(schedule: Schedule, size: float) -> Schedule:
 
 def tidy(x: float, share: float) -> float:
     """The number of fewest digits within a share of x."""
-    for digits in range(1, 17):
-        short = float(f"{x:.{digits}g}")
-        if abs(short - x) <= share * abs(x):
-            return short
-    return x
+    return shortest(x, share * abs(x))
 
 
 def _error(schedule: Schedule, steps: Any, rates: Any) -> float:
@@ -303,28 +300,28 @@ def _columns(titles: list[str], name: str) -> list[int]:
     return [steps[0], rates[0]]
 
 
-# ---- the fewest pieces
+# ---- the fewest stretches
 
 
 def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
-    """The pieces of the cheapest way through the cuts: each costs one, and more where it fits badly."""
-    places = cuts(steps, rates, MOST_CUTS, max(1e-4, tolerance))
-    if len(places) > MOST_CUTS:
-        long = [(a, b) for a, b in itertools.pairwise(places) if b - a >= max(20, (places[-1] - places[0]) // 20)]
-        places = sorted({places[0], places[-1], *(place for pair in long for place in pair)})
+    """The fits of the cheapest way through the cuts: each costs one, and more where it fits badly."""
+    ends = cuts(steps, rates, MOST_CUTS, max(1e-4, tolerance))
+    if len(ends) > MOST_CUTS:
+        long = [(a, b) for a, b in itertools.pairwise(ends) if b - a >= max(20, (ends[-1] - ends[0]) // 20)]
+        ends = sorted({ends[0], ends[-1], *itertools.chain.from_iterable(long)})
     hard = walls(steps, rates)
     best: list[tuple[float, list[Fit]]] = [(0.0, [])]
-    for j in range(1, len(places)):
+    for j in range(1, len(ends)):
         options = []
-        wall = max([low for low, high in hard if high < places[j] - 1], default=0)
+        wall = max([low for low, high in hard if high < ends[j] - 1], default=0)
         for i in range(j):
-            if places[i] + 1 < wall and i != j - 1:
+            if ends[i] + 1 < wall and i != j - 1:
                 continue
-            fit = best_fit(steps, rates, places[i], places[j], tolerance, last=j == len(places) - 1)
+            fit = best_fit(steps, rates, ends[i], ends[j], tolerance, last=j == len(ends) - 1)
             if fit.error > tolerance:
-                if i != j - 1 or places[j] - places[i] > LONGEST:
+                if i != j - 1 or ends[j] - ends[i] > LONGEST:
                     continue
-                fit = _tabled(steps, rates, places[i], places[j])
+                fit = _tabled(steps, rates, ends[i], ends[j])
             cost = 1.0 if fit.recognised else 20.0
             options.append((best[i][0] + cost + 1e-3 * fit.weight, [*best[i][1], fit]))
         best.append(min(options, key=lambda option: option[0], default=(math.inf, [])))
@@ -345,60 +342,60 @@ def _tabled(steps: Any, rates: Any, start: int, stop: int) -> Fit:
 # ---- folding
 
 
-def _levels(pieces: list[Fit]) -> Schedule | None:
+def _levels(fits: list[Fit]) -> Schedule | None:
     """Levels that fall by one factor as a multi-step decay, evenly as a step decay."""
-    if len(pieces) < 3 or not all(isinstance(p.schedule, Hold) for p in pieces):
+    if len(fits) < 3 or not all(isinstance(p.schedule, Hold) for p in fits):
         return None
-    values = [p.schedule.value for p in pieces]
+    values = [p.schedule.value for p in fits]
     if min(values) <= 0 or abs(values[0] - 1.0) > 1e-9:
         return None
     gamma = tidy((values[-1] / values[0]) ** (1 / (len(values) - 1)), 1e-7)
     if any(abs(v - gamma**i) > 1e-6 * gamma**i for i, v in enumerate(values)):
         return None
-    starts = [p.start for p in pieces[1:]]
+    starts = [p.start for p in fits[1:]]
     every = starts[0]
     if (
-        len(pieces) > 3
+        len(fits) > 3
         and starts == [every * (i + 1) for i in range(len(starts))]
-        and pieces[-1].stop <= every + starts[-1]
+        and fits[-1].stop <= every + starts[-1]
     ):
         return StepDecay(every, gamma)
     return MultiStep(tuple(starts), gamma)
 
 
-def _folded(pieces: list[Fit]) -> Schedule | None:
-    """Pieces that repeat as restarts of one cycle; what comes before the first is kept."""
-    for lead in range(min(3, len(pieces) - 1)):
+def _folded(fits: list[Fit]) -> Schedule | None:
+    """Stretches that repeat as restarts of one cycle; what comes before the first is kept."""
+    for lead in range(min(3, len(fits) - 1)):
         for width in (1, 2, 3):
-            rest = pieces[lead:]
+            rest = fits[lead:]
             if len(rest) < 2 * width or all(isinstance(p.schedule, Hold | Table) for p in rest[:width]):
                 continue
             made = _cycle(rest, width)
             if made is not None:
-                return sequence(*(p.schedule for p in pieces[:lead]), made)
+                return sequence(*(p.schedule for p in fits[:lead]), made)
     return None
 
 
-def _cycle(pieces: list[Fit], width: int) -> Schedule | None:
-    """Restarts of the first ``width`` pieces that give all the others, the last cycle perhaps cut."""
-    cycle = sequence(*(p.schedule for p in pieces[:width]))
-    first, second = cycle.duration, sum(p.schedule.duration for p in pieces[width : 2 * width])
-    tops = [float(pieces[i * width].schedule(0)) for i in (0, 1)]
-    peaks = [max(abs(float(p.schedule(0))) for p in pieces[i * width : (i + 1) * width]) for i in (0, 1)]
+def _cycle(fits: list[Fit], width: int) -> Schedule | None:
+    """Restarts of the first ``width`` stretches that give all the others, the last cycle perhaps cut."""
+    cycle = sequence(*(p.schedule for p in fits[:width]))
+    first, second = cycle.duration, sum(p.schedule.duration for p in fits[width : 2 * width])
+    tops = [float(fits[i * width].schedule(0)) for i in (0, 1)]
+    peaks = [max(abs(float(p.schedule(0))) for p in fits[i * width : (i + 1) * width]) for i in (0, 1)]
     if not 0 < second < math.inf or first == math.inf or min(peaks) == 0 or (tops[0] == 0) != (tops[1] == 0):
         return None
-    whole = len(pieces) >= 3 * width or len(pieces) % width == 0
+    whole = len(fits) >= 3 * width or len(fits) % width == 0
     for t_mult in {tidy(second / first, 1e-3), 1.0, 2.0} if whole else {1.0, 2.0}:
         if t_mult < 1:
             continue
         made = cycle.restarted(t_mult=t_mult, gamma=tidy(peaks[1] / peaks[0], 1e-6))
-        start = pieces[0].start
-        if all(_same(made, p, p.start - start) for p in pieces):
+        start = fits[0].start
+        if all(_same(made, p, p.start - start) for p in fits):
             return made
     return None
 
 
-def _same(made: Schedule, piece: Fit, offset: int) -> bool:
-    """Whether the restarts give the values of a piece."""
-    places = np.unique(np.linspace(0, piece.stop - piece.start - 1, 64).astype(np.int64))
-    return bool(np.allclose(made(places + offset), piece.schedule(places), rtol=0, atol=2e-6))
+def _same(made: Schedule, fit: Fit, offset: int) -> bool:
+    """Whether the restarts give the values of a stretch."""
+    some = spread(0, fit.stop - fit.start - 1, 64)
+    return bool(np.allclose(made(some + offset), fit.schedule(some), rtol=0, atol=2e-6))

@@ -14,8 +14,9 @@ from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Minimum, Negative, Product, Quotient, Sum
 from lrsched.combinators.shifting import After, Lasting
+from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
-from lrsched.inspection.findings import Finding, Run, alike, rises
+from lrsched.inspection.findings import Finding, Run, alike, end_of, rises
 from lrsched.profiles.operators import Mirrored as MirroredProfile
 from lrsched.profiles.piecewise import Phases
 from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
@@ -42,7 +43,7 @@ def jump_at_joint(run: Run) -> Iterator[Finding]:
 
 
 def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) -> Iterator[Finding]:
-    left, right = float(before.after("hold")(int(before.duration))), float(after(0))
+    left, right = end_of(before), float(after(0))
     if alike(left, right, 0.01) or not math.isfinite(left + right) or step < 1:
         return
     if alike(run.value(step - 1), run.value(step), 0.001) or _keeps_pace(after, left, right):
@@ -102,13 +103,12 @@ def _level(node: Schedule) -> bool:
 
 
 def _top(node: Schedule) -> float:
-    steps = np.unique(np.linspace(0, int(min(node.duration, 2**53 - 1)), 1025).astype(np.int64))
-    return float(np.max(node.after("hold")(steps)))
+    return float(np.max(node.after("hold")(spread(0, int(min(node.duration, 2**53 - 1))))))
 
 
 def _falls(node: Schedule) -> bool:
-    n = min(node.duration, 2**20)
-    return float(node.after("hold")(int(n)) if n == node.duration else node(int(n))) < float(node(0))
+    far = 2**20
+    return (end_of(node) if node.duration <= far else float(node(far))) < float(node(0))
 
 
 def rises_in_decay(run: Run) -> Iterator[Finding]:

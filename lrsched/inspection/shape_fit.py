@@ -17,7 +17,7 @@ from lrsched.profiles.shapes import Cosine, Exponential, Linear, OneMinusPower, 
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Over, Warmup
 
-__all__ = ["Fit", "best_fit", "cuts", "walls"]
+__all__ = ["Fit", "best_fit", "cuts", "shortest", "walls"]
 
 POINTS = 400
 HOPELESS = 0.05
@@ -61,7 +61,7 @@ class Fit:
 
 
 def cuts(steps: Any, rates: Any, most: int, loudest: float = 1e-4) -> list[int]:
-    """The steps at which one piece may hand over to the next, both ends of the log included; ``most`` if possible.
+    """The steps at which one stretch may hand over to the next, both ends of the log included; ``most`` if possible.
 
     What looks like rounding is passed over, ever more of it, up to ``loudest``, while there are too many cuts.
     """
@@ -122,16 +122,15 @@ def _sharp(steps: Any, v: Any, noise: float) -> tuple[list[int], Any]:
 def _crossings(steps: Any, v: Any, noise: float) -> list[int]:
     """Steps between two logged ones at which the lines on both sides meet."""
     found, slope = _sharp(steps, v, noise)
-    places = []
-    known = set(found)
+    meets, known = [], set(found)
     for i in found:
         if i + 1 not in known or i + 3 >= len(v) or slope[i] == slope[i + 2]:
             continue
         gap = float(steps[i + 2] - steps[i + 1])
         past = (v[i + 2] - gap * slope[i + 2] - v[i + 1]) / (slope[i] - slope[i + 2])
         if 0.5 < past < gap - 0.5:
-            places.append(int(steps[i + 1]) + round(float(past)))
-    return places
+            meets.append(int(steps[i + 1]) + round(float(past)))
+    return meets
 
 
 def _runs(v: Any, noise: float) -> Iterator[tuple[int, int]]:
@@ -187,7 +186,7 @@ def _smooth(t: Any, v: Any, tolerance: float) -> bool:
 def _tries(t: Any, v: Any, n: int, tolerance: float, gap: int) -> Iterator[tuple[int, Profile, int]]:
     """Lengths and shapes to try, and what each costs.
 
-    The last piece of a log, ``gap`` > 0 steps before which it was last written, may go on after the log or end with it.
+    The last stretch of a log whose last two steps are ``gap`` > 0 apart may go on after the log or end with it.
     """
     if gap > 1:
         yield n - 1 + gap, Linear(), 0
@@ -203,17 +202,12 @@ def _tries(t: Any, v: Any, n: int, tolerance: float, gap: int) -> Iterator[tuple
         curve = partial(_stretched, profile, t)
         found = math.exp(_searched(curve, v, math.log(n), math.log(20 * n), tolerance))
         if _distance(profile, t, v, found) <= tolerance:
-            yield from ((int(length), profile, weight) for length in (_short(found), round(found)))
+            yield from ((int(length), profile, weight) for length in (shortest(found, 1e-3 * found), round(found)))
 
 
 def _stretched(profile: Profile, t: Any, length: float) -> Any:
     """The values of a profile over a length given by its logarithm."""
     return _shape(profile, t, math.exp(length))
-
-
-def _short(x: float) -> float:
-    """The length of fewest digits within a thousandth."""
-    return next(r for r in (float(f"{x:.{d}g}") for d in range(1, 17)) if abs(r - x) <= 1e-3 * x)
 
 
 def _candidates(t: Any, v: Any, n: int, tolerance: float) -> Iterator[Profile]:
@@ -351,8 +345,10 @@ def _tidy(x: float, tolerance: float) -> float:
     """The number of fewest digits within a tenth of the tolerance."""
     if abs(x) < 0.1 * tolerance:
         return 0.0
-    for digits in range(1, 17):
-        short = float(f"{x:.{digits}g}")
-        if abs(short - x) <= 0.1 * tolerance:
-            return short
-    return x
+    return shortest(x, 0.1 * tolerance)
+
+
+def shortest(x: float, slack: float) -> float:
+    """The number of fewest digits that is no further than ``slack`` from x."""
+    numbers = (float(f"{x:.{digits}g}") for digits in range(1, 17))
+    return next((number for number in numbers if abs(number - x) <= slack), x)

@@ -15,9 +15,9 @@ from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.arithmetic import Negative, Power, Quotient, Raised
 from lrsched.combinators.sampled import PerEpoch, SampledAt
 from lrsched.combinators.shifting import Lasting
-from lrsched.inspection.describe import looks
+from lrsched.inspection.describe import looks, spread
 from lrsched.inspection.description import number
-from lrsched.inspection.findings import PLACES, Finding, Run, alike, placed, rises
+from lrsched.inspection.findings import PLACES, Finding, Run, alike, end_of, placed, rises
 from lrsched.profiles.shapes import Exponential, InverseTime, Tanh
 from lrsched.schedules.endless import StepDecay
 from lrsched.schedules.spans import Constant, Over
@@ -93,7 +93,7 @@ def zero_first(run: Run) -> Iterator[Finding]:
 def warmup_too_long(run: Run) -> Iterator[Finding]:
     """A warm-up that takes the whole run: an error where something else was to come, a note where nothing was."""
     n = run.schedule.duration
-    if n == run.steps and _ends_on_top(run, float(run.schedule.after("hold")(int(n)))):
+    if n == run.steps and _ends_on_top(run, end_of(run.schedule)):
         yield from _only_rises(run)
         return
     for part in _warmups(run):
@@ -120,7 +120,7 @@ def _only_rises(run: Run) -> Iterator[Finding]:
     """A schedule that rises to its end, run for exactly its own length."""
     warm = next((part for part in _warmups(run) if part.at(part.schedule.duration) == run.steps), None)
     if warm is not None and run.value(0) <= 0.1 * run.value(run.steps - 1):
-        end = number(float(run.schedule.after("hold")(run.steps)))
+        end = number(end_of(run.schedule))
         sentence = f"The whole run is warm-up: {end} would be the rate of update {run.steps:,}, the first after it."
         yield Finding(
             "note", max(0, warm.at(0)), sentence, "In a longer run, put >> and what comes next.", "only-warmup"
@@ -132,7 +132,7 @@ def run_too_short(run: Run) -> Iterator[Finding]:
     n = run.schedule.duration
     if not run.steps < n < math.inf:
         return
-    last, end = run.value(run.steps - 1), float(run.schedule.after("hold")(int(n)))
+    last, end = run.value(run.steps - 1), end_of(run.schedule)
     if _at_rest(run, last, int(n)):
         return
     sentence = f"The run ends after {run.steps:,} of the schedule's {int(n):,} steps, at {number(last)}"
@@ -145,7 +145,7 @@ def _at_rest(run: Run, last: float, n: int) -> bool:
     """Whether all that is left of a schedule that has risen is its last value, to a thousandth."""
     if n > LONGEST or not last > run.value(0):
         return False
-    left = run.schedule.after("hold")(np.unique(np.linspace(run.steps, n, 1025).astype(np.int64)))
+    left = run.schedule.after("hold")(spread(run.steps, n))
     return bool(np.all(np.abs(left - last) <= 1e-3 * abs(last)))
 
 
@@ -180,7 +180,7 @@ def end_never_reached(run: Run) -> Iterator[Finding]:
     for part in run.parts:
         node = part.schedule
         if isinstance(node, Lasting) and part.last and 0 < node.n < node.schedule.duration < math.inf:
-            reached, end = float(node(node.n)), float(node.schedule.after("hold")(int(node.schedule.duration)))
+            reached, end = float(node(node.n)), end_of(node.schedule)
             if not alike(reached, end) and part.at(node.n) <= run.steps:
                 sentence = (
                     f"The schedule is cut after {node.n:,} of {node.schedule.duration:,} steps, at {number(reached)};"
@@ -230,7 +230,7 @@ def short_last_cycle(run: Run) -> Iterator[Finding]:
 
 def _at_its_foot(schedule: Schedule, begin: int, stop: int, length: int) -> bool:
     """Whether a cycle that is cut at ``stop`` has come down to its smallest value by then."""
-    values = schedule(np.unique(np.linspace(begin, begin + length, 1025).astype(np.int64)))
+    values = schedule(spread(begin, begin + length))
     low, high = float(np.min(values)), float(np.max(values))
     return float(schedule(stop)) - low < 0.01 * (high - low)
 
@@ -285,7 +285,7 @@ def _counts_epochs(run: Run) -> bool:
         return False
     if run.steps_per_epoch is not None and run.steps_per_epoch > 1:
         return abs(run.steps / run.steps_per_epoch - n) <= 1
-    if _ends_on_top(run, float(run.schedule.after("hold")(int(n)))):
+    if _ends_on_top(run, end_of(run.schedule)):
         return False
     whole = run.steps % int(n) == 0
     return n <= 1000 and run.steps >= (20 if whole else 50) * n
