@@ -64,7 +64,10 @@ if TYPE_CHECKING:
     from lrsched.layers import layerwise as layerwise
     from lrsched.layers import unfreezing as unfreezing
     from lrsched.text import ParseError as ParseError
+    from lrsched.text import names as names
     from lrsched.text import parse as parse
+    from lrsched.text import profile as profile
+    from lrsched.text import schedule as schedule
 
 LATER = {  # where the names are that few programs need: each is loaded by itself, when it is first used
     "Greedy": "feedback",
@@ -78,10 +81,13 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "grouping": "",
     "identify": "inspection.identify",
     "layerwise": "layers",
+    "names": "text",
     "parse": "text",
     "plot": "display.plotting",
     "presets": "",
+    "profile": "text",
     "recipes": "",
+    "schedule": "text",
     "smooth": "discovery",
     "suggest": "discovery",
     "trust_ratio": "discovery",

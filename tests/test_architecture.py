@@ -85,7 +85,7 @@ def test_every_place_that_is_named_is_there() -> None:
 
 
 def test_a_name_that_is_gone_is_noticed() -> None:
-    assert gone("ir.term.Builder.floats") == gone("ir.lower") == gone("text.parse") == ""
+    assert gone("ir.term.Builder.floats") == gone("ir.lower") == gone("text.reading.parse") == ""
     assert (
         gone("ir.term.Builder.floated") == "ir.term.Builder.floated: no floated in ir.term.Builder (lrsched/ir/term.py)"
     )

@@ -21,12 +21,12 @@ from lrsched.algebra import constructor, fields, node, registry
 from lrsched.ir import operations
 from lrsched.ir import term as _term
 
-PROFILES = "flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
+PROFILES = "rise flat linear cosine polynomial exponential inverse_time logarithmic rex tanh one_minus_power knots pchip staircase phases"
 SCHEDULES = (
     "warmup constant hold multi_step step_decay piecewise exponential_decay inverse_time_decay inverse_sqrt power_decay "
     "geometric table silver_steps chebyshev_steps range_sweep custom register"
 )
-OTHERS = "Schedule Profile minimum maximum plan recipes parse from_dict from_json register_target ScheduleError Plateau"
+OTHERS = "Schedule Profile minimum maximum plan recipes parse names schedule profile from_dict from_json register_target ScheduleError Plateau"
 OF_PROFILES = "bent warped reversed mirrored delayed normalised sampled over to_dict to_json fingerprint"
 OF_SCHEDULES = (
     "then warmup restarted mirrored reversed stretched rescaled extended advanced delayed lasting cooldown after sampled "
@@ -63,7 +63,7 @@ def test_every_kind_that_is_made_by_its_name_is_public(monkeypatch: pytest.Monke
     monkeypatch.setattr(schedules, "sawtooth", lrs.hold, raising=False)
     monkeypatch.setitem(registry.KINDS, "smoothstep", registry.KINDS["linear"])
     found = not_public()
-    text._functions.cache_clear()  # known by how many kinds there are
+    text.vocabulary._functions.cache_clear()  # known by how many kinds there are
     assert found == ["sawtooth", "smoothstep"]
 
 
@@ -216,7 +216,7 @@ def gauss(tmp_path: Path) -> Any:
     spec.loader.exec_module(module)
     yield module.Gauss
     del registry.KINDS["tests_gauss"], sys.modules["tests_gauss"]
-    text._functions.cache_clear()
+    text.vocabulary._functions.cache_clear()
 
 
 def test_a_made_up_profile_in_one_file_appears_everywhere(gauss: Any) -> None:

@@ -36,7 +36,8 @@ LEVEL = {"note": "cyan", "warning": "yellow", "error": "bold red"}
 
 SOURCES = """An expression is an argument in quotes, "-" (standard input), or the name of a
 .json, .yaml, .toml or .txt file that holds one. --key says which entry of the
-file, as in train.lr."""
+file, as in train.lr or stages.0; ${...} in a file is the value of another entry.
+Numbers may end in k, M, B or T."""
 
 
 def add(
@@ -96,6 +97,14 @@ def _given(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any) ->
     else:
         parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
     parser.add_argument("--key", help="the entry of a file to read, dots leading into tables")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=NUMBER",
+        type=inputs.named,
+        action="append",
+        default=[],
+        help="the number that a name in the expression stands for, such as total=10000; once for each name",
+    )
     if name not in ("convert", "source"):
         parser.add_argument("--steps", type=steps, help="length of the run, in updates; the schedule's own by default")
     if name in ("show", "check"):
@@ -127,7 +136,7 @@ def show(arguments: Any) -> int:
 
     from lrsched.display.terminal import curve
 
-    schedule = inputs.schedule(arguments.expression, arguments.key)
+    schedule = inputs.schedule(arguments.expression, arguments.key, arguments.set)
     steps = _steps(arguments, schedule, guess=True)
     console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
     shown = describe.describe(schedule, steps)
@@ -165,7 +174,7 @@ def _table(shown: description.Description) -> Any:
 
 def check(arguments: Any) -> int:
     """Findings, one a line; status 1 if one is an error."""
-    schedule = inputs.schedule(arguments.expression, arguments.key)
+    schedule = inputs.schedule(arguments.expression, arguments.key, arguments.set)
     findings = schedule.check(
         _steps(arguments, schedule), limit=arguments.limit, steps_per_epoch=arguments.steps_per_epoch
     )
@@ -183,7 +192,7 @@ def plot(arguments: Any) -> int:
     mpl.use("Agg")
     from lrsched.display.plotting import plot as draw
 
-    schedules = inputs.schedules(arguments.expressions, arguments.key)
+    schedules = inputs.schedules(arguments.expressions, arguments.key, arguments.set)
     named = {shortened(repr(s), 80): s for s in schedules}
     steps = _bounded(arguments.steps or max(map(describe.horizon, schedules)), LONGEST_RUN)
     axes = draw(named, steps, log=arguments.log)
@@ -198,7 +207,7 @@ def plot(arguments: Any) -> int:
 
 def sample(arguments: Any) -> int:
     """Steps and rates."""
-    schedule = inputs.schedule(arguments.expression, arguments.key)
+    schedule = inputs.schedule(arguments.expression, arguments.key, arguments.set)
     steps = _steps(arguments, schedule)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     as_json = arguments.format == "json"
@@ -215,7 +224,7 @@ def sample(arguments: Any) -> int:
 
 def convert(arguments: Any) -> int:
     """An expression as JSON, or JSON as an expression."""
-    found, form = inputs.read(arguments.expression, arguments.key)
+    found, form = inputs.read(arguments.expression, arguments.key, arguments.set)
     wanted = arguments.to or ("expression" if form == "json" else "json")
     _say(found.to_json(indent=2) if wanted == "json" else repr(found))
     return 0
@@ -223,7 +232,11 @@ def convert(arguments: Any) -> int:
 
 def source(arguments: Any) -> int:
     """A function in Python or C that needs nothing of this library."""
-    _say(compiler.source(inputs.expression(arguments.expression, arguments.key), arguments.language).rstrip())
+    _say(
+        compiler.source(
+            inputs.expression(arguments.expression, arguments.key, arguments.set), arguments.language
+        ).rstrip()
+    )
     return 0
 
 
@@ -279,7 +292,7 @@ def _arguments_of(function: Any) -> str:
 
 def diff(arguments: Any) -> int:
     """Where two schedules differ; status 1 if they do."""
-    a, b = inputs.schedules([arguments.a, arguments.b], arguments.key)
+    a, b = inputs.schedules([arguments.a, arguments.b], arguments.key, arguments.set)
     lengths = [s.duration for s in (a, b) if s.duration != float("inf")]
     steps = arguments.steps or int(max(lengths, default=0)) or max(describe.horizon(a), describe.horizon(b))
     _bounded(steps, LONGEST_DIFF)
@@ -336,7 +349,8 @@ TABLE: tuple[tuple[str, Callable[[Any], int], str, tuple[str, ...]], ...] = (
         "show the curve, the description and the findings",
         (
             f"  lrsched show {EXPRESSION}",
-            "  lrsched show config.yaml --key train.lr --steps 20000",
+            "  lrsched show config.yaml --key train.lr --steps 20k",
+            '  lrsched show "plan(total, warmup(0.03 * total), cosine())" --set total=10k',
             "  echo 'rex().over(1000)' | lrsched show",
         ),
     ),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.serial import from_dict
 from lrsched.algebra.spelling import LONGEST
+from lrsched.cli.interpolation import Entries, child, children
 from lrsched.foundation.errors import LISTED, ScheduleError, listed, shortened, show
 from lrsched.foundation.files import MOST_BYTES, read_text
-from lrsched.text import ParseError, parse
+from lrsched.schedules import constant
+from lrsched.text import ParseError, number
+from lrsched.text import read as parsed
 
-__all__ = ["expression", "read", "schedule", "schedules", "standard_input", "told"]
+__all__ = ["expression", "named", "read", "schedule", "schedules", "standard_input", "told"]
 
 WINDOW = 100
 LONGEST_NAME = 1000
@@ -63,28 +67,71 @@ def _loaded(text: str, suffix: str) -> Any:
         raise ScheduleError(f"this is no {form}: it is nested too deep") from None
 
 
-def expression(argument: str | None, key: str | None = None) -> Any:
+Pairs = Sequence[tuple[str, Any]]
+
+
+def named(text: str) -> tuple[str, Any]:
+    """Read a name and the number it stands for, such as total=10000."""
+    name, _, written = (part.strip() for part in text.partition("="))
+    found = number(written.removeprefix("-"))
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be NAME=NUMBER, such as total=10000, got {text}")
+    return name, -found if written.startswith("-") else found
+
+
+class Given:
+    """The numbers that names in an expression stand for, and which of them were used."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.numbers, self.used = dict(pairs), set[str]()
+        if len(self.numbers) < len(pairs):
+            raise ScheduleError(f"--set gives a name two numbers: {listed(name for name, _ in pairs)}")
+
+    def parsed(self, text: str, bare: bool = False) -> Any:
+        """The expression that a text is; with ``bare``, a number is that constant."""
+        value, used = parsed(text, self.numbers, bare=bare)
+        self.used |= used
+        return value
+
+    def check(self) -> None:
+        """Refuse numbers for names that are in no text."""
+        unused = [name for name in self.numbers if name not in self.used]
+        if unused:
+            raise ScheduleError(
+                f"--set {unused[0]}: no such name is used; used are: {listed(sorted(self.used)) or 'none'}"
+            )
+
+
+def expression(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> Any:
     """The schedule or profile that an argument means."""
-    return read(argument, key)[0]
+    return read(argument, key, numbers)[0]
 
 
-def read(argument: str | None, key: str | None = None) -> tuple[Any, str]:
+def read(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> tuple[Any, str]:
     """What an argument means, and whether it is written as "expression" or as "json".
 
     The argument is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``key`` names an
-    entry of a file, dots leading into tables; a file with one entry needs none.
+    entry of a file, dots leading into tables and lists; a file with one entry needs none. ``numbers`` are what names
+    in the expression stand for.
     """
+    given = Given(numbers)
+    found = _read(argument, key, given)
+    given.check()
+    return found
+
+
+def _read(argument: str | None, key: str | None, given: Given) -> tuple[Any, str]:
     if argument is None and not _is_closed(sys.stdin) and sys.stdin.isatty():
         raise ScheduleError("say which schedule: an expression in quotes, the name of a file, or - for standard input")
     if argument is None or argument == "-":
-        return _meant(standard_input().strip(), key, "standard input")
+        return _meant(standard_input().strip(), key, "standard input", given)
     if not _is_file(argument):
-        return _meant(argument, key, "the argument")
+        return _meant(argument, key, "the argument", given)
     try:
         found = _loaded(read_text(Path(argument)), Path(argument).suffix)
     except ScheduleError as error:
         raise ScheduleError(f"{argument}: {error}") from None
-    return _entry(found, key, argument)
+    return _entry(found, key, argument, given)
 
 
 def _is_closed(stream: Any) -> bool:
@@ -114,30 +161,35 @@ def _is_file(argument: str) -> bool:
     return file.suffix in READERS
 
 
-def schedule(argument: str | None, key: str | None = None) -> Schedule:
+def schedule(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> Schedule:
     """The same, a schedule; a profile is refused with what it lacks."""
-    found = expression(argument, key)
+    return _schedule(expression(argument, key, numbers))
+
+
+def _schedule(found: Any) -> Schedule:
     if isinstance(found, Schedule):
         return found
     shown = shortened(repr(found), LISTED)
     raise ScheduleError(f"{shown} is a profile, a shape without steps: say how long, as in {shown}.over(1000)")
 
 
-def schedules(arguments: Sequence[str], key: str | None = None) -> list[Schedule]:
-    """Several; ``key`` is for those that are files."""
-    files = [_is_file(argument) for argument in arguments]
-    return [
-        schedule(argument, key if file or not any(files) else None)
+def schedules(arguments: Sequence[str], key: str | None = None, numbers: Pairs = ()) -> list[Schedule]:
+    """Several; ``key`` is for those that are files, and each number for one of them at least."""
+    files, given = [_is_file(argument) for argument in arguments], Given(numbers)
+    found = [
+        _schedule(_read(argument, key if file or not any(files) else None, given)[0])
         for argument, file in zip(arguments, files, strict=True)
     ]
+    given.check()
+    return found
 
 
-def _meant(text: str, key: str | None, where: str) -> tuple[Any, str]:
+def _meant(text: str, key: str | None, where: str, given: Given) -> tuple[Any, str]:
     """Text that is JSON where it looks like it, and an expression otherwise."""
     if text.startswith("{"):
-        return _entry(_loaded(text, ".json"), key, where)
+        return _entry(_loaded(text, ".json"), key, where, given)
     if key is None:
-        return parse(text), "expression"
+        return given.parsed(text), "expression"
     for suffix in (".toml", ".yaml") if where == "standard input" else ():
         with contextlib.suppress(ScheduleError):
             data = _loaded(text, suffix)
@@ -145,23 +197,18 @@ def _meant(text: str, key: str | None, where: str) -> tuple[Any, str]:
                 break
     else:
         raise ScheduleError(f"--key names an entry of a file; {where} is none")
-    return _entry(data, key, where)
+    return _entry(data, key, where, given)
 
 
-def _entry(data: Any, key: str | None, where: str) -> tuple[Any, str]:
-    path: list[str] = []
-    for name in key.split(".") if key else ():
-        if not isinstance(data, Mapping) or name not in data:
-            known = _names(data, path) if isinstance(data, Mapping) else "none"
-            missing = show(".".join([*path, name]))
-            raise ScheduleError(f"{where}: there is no entry {missing}; there are: {known}")
-        path.append(name)
-        data = data[name]
-    while isinstance(data, Mapping) and "kind" not in data and len(data) == 1 and len(path) < DEEPEST:
-        ((name, data),) = data.items()
-        path.append(str(name))
+def _entry(data: Any, key: str | None, where: str, given: Given) -> tuple[Any, str]:
+    try:
+        path, data = _chosen(data, key)
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}: {error}") from None
+    if isinstance(data, int | float) and not isinstance(data, bool):
+        return constant(data), "expression"
     if isinstance(data, str):
-        return parse(data.strip()), "expression"
+        return given.parsed(data.strip(), bare=True), "expression"
     if isinstance(data, Mapping) and "kind" in data:
         return from_dict({"format": 1, **data}), "json"
     if isinstance(data, Mapping) and data:
@@ -170,9 +217,27 @@ def _entry(data: Any, key: str | None, where: str) -> tuple[Any, str]:
     raise ScheduleError(f"{where}: expected an expression or the JSON of one, got {show(data)[:40]!r}")
 
 
-def _names(data: Mapping[Any, Any], path: list[str]) -> str:
-    """The entries of a table, as ``--key`` takes them."""
-    return listed(".".join([*path, str(name)]) for name in data)
+def _chosen(root: Any, key: str | None) -> tuple[list[str], Any]:
+    """The entry that a key leads to, or the only one, and its path; references to others are followed."""
+    entries, path = Entries(root), list[str]()
+    data, place = entries.value(root, ())
+    for name in key.split(".") if key else ():
+        try:
+            data, place = entries.value(child(data, name), (*place, name))
+        except KeyError:
+            missing, known = show(".".join([*path, name])), _names(children(data), path) or "none"
+            raise ScheduleError(f"there is no entry {missing}; there are: {known}") from None
+        path.append(name)
+    while isinstance(data, Mapping) and "kind" not in data and len(data) == 1 and len(path) < DEEPEST:
+        ((name, data),) = data.items()
+        data, place = entries.value(data, (*place, str(name)))
+        path.append(str(name))
+    return path, entries.whole(data, place) if isinstance(data, Mapping) and "kind" in data else data
+
+
+def _names(names: Iterable[Any], path: list[str]) -> str:
+    """The entries of a table or a list, as ``--key`` takes them."""
+    return listed(".".join([*path, str(name)]) for name in names)
 
 
 def told(error: ScheduleError) -> str:

@@ -19,6 +19,7 @@ from lrsched import __version__
 from lrsched.cli import commands as _commands
 from lrsched.cli.inputs import told
 from lrsched.foundation.errors import ScheduleError, printable, shortened
+from lrsched.text import number
 
 DISTRIBUTION = "lrsched-algebra"
 
@@ -26,7 +27,7 @@ EXTRAS = {"rich": "cli", "yaml": "cli", "matplotlib": "plot"}
 
 LARGEST = 2**53 - 1
 LONGEST_LINE = 1000
-REAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+REAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[kMBT]?")
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -198,13 +199,13 @@ def _picture(text: str) -> Path:
 
 
 class _at_least:  # noqa: N801 (a reader of integers, used like a function)
-    """Read an integer of at least `smallest` in plain digits, or one such as 1e5, and say so when it is none."""
+    """Read an integer of at least `smallest` in plain digits, or one such as 1e5 or 5k, and say so when it is none."""
 
     def __init__(self, smallest: int, largest: int = LARGEST) -> None:
         self.smallest, self.largest = smallest, largest
 
     def __call__(self, text: str) -> int:
-        value = float(text) if REAL.fullmatch(text) else math.nan
+        value = _number(text)
         if not (value.is_integer() and value >= self.smallest):
             raise argparse.ArgumentTypeError(f"must be an integer >= {self.smallest}, got {text}")
         if value > self.largest:
@@ -212,9 +213,15 @@ class _at_least:  # noqa: N801 (a reader of integers, used like a function)
         return int(value)
 
 
+def _number(text: str) -> float:
+    """Read a number in plain digits, with a suffix or not; what is none is not a number."""
+    found = number(text) if REAL.fullmatch(text) else None
+    return math.nan if found is None else math.inf if found > sys.float_info.max else float(found)
+
+
 def _real(text: str) -> float:
     """Read a finite number >= 0."""
-    value = float(text) if REAL.fullmatch(text) else math.nan
+    value = _number(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text}")
     return value

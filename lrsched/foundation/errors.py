@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 __all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
 
+WHOLE = 2**53  # below it, every integer is a float
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
 BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),
@@ -124,17 +125,25 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
 
 
 def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int:
-    """``value`` as an ``int`` of at least ``smallest``; floats with an integer value are refused too."""
+    """``value`` as an ``int`` of at least ``smallest``; a float may stand for it if it is whole, as 1e4 is."""
     allowed = f"an integer >= {smallest}"
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         fail(where, argument, allowed, value, wrong_type=True)
     try:
         number = operator.index(value)
     except TypeError:
-        fail(where, argument, allowed, value, wrong_type=True)
+        if not _is_whole(value):
+            fail(where, argument, allowed, value, wrong_type=True)
+        number = int(value)
     if number < smallest:
         fail(where, argument, allowed, value)
     return int(number)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a float, of Python or NumPy, that is a whole number."""
+    is_float = isinstance(value, float) or (isinstance(value, numbers.Real) and hasattr(value, "dtype"))
+    return is_float and value % 1 == 0 and abs(value) < WHOLE
 
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from lrsched.algebra.profile import Profile as Profile
 from lrsched.algebra.registry import class_named
 from lrsched.profiles import operators as operators
+from lrsched.profiles.operators import rise
 from lrsched.profiles.piecewise import knots, pchip, phases, staircase
 from lrsched.profiles.shapes import (
     cosine,
@@ -41,6 +42,7 @@ __all__ = [
     "phases",
     "polynomial",
     "rex",
+    "rise",
     "staircase",
     "tanh",
 ]

@@ -16,7 +16,7 @@ from lrsched.ir.clock import lowered
 from lrsched.ir.progress import Progress, unit_progress
 from lrsched.ir.term import Builder, Term
 from lrsched.profiles.piecewise import choose_pair
-from lrsched.profiles.shapes import TREE, Flat, _smaller_share, bend, power_of, power_rest
+from lrsched.profiles.shapes import TREE, Flat, Linear, _smaller_share, bend, power_of, power_rest
 
 # ---- combinators
 
@@ -148,6 +148,27 @@ class Reversed(Profile):
 
     def formula(self, x: Progress) -> Pair:
         return self.profile.formula(x.reversed())
+
+
+def rise(profile: Profile = Linear()) -> Profile:  # noqa: B008
+    """A profile reversed, ``profile.reversed()``: a warm-up as a share of the run, from 0 up to 1.
+
+    Args:
+        profile: the shape, as it would fall.
+
+    Raises:
+        ScheduleError: ``profile`` is no profile.
+
+    Example:
+        >>> from lrsched import cosine, plan, rise
+        >>> rise()
+        linear().reversed()
+        >>> plan(2000, (0.03, rise()), cosine())
+        linear().reversed().over(60) >> cosine().over(1940)
+    """
+    if not isinstance(profile, Profile):
+        fail("rise", "profile", "a Profile", profile, wrong_type=True)
+    return profile.reversed()
 
 
 @kind("profile.mirrored", method="mirrored")

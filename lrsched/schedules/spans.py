@@ -9,7 +9,6 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
 from lrsched.schedules.blend import LINEAR, blend
@@ -103,7 +102,7 @@ class Constant(Schedule):
         return math.inf
 
     def __neg__(self) -> Schedule:
-        return super().__neg__() if is_jax(self.value) else Constant(-self.value)
+        return Constant(-self.value)
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.floats(self.value)

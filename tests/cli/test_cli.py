@@ -289,7 +289,7 @@ def test_convert_goes_both_ways_through_files_and_standard_input(tmp_path, capsy
         ("a.toml", "x = ", None, "a.toml: this is no TOML"),
         ("a.toml", "a = 1\nb = 2\n", None, "say which entry with --key; there are: a, b"),
         ("a.toml", "a = 1\nb = 2\n", "c", "there is no entry 'c'; there are: a, b"),
-        ("a.toml", "a = 1\nb = 2\n", "a", "a.toml, a: expected an expression or the JSON of one, got '1'"),
+        ("a.toml", "a = true\nb = 2\n", "a", "a.toml, a: expected an expression or the JSON of one, got 'True'"),
         ("a.toml", "x = {a = 1, b = 2}\n", None, "say which entry with --key; there are: x.a, x.b"),
         ("a.cfg", "rex().over(5)", None, "a.cfg: the name of a file must end in .json, .yaml"),
         ("a.json", '{"kind": "warmap", "steps": 5}', None, "did you mean 'warmup'?"),

@@ -36,7 +36,7 @@ NO_NUMBERS: list[Any] = [
     np.bool_(True),
     np.array([1.0, 2.0]),
 ]
-NO_COUNTS: list[Any] = [*NO_NUMBERS, 1.0, 2.5, np.float64(3), Fraction(3), np.array(2.0)]
+NO_COUNTS: list[Any] = [*NO_NUMBERS, 2.5, np.float64(3.5), np.float32(0.5), Fraction(3), np.array(2.0)]
 NOT_FINITE: list[Any] = [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400]
 
 

@@ -1,115 +1,34 @@
-"""Text as expressions, without running any code."""
+"""From words to an expression, built while it is read, without running any code."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrsched.algebra.node import Node
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.registry import KINDS, MAX_DEPTH
+from lrsched.algebra.registry import MAX_DEPTH
 from lrsched.algebra.schedule import Schedule
-from lrsched.algebra.spelling import _OPERATORS, LONGEST, POWER, PRODUCT, SHIFT, SUM, UNARY
-from lrsched.foundation.errors import ScheduleError, fail, show
+from lrsched.algebra.spelling import POWER, PRODUCT, SHIFT, SUM, UNARY
+from lrsched.foundation.errors import ScheduleError, listed, show
+from lrsched.text.numbers import APPLY, PowerError, applied, is_number, is_plain, negated, too_large
+from lrsched.text.tokens import LONGEST_NUMBER, ParseError, Tokens, literal
+from lrsched.text.vocabulary import CONSTANTS, PREFIXES, can_be_given, foreign, functions, methods, nearest
 
-__all__ = ["ParseError", "parse"]
+__all__ = ["_Parser"]
 
-
-class ParseError(ScheduleError):
-    """Text that is no expression; ``position`` is the offset of the mistake in ``text``."""
-
-    def __init__(self, message: str, text: str, position: int) -> None:
-        line = text.count("\n", 0, position) + 1
-        column = position - (text.rfind("\n", 0, position) + 1) + 1
-        where = f"column {column}" if line == 1 else f"line {line}, column {column}"
-        super().__init__(f"parse: {message} (at {where})")
-        self.text, self.position = text, position
-
-
-TOKEN = re.compile(
-    r"""\s*(?:(?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
-    |(?P<name>[A-Za-z_][A-Za-z_0-9]*)
-    |(?P<string>'[^'\\\n]*'|"[^"\\\n]*")
-    |(?P<sign>>>|\*\*|//|[-+*/().,=\[\]])
-    |(?P<end>\Z))""",
-    re.VERBOSE,
-)
-BLANKS, KEYWORD = re.compile(r"\s*"), re.compile(r"[A-Za-z_]\w*\s*=(?!=)")
-CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
 BINARY = {">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "**": POWER}
-PREFIXES = ("lrs", "lrsched", "recipes", "presets")
 
 
-def parse(text: str) -> Any:
-    """The schedule or profile that an expression in this library's names describes.
+class _Parser(Tokens):
+    """Reads one text; ``numbers`` are what names in it stand for, ``used`` those that it had."""
 
-    Only names of this library, its methods, numbers, strings, tuples and arithmetic are understood; nothing else is
-    run. A bare number is refused.
-
-    Args:
-        text: an expression, such as ``repr`` of a schedule.
-
-    Raises:
-        ParseError: (a ScheduleError) says what is wrong and where, with the nearest known name.
-
-    Example:
-        >>> import lrsched as lrs
-        >>> lrs.parse("3e-4 * (warmup(500) >> cosine().over(9_500, end=1/10))")
-        0.0003 * (warmup(500) >> cosine().over(9500, end=0.1))
-    """
-    if not isinstance(text, str):
-        fail("parse", "text", "a string", text, wrong_type=True)
-    if len(text) > LONGEST:
-        raise ScheduleError(f"parse: the text must have at most {LONGEST} characters, got {len(text)}")
-    try:
-        value = _Parser(text).whole()
-    except RecursionError:
-        raise ParseError("the text is nested too deep", text, 0) from None
-    if isinstance(value, Node):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ParseError("a bare number is no schedule; write constant(...)", text, 0)
-    raise ParseError("this is no schedule and no profile", text, 0)
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text, self.position, self.depth = text, 0, 0
-        self.kind, self.token, self.start = "", "", 0
-        self.next()
-
-    def error(self, message: str, position: int | None = None) -> ParseError:
-        return ParseError(message, self.text, self.start if position is None else position)
-
-    def next(self) -> None:
-        """Read one token."""
-        match = TOKEN.match(self.text, self.position)
-        if match is None:
-            blank = BLANKS.match(self.text, self.position)
-            assert blank is not None
-            character = self.text[blank.end()]
-            what = "this string does not end" if character in "'\"" else f"unexpected character {character!r}"
-            raise self.error(what, blank.end())
-        self.kind = str(match.lastgroup)
-        self.token = match.group(self.kind)
-        self.start, self.position = match.start(self.kind), match.end()
-
-    def take(self, sign: str) -> bool:
-        """Whether the next token is ``sign``; if so, it is read."""
-        if self.kind != "sign" or self.token != sign:
-            return False
-        self.next()
-        return True
-
-    def expect(self, sign: str) -> None:
-        if not self.take(sign):
-            found = "the end of the text" if self.kind == "end" else show(self.token)
-            raise self.error(f"expected {sign!r}, found {found}")
+    def __init__(self, text: str, numbers: Mapping[str, Any]) -> None:
+        self.numbers, self.used, self.depth = numbers, set[str](), 0
+        super().__init__(text)
 
     def whole(self) -> Any:
         if self.kind == "end":
@@ -133,7 +52,7 @@ class _Parser:
             tighter = POWER if sign == "**" else BINARY[sign] + 1
             right = self.expression(UNARY if sign == "**" else tighter)
             if _lengthens(sign, value, right):
-                more.append(-right if sign == "-" else right)
+                more.append(negated(right) if sign == "-" else right)
                 continue
             value = self.lengthened(value, more, position)
             if sign == ">>" and level == SHIFT:
@@ -167,9 +86,9 @@ class _Parser:
             sign, position = self.token, self.start
             self.next()
             value = self.expression(UNARY)
-            if isinstance(value, bool) or not isinstance(value, Node | int | float):
+            if not (isinstance(value, Node) or is_number(value)):
                 raise self.error(f"{sign!r} needs a number or an expression", position)
-            return -value if sign == "-" else value  # type: ignore[operator]
+            return negated(value) if sign == "-" else value
         return self.trailer(self.atom())
 
     def atom(self) -> Any:
@@ -191,13 +110,12 @@ class _Parser:
         raise self.error(f"expected an expression, found {found}")
 
     def number(self, token: str, start: int) -> Any:
-        digits = token.replace("_", "")
-        if len(digits) > 400:
+        if len(token) > LONGEST_NUMBER:
             raise self.error("this number is too long", start)
-        return self.bounded(int(digits) if digits.isdigit() else float(digits), start)
+        return self.bounded(literal(token), start)
 
     def bounded(self, value: Any, position: int) -> Any:
-        if isinstance(value, complex) or abs(value) > (10**40 if isinstance(value, int) else 1.7e308) or value != value:
+        if too_large(value):
             raise self.error("this number is too large", position)
         return value
 
@@ -218,12 +136,19 @@ class _Parser:
     def named(self, name: str, start: int) -> Any:
         if name in CONSTANTS:
             return CONSTANTS[name]
+        if name in self.numbers:
+            self.used.add(name)
+            if self.kind == "sign" and self.token == "(":
+                raise self.error(f"{name!r} is a number here; it is not called", start)
+            return self.numbers[name]
+        prefixed = False
         while name in PREFIXES and self.take("."):
+            prefixed = True
             name, start = self.name_after_dot()
         if self.kind != "sign" or self.token != "(":
             known = name in functions()
-            message = f"{name!r} must be called: {name}(...)" if known else self.unknown(name, functions())
-            raise self.error(message, start)
+            wrong = self.unknown(name, functions()) if prefixed or foreign(name) else self.unbound(name)
+            raise self.error(f"{name!r} must be called: {name}(...)" if known else wrong, start)
         if name not in functions():
             raise self.error(self.unknown(name, functions()), start)
         return self.call(functions()[name], name, start)
@@ -236,7 +161,15 @@ class _Parser:
         return name, start
 
     def unknown(self, name: str, known: Any) -> str:
-        return f"unknown name {name[:100]!r}{_foreign(name) or _nearest(name, known)}"
+        return f"unknown name {name[:100]!r}{foreign(name) or nearest(name, known)}"
+
+    def unbound(self, name: str) -> str:
+        """What is wrong with a name that stands for no number."""
+        message = self.unknown(name, [*functions(), *self.numbers])
+        if not can_be_given(name):
+            return message
+        known = f"numbers are given for {listed(sorted(self.numbers))}"
+        return f"{message} ({known if self.numbers else f'a number is given by its name: {name[:100]}=1000'})"
 
     def trailer(self, value: Any) -> Any:
         """Method calls after a value, and a power."""
@@ -280,13 +213,16 @@ class _Parser:
         return self.made(lambda: function(*positional, **keywords), start, _Places(signature, places))
 
     def keyword(self) -> str | None:
-        match = KEYWORD.match(self.text, self.start) if self.kind == "name" else None
-        if match is None:
+        if not self.names_argument():
             return None
         name = self.token
         self.next()
         self.expect("=")
         return name
+
+    def constant(self, value: Any) -> Any:
+        """The schedule that a number is."""
+        return self.made(lambda: functions()["constant"](value), 0)
 
     def made(self, build: Callable[[], Any], position: int, places: _Places | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
@@ -312,36 +248,28 @@ class _Parser:
         kinds = {p.kind for p in signature.parameters.values()}
         for name in keywords:
             if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
-                message = f"{called} has no argument {name[:100]!r}{_nearest(name, signature.parameters)}"
+                message = f"{called} has no argument {name[:100]!r}{nearest(name, signature.parameters)}"
                 raise self.error(message, places[name])
         signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
-        if isinstance(a, Node) or isinstance(b, Node):
+        plain = is_plain(a) and is_plain(b)
+        if not plain and (isinstance(a, Node) or isinstance(b, Node)):
             if sign == "//":
                 raise self.error("'//' is for numbers only", position)
-            return self.made(lambda: _APPLY[sign](a, b), position)
-        if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in (a, b)):
+            return self.made(lambda: APPLY[sign](a, b), position)
+        if not plain and not (is_number(a) and is_number(b)):
             raise self.error(f"{sign!r} needs numbers or expressions", position)
         if sign == ">>":
             raise self.error("'>>' joins schedules, not numbers", position)
-        if sign == "**" and abs(b) * max(1.0, math.log2(abs(a) + 2)) > 1100:
-            raise self.error("this power is too large", position)
+        if not plain:
+            return self.made(lambda: APPLY[sign](a, b), position)
         try:
-            return self.bounded(_APPLY[sign](a, b), position)
+            return self.bounded(applied(sign, a, b), position)
+        except PowerError as error:
+            raise self.error(str(error), position) from None
         except (ZeroDivisionError, OverflowError, ValueError):
             raise self.error(f"{a!r} {sign} {b!r} has no value", position) from None
-
-
-_APPLY: dict[str, Callable[[Any, Any], Any]] = {
-    ">>": lambda a, b: a >> b,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
-    "**": lambda a, b: a**b,
-}
 
 
 def _lengthens(sign: str, value: Any, right: Any) -> bool:
@@ -353,7 +281,7 @@ def _lengthens(sign: str, value: Any, right: Any) -> bool:
     }.get(sign):
         return False
     base = Schedule if isinstance(value, Schedule) else Profile
-    return isinstance(right, base) or (isinstance(right, int | float) and not isinstance(right, bool))
+    return isinstance(right, base) or is_plain(right)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -363,22 +291,7 @@ def _as_tuple(value: Any) -> Any:
 def _kind_of(value: Any) -> str:
     if isinstance(value, Profile):
         return "a profile, a shape without steps: say how long, as in .over(1000)"
-    return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
-
-
-def _foreign(name: str) -> str:
-    """Where a name of another library is found."""
-    from lrsched import presets
-
-    owner = next((p for p in presets.__all__ if name in getattr(presets, p).__all__), None)
-    return f"; lrs.presets.{owner}.{name}, called in Python, prints as an expression" if owner else ""
-
-
-def _nearest(name: str, known: Any) -> str:
-    """The known name that looks most like one, as a question; upper and lower case are the same."""
-    lower = {str(k).lower().replace("_", ""): str(k) for k in known}
-    near = difflib.get_close_matches(name[:100].lower().replace("_", ""), list(lower), 1)
-    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+    return "a number" if is_number(value) else f"a {type(value).__name__}"
 
 
 @functools.cache
@@ -400,28 +313,3 @@ class _Places:
         if named is None or named[1] not in self.names:
             return None
         return self.places.get(named[1], self.places.get(self.names.index(named[1])))
-
-
-def functions() -> dict[str, Callable[..., Any]]:
-    """The names that an expression may call: the library's, and every registered kind that is made by its name."""
-    return _functions(len(KINDS))
-
-
-@functools.cache
-def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
-    from lrsched import combinators, profiles, recipes, schedules
-
-    modules = (recipes, profiles, schedules, combinators)
-    found: dict[str, Callable[..., Any]] = {name: getattr(m, name) for m in modules for name in m.__all__}
-    del found["register"]
-    for name, kind in KINDS.items():
-        if name.isidentifier() and not kind.method and name not in _OPERATORS:
-            found.setdefault(name, kind)
-    return found
-
-
-@functools.cache
-def methods(base: type) -> frozenset[str]:
-    """The methods of a base that make a new expression: those that say so."""
-    made = ((name, getattr(value, "__annotations__", {}).get("return")) for name, value in vars(base).items())
-    return frozenset(name for name, result in made if result in ("Schedule", "Profile") and not name.startswith("_"))
