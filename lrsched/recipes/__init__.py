@@ -12,8 +12,8 @@ recipe is a function in its file, named in ``__all__``, with an example in ``_ex
 
 from __future__ import annotations
 
-from lrsched.foundation.argument_names import speaking
 from lrsched.recipes import companions, cycles, decays, llm, runs, warmups
+from lrsched.recipes.arguments import checked
 from lrsched.recipes.companions import *  # noqa: F403
 from lrsched.recipes.cycles import *  # noqa: F403
 from lrsched.recipes.decays import *  # noqa: F403
@@ -25,4 +25,4 @@ FILES = (warmups, decays, cycles, llm, runs, companions)
 
 __all__ = [name for file in FILES for name in file.__all__ if name[0].islower()]
 
-globals().update({name: speaking(globals()[name]) for name in __all__})
+globals().update({name: checked(globals()[name]) for name in __all__})

@@ -1,0 +1,125 @@
+"""What recipes take: one declaration for each argument, its annotation, checked before the body of the recipe runs.
+
+The names say in a signature what is allowed. JAX values pass where a number is taken as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from lrsched.algebra.fields import Field
+from lrsched.algebra.registry import BASES
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import is_jax, share_of
+
+__all__ = ["HUGE", "REAL", "Taken", "checked"]  # and the declarations, each a name for an annotation
+
+LIMIT = 2**53  # every count is below it
+HUGE = 1e100  # numbers above it or below its inverse are no rates: products of a few of them would overflow
+
+
+class Taken(Field):
+    """What one argument of a recipe may be: numbers of a size that rates have, and counts that work can be done for.
+
+    A count is below ``high``; ``zero`` is what is allowed, as an error says it where a count is 0.
+    """
+
+    zero: str = ""
+
+    def check(self, where: str, name: str, value: Any) -> Any:
+        """The normalised value, or an error that names the argument."""
+        if self.form == "real":
+            return self.check_real(where, name, value)
+        if self.form == "count":
+            return self.check_count(where, name, value)
+        found = super().check(where, name, value)
+        return self.check_count(where, name, found) if self.base == "count" else found
+
+    def check_real(self, where: str, name: str, value: Any) -> Any:
+        """A number that is 0 or of a size that rates can have, or a schedule where one may multiply."""
+        if self.base == "Schedule" and isinstance(value, BASES[self.base]):
+            return value
+        number = super().check_real(where, name, value)
+        if not is_jax(number) and number and not 1 / HUGE <= abs(number) <= HUGE:
+            fail(where, name, f"0 or of a size between {1 / HUGE:g} and {HUGE:g}", value)
+        return number
+
+    def check_count(self, where: str, name: str, value: Any) -> Any:
+        """A count below the limit."""
+        number = super().check_count(where, name, value)
+        if number is None or is_jax(number):
+            return number
+        if self.zero and not number:
+            fail(where, name, self.zero, value)
+        if number >= min(self.high, LIMIT):
+            most = "2**53" if self.high > LIMIT else f"{self.high:,}"
+            fail(where, name, f"an integer >= {max(self.low, 0):g} and below {most}", value)
+        return number
+
+
+COUNT, REAL = Taken("count"), Taken("real")
+
+Count = Annotated[int, COUNT]  # updates, tokens
+Steps = Annotated[int, Taken("static", base="count")]  # the same, never a JAX value
+Every = Annotated[int, Taken("count", low=1)]
+Length = Annotated[Any, COUNT, "steps"]  # updates, or a share of the run, which is ``steps`` long
+TokenLength = Annotated[Any, COUNT, "tokens"]
+Real = Annotated[Any, REAL]
+Rate = Annotated[Any, Taken("real", base="Schedule")]  # what multiplies the rest: a number, or a schedule
+Above = Annotated[Any, Taken("real", low=0.0)]
+Positive = Annotated[Any, Taken("real", low=0.0, open_low=True)]
+Negative = Annotated[Any, Taken("real", high=0.0, open_high=True)]
+Factor = Annotated[Any, Taken("real", low=0.0, high=1.0, open_low=True)]  # per update or cycle of a run without an end
+Part = Annotated[Any, Taken("real", low=0.0, high=1.0)]
+Share = Annotated[float, Taken("static", base="real", low=0.0, high=1.0, allowed="a share in [0, 1]")]
+Counts = Annotated[Any, Taken("counts")]
+Reals = Annotated[Any, Taken("reals")]
+
+
+def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its arguments checked as they are declared; errors of what it is made of are in its name."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **values: Any) -> Any:
+        try:
+            bound = signature.bind(*args, **values)
+        except TypeError:
+            return function(*args, **values)  # which says what is missing or too much
+        bound.apply_defaults()
+        with speaking_as(function.__name__):
+            for name, (field, *run) in _declared(function).items():
+                value = bound.arguments[name]
+                if value is not signature.parameters[name].default:
+                    steps = bound.arguments[run[0]] if run else None
+                    bound.arguments[name] = _counted(function.__name__, name, field, value, steps)
+            return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _counted(where: str, name: str, field: Field, value: Any, steps: Any) -> Any:
+    """A checked argument; a share of the run as the number of steps that it is."""
+    if steps is not None and isinstance(value, numbers.Real) and 0 < value < 1:
+        if is_jax(steps):
+            fail(where, name, "an integer >= 0 where only JAX knows the number of steps", value)
+        value = share_of(float(value), steps)
+    return field.check(where, name, value)
+
+
+@functools.cache
+def _declared(function: Callable[..., Any]) -> dict[str, Any]:
+    """What is declared of each argument: a field, and for lengths the argument that is the length of the run."""
+    found = {}
+    for name, hint in typing.get_type_hints(function, include_extras=True).items():
+        if hasattr(hint, "__metadata__"):
+            found[name] = hint.__metadata__
+        elif name != "return" and hint in BASES.values():
+            found[name] = (Field("node", base=hint.__name__),)
+    return found
