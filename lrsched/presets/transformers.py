@@ -6,11 +6,12 @@ what training reports is no function of the step: ``lrsched.Plateau`` and ``lrsc
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
-from lrsched.presets._parts import COSINE, LINEAR, ONE, resumed
+from lrsched.presets._parts import COSINE, LINEAR, ONE, between, resumed
 from lrsched.profiles.shapes import OneMinusPower, Polynomial
 from lrsched.schedules.endless import InverseTimeDecay
 from lrsched.schedules.spans import Constant, Hold, Warmup
@@ -386,6 +387,8 @@ def get_scheduler(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
     scheduler_specific_kwargs: dict[str, Any] | None = None,
+    *,
+    warmup_ratio: float | None = None,
 ) -> Schedule:
     """The schedule that ``TrainingArguments(lr_scheduler_type=name)`` chooses.
 
@@ -395,6 +398,8 @@ def get_scheduler(
         base: the rate at the top.
         num_warmup_steps, num_training_steps: in updates, where the schedule has them.
         scheduler_specific_kwargs: its other arguments.
+        warmup_ratio: a share of the run instead of ``num_warmup_steps``, as ``TrainingArguments`` takes one (since 5 as
+            its ``warmup_steps`` below 1); the Trainer rounds it up.
 
     Example:
         >>> from lrsched import presets
@@ -404,8 +409,11 @@ def get_scheduler(
     kind = check_choice("get_scheduler", "name", getattr(name, "value", name), tuple(SCHEDULERS))
     if kind == "constant":
         return get_constant_schedule(base)
-    if num_warmup_steps is None:
-        raise ScheduleError(f"get_scheduler: {kind} needs num_warmup_steps")
+    if (num_warmup_steps is None) == (warmup_ratio is None):
+        raise ScheduleError(f"get_scheduler: {kind} needs num_warmup_steps or warmup_ratio, one of them")
+    if warmup_ratio is not None:
+        share = between("get_scheduler", "warmup_ratio", warmup_ratio, 0, 1)
+        num_warmup_steps = math.ceil(check_count("get_scheduler", "num_training_steps", num_training_steps) * share)
     given: dict[str, Any] = {"num_warmup_steps": num_warmup_steps}
     if kind not in ("constant_with_warmup", "inverse_sqrt"):
         if num_training_steps is None and kind != "warmup_stable_decay":

@@ -68,6 +68,7 @@ COUNT, REAL = Taken("count"), Taken("real")
 Count = Annotated[int, COUNT]  # updates, tokens
 Steps = Annotated[int, Taken("static", base="count")]  # the same, never a JAX value
 Every = Annotated[int, Taken("count", low=1)]
+One = Annotated[int, Taken("static", base="count", low=1)]
 Length = Annotated[Any, COUNT, "steps"]  # updates, or a share of the run, which is ``steps`` long
 TokenLength = Annotated[Any, COUNT, "tokens"]
 Real = Annotated[Any, REAL]
@@ -84,33 +85,29 @@ Reals = Annotated[Any, Taken("reals")]
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, its arguments checked as they are declared; errors of what it is made of are in its name."""
-    signature = inspect.signature(function)
+    parameters = inspect.signature(function).parameters
+    defaults = {name: given.default for name, given in parameters.items() if given.default is not given.empty}
+    needed = parameters.keys() - defaults.keys()
 
     @functools.wraps(function)
     def call(*args: Any, **values: Any) -> Any:
-        try:
-            bound = signature.bind(*args, **values)
-        except TypeError:
+        given = dict(zip(parameters, args)) | values  # noqa: B905 (the last may have defaults)
+        if len(given) < len(args) + len(values) or not needed <= given.keys() <= parameters.keys():
             return function(*args, **values)  # which says what is missing or too much
-        bound.apply_defaults()
         with speaking_as(function.__name__):
             for name, (field, *run) in _declared(function).items():
-                value = bound.arguments[name]
-                if value is not signature.parameters[name].default:
-                    steps = bound.arguments[run[0]] if run else None
-                    bound.arguments[name] = _counted(function.__name__, name, field, value, steps)
-            return function(*bound.args, **bound.kwargs)
+                if name in given and given[name] is not defaults.get(name, given):
+                    steps = given.get(run[0], defaults.get(run[0])) if run else None
+                    given[name] = field.check(function.__name__, name, _counted(given[name], steps))
+            return function(**given)
 
     return call
 
 
-def _counted(where: str, name: str, field: Field, value: Any, steps: Any) -> Any:
-    """A checked argument; a share of the run as the number of steps that it is."""
-    if steps is not None and isinstance(value, numbers.Real) and 0 < value < 1:
-        if is_jax(steps):
-            fail(where, name, "an integer >= 0 where only JAX knows the number of steps", value)
-        value = share_of(float(value), steps)
-    return field.check(where, name, value)
+def _counted(value: Any, steps: Any) -> Any:
+    """A share of the run as the number of steps that it is, where that is known; else what was given."""
+    is_number = isinstance(value, numbers.Real)
+    return share_of(float(value), steps) if is_number and isinstance(steps, int) and 0 < value < 1 else value
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax, share_of
 from lrsched.recipes._parts import COSINE, LINEAR, above, powered, rest
-from lrsched.recipes.arguments import Above, Count, Every, Factor, Positive, Rate, Real, Reals, Share, Steps, Taken
+from lrsched.recipes.arguments import Above, Count, Every, Factor, One, Positive, Rate, Real, Reals, Share, Steps, Taken
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Warmup
 from lrsched.schedules.tables import Geometric
@@ -41,7 +41,6 @@ __all__ = [
 
 
 First = Annotated[int, Taken("count", zero="finite and positive")]
-One = Annotated[int, Taken("static", base="count", low=1)]
 Cycles = Annotated[int, Taken("static", base="count", low=1, high=10_001)]
 Times = Annotated[int | None, Taken("static", base="count", low=1, optional=True)]
 Growth = Annotated[Any, Taken("static", base="real", low=0.0, open_low=True)]
@@ -283,7 +282,7 @@ def cosine_periods(peak: Rate, periods: Periods, peaks: Reals = None, ends: Real
 
 
 def sgdr_warmup(
-    peak: Rate, first: Every, warmup: Count, cycles: Cycles, t_mult: Growth = 1, gamma: Factor = 1.0, end: Real = 0.0
+    peak: Rate, first: One, warmup: Count, cycles: Cycles, t_mult: Growth = 1, gamma: Factor = 1.0, end: Real = 0.0
 ) -> Schedule:
     """Warm restarts whose every cycle begins with a linear warm-up of the same length.
 

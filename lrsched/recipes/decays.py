@@ -25,6 +25,7 @@ from lrsched.recipes.arguments import (
     Counts,
     Every,
     Factor,
+    One,
     Part,
     Positive,
     Rate,
@@ -82,6 +83,8 @@ __all__ = [
 
 
 Natural = Annotated[float, Taken("static", base="real", low=0.0, high=700.0)]
+Start = Annotated[float, Taken("static", base="real", low=0.0, open_low=True)]
+Stop = Annotated[float, Taken("static", base="real", low=0.0)]
 Steepness = Annotated[Any, Taken("real", allowed="a finite number >= -100", low=-100.0)]
 Odds = Annotated[Any, Taken("real", allowed="a finite number >= 1e-15", low=1e-15)]
 Bend = Annotated[Any, Taken("real", high=1.0, open_high=True)]
@@ -301,7 +304,7 @@ def decaying_exponential(peak: Rate, steps: Count, end: Real = 0.0, rate: Steepn
     return peak * Exponential(rate).over(steps, end=end)
 
 
-def compounding(start: Positive, stop: Above, factor: Positive) -> Schedule:
+def compounding(start: Start, stop: Stop, factor: Positive) -> Schedule:
     """Exponential growth or decay that stops at a value.
 
     Formula: start * factor**t, never beyond stop
@@ -319,7 +322,7 @@ def compounding(start: Positive, stop: Above, factor: Positive) -> Schedule:
         >>> recipes.compounding(1.0, 6.0, factor=2.0).sample(4).tolist()
         [1.0, 2.0, 4.0, 6.0]
     """
-    if factor > 1 and start > stop:
+    if start > stop and not is_jax(factor) and factor > 1:
         fail("compounding", "factor", f"at most 1 where start, {start}, is above stop, {stop}", factor)
     return (maximum if start > stop else minimum)(start * ExponentialDecay(factor), stop)
 
@@ -851,7 +854,7 @@ def smooth_profile(peak: Real, steps: Count, xs: Reals, ys: Reals) -> Schedule:
     return Pchip(xs, ys).over(steps, peak)
 
 
-def hyperbolic_decay(peak: Rate, steps: Every, bound: Steps, end: Real = 0.0) -> Schedule:
+def hyperbolic_decay(peak: Rate, steps: One, bound: Steps, end: Real = 0.0) -> Schedule:
     """HyperbolicLR: a hyperbola whose early part hardly depends on the number of steps.
 
     Formula: peak * (1 + (1 - end) * (f(t) - f(0))), f(t) = sqrt((N - t) / U * (2 - (N + t) / U))
@@ -972,7 +975,7 @@ def _through(points: Iterable[Any], profile: Profile) -> Schedule:
     return parts[0].then(*parts[1:])
 
 
-def exp_hyperbolic_decay(peak: Rate, steps: Every, bound: Steps, end: Positive) -> Schedule:
+def exp_hyperbolic_decay(peak: Rate, steps: One, bound: Steps, end: Positive) -> Schedule:
     """ExpHyperbolicLR: the hyperbolic decay on a logarithmic scale.
 
     Formula: peak * (1 / end)**(f(t) - f(0)), f(t) = sqrt((N - t) / U * (2 - (N + t) / U))
