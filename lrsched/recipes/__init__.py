@@ -1,6 +1,7 @@
 """Schedules known by name, each a plain function whose body is one expression of the algebra.
 
-Peak and number of steps come first; lengths are updates; ``start`` and ``end`` are shares of the peak.
+Peak and number of steps come first; lengths are updates, or shares of the run where it is known; ``start`` and ``end``
+are shares of the peak. What an argument may be is declared by its annotation (``lrsched.algebra.arguments``).
 
 The files go by what a recipe is for: ``warmups``, ``decays``, ``cycles``, ``llm`` (shapes of
 language models), ``runs`` (their published runs) and ``companions`` (momentum, batch size, weight decay).
@@ -12,8 +13,8 @@ recipe is a function in its file, named in ``__all__``, with an example in ``_ex
 
 from __future__ import annotations
 
+from lrsched.algebra.arguments import checked
 from lrsched.recipes import companions, cycles, decays, llm, runs, warmups
-from lrsched.recipes.arguments import checked
 from lrsched.recipes.companions import *  # noqa: F403
 from lrsched.recipes.cycles import *  # noqa: F403
 from lrsched.recipes.decays import *  # noqa: F403

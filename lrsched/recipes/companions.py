@@ -6,12 +6,12 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from lrsched.algebra.arguments import Count, Positive, Rate, Real, Steps, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import fail
 from lrsched.recipes._parts import COSINE, LINEAR
-from lrsched.recipes.arguments import Count, Positive, Rate, Real, Steps, Taken
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay
 from lrsched.schedules.spans import Constant, Warmup
 from lrsched.schedules.tables import ChebyshevSteps, SilverSteps, Table

@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 from typing import Annotated, Any
 
+from lrsched.algebra.arguments import Above, Count, Every, Factor, One, Positive, Rate, Real, Reals, Share, Steps, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax, share_of
 from lrsched.recipes._parts import COSINE, LINEAR, above, powered, rest
-from lrsched.recipes.arguments import Above, Count, Every, Factor, One, Positive, Rate, Real, Reals, Share, Steps, Taken
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Warmup
 from lrsched.schedules.tables import Geometric

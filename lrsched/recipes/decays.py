@@ -9,15 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lrsched.algebra.profile import Profile
-from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.arithmetic import maximum, minimum
-from lrsched.foundation.errors import check_count, fail
-from lrsched.foundation.numbers import is_jax, share_of
-from lrsched.profiles.piecewise import Knots, Pchip
-from lrsched.profiles.shapes import Exponential, InverseTime, OneMinusPower, Polynomial, Rex, Tanh
-from lrsched.recipes._parts import COSINE, LINEAR, powered
-from lrsched.recipes.arguments import (
+from lrsched.algebra.arguments import (
     HUGE,
     REAL,
     Above,
@@ -35,6 +27,14 @@ from lrsched.recipes.arguments import (
     Steps,
     Taken,
 )
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum, minimum
+from lrsched.foundation.errors import check_count, fail
+from lrsched.foundation.numbers import is_jax, share_of
+from lrsched.profiles.piecewise import Knots, Pchip
+from lrsched.profiles.shapes import Exponential, InverseTime, OneMinusPower, Polynomial, Rex, Tanh
+from lrsched.recipes._parts import COSINE, LINEAR, powered
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, MultiStep, StepDecay, piecewise
 from lrsched.schedules.spans import Constant, Hold
 from lrsched.schedules.tables import Geometric, table

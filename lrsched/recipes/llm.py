@@ -5,16 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from lrsched.algebra.profile import Profile
-from lrsched.algebra.schedule import Schedule
-from lrsched.combinators.arithmetic import maximum, minimum
-from lrsched.foundation.argument_names import speaking_as
-from lrsched.foundation.errors import fail
-from lrsched.foundation.numbers import share_of
-from lrsched.profiles.piecewise import Knots
-from lrsched.profiles.shapes import Exponential, InverseTime, Polynomial
-from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
-from lrsched.recipes.arguments import (
+from lrsched.algebra.arguments import (
     Count,
     Counts,
     Length,
@@ -27,6 +18,15 @@ from lrsched.recipes.arguments import (
     Taken,
     TokenLength,
 )
+from lrsched.algebra.profile import Profile
+from lrsched.algebra.schedule import Schedule
+from lrsched.combinators.arithmetic import maximum, minimum
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import share_of
+from lrsched.profiles.piecewise import Knots
+from lrsched.profiles.shapes import Exponential, InverseTime, Polynomial
+from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay, piecewise
 from lrsched.schedules.spans import Hold, Warmup
 from lrsched.schedules.tables import Geometric

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from lrsched.algebra.arguments import Count, Length, Rate, Taken, TokenLength
 from lrsched.algebra.schedule import Schedule
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
-from lrsched.recipes.arguments import Count, Length, Rate, Taken, TokenLength
 from lrsched.recipes.llm import deepseek_multi_step
 from lrsched.schedules.endless import Piecewise
 from lrsched.schedules.spans import Hold, Warmup

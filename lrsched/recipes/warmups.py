@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+from lrsched.algebra.arguments import Count, Every, Length, Positive, Rate, Real, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.profiles.shapes import Exponential, Logarithmic, OneMinusPower, Polynomial
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
-from lrsched.recipes.arguments import Count, Every, Length, Positive, Rate, Real, Taken
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay, PowerDecay
 from lrsched.schedules.spans import Constant, Hold, Warmup
 from lrsched.schedules.tables import Geometric

@@ -14,9 +14,9 @@ import pytest
 
 import lrsched as lrs
 from lrsched import recipes
+from lrsched.algebra.arguments import _declared
 from lrsched.algebra.node import children
 from lrsched.recipes._examples import Example, examples
-from lrsched.recipes.arguments import _declared
 
 NONSENSE = (
     math.nan, math.inf, -math.inf, -1, 0, 0.5, 1e12, 10**12, True, "x", None, 2**53, 1e308, 1e-308, 1.5, -0.5, 10**400, 1 - 2**-53, [], [0.5],

@@ -1,4 +1,4 @@
-"""What recipes take: one declaration for each argument, its annotation, checked before the body of the recipe runs.
+"""What recipes and presets take: one declaration for each argument, its annotation, checked before the body runs.
 
 The names say in a signature what is allowed. JAX values pass where a number is taken as it is.
 """
@@ -25,7 +25,7 @@ HUGE = 1e100  # numbers above it or below its inverse are no rates: products of 
 
 
 class Taken(Field):
-    """What one argument of a recipe may be: numbers of a size that rates have, and counts that work can be done for.
+    """What one argument of a function may be: numbers of a size that rates have, and counts that work can be done for.
 
     A count is below ``high``; ``zero`` is what is allowed, as an error says it where a count is 0.
     """
