@@ -85,6 +85,7 @@ __all__ = [
 Natural = Annotated[float, Taken("static", base="real", low=0.0, high=700.0)]
 Start = Annotated[float, Taken("static", base="real", low=0.0, open_low=True)]
 Stop = Annotated[float, Taken("static", base="real", low=0.0)]
+Ratio = Annotated[Any, Taken("real", low=0.0, high=1e15, open_low=True)]
 Steepness = Annotated[Any, Taken("real", allowed="a finite number >= -100", low=-100.0)]
 Odds = Annotated[Any, Taken("real", allowed="a finite number >= 1e-15", low=1e-15)]
 Bend = Annotated[Any, Taken("real", high=1.0, open_high=True)]
@@ -483,7 +484,7 @@ def inverse_time_stairs(peak: Rate, every: Every, rate: Above) -> Schedule:
     return peak * InverseTimeDecay(rate).per_epoch(every)
 
 
-def inverse_time_to(peak: Rate, steps: Count, end: Positive) -> Schedule:
+def inverse_time_to(peak: Rate, steps: Count, end: Ratio) -> Schedule:
     """Inverse time decay that meets its end: inverse-linear.
 
     Formula: peak / (1 + (1 / end - 1) * t / steps)
