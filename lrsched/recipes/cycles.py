@@ -44,6 +44,7 @@ First = Annotated[int, Taken("count", zero="finite and positive")]
 Cycles = Annotated[int, Taken("static", base="count", low=1, high=10_001)]
 Times = Annotated[int | None, Taken("static", base="count", low=1, optional=True)]
 Growth = Annotated[Any, Taken("static", base="real", low=0.0, open_low=True)]
+Waves = Annotated[Any, Taken("real", low=0.0, high=1e6, open_low=True)]
 Half = Annotated[float, Taken("static", base="real", allowed="a share in [0, 0.5]", low=0.0, high=0.5)]
 Periods = Annotated[Any, Taken("counts", low=1)]
 
@@ -356,7 +357,7 @@ def sawtooth(high: Real, low: Real, period: Every, profile: Profile = LINEAR) ->
     return profile.over(period, high, low).restarted()
 
 
-def multi_period_cosine(peak: Rate, steps: Positive, cycles: Positive = 0.5) -> Schedule:
+def multi_period_cosine(peak: Rate, steps: Positive, cycles: Waves = 0.5) -> Schedule:
     """Several whole waves of a cosine in one run: no jumps, it rises again after each fall.
 
     Formula: peak * (1 + cos(2 * pi * cycles * t / steps)) / 2

@@ -11,6 +11,7 @@ from typing import Annotated
 from lrsched.algebra.arguments import Count, Every, Length, Positive, Rate, Real, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import fail
 from lrsched.profiles.shapes import Exponential, Logarithmic, OneMinusPower, Polynomial
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay, PowerDecay
@@ -49,7 +50,7 @@ __all__ = [
 
 Two = Annotated[int, Taken("static", base="count", low=2)]
 Some = Annotated[int, Taken("count", zero="a finite number > 0")]
-Beta = Annotated[float, Taken("static", base="real", low=0.0, high=1.0, open_high=True)]
+Beta = Annotated[float, Taken("static", base="real", allowed="a number in [0, 1 - 1e-12]", low=0.0, high=1 - 1e-12)]
 Rectified = Annotated[
     float,
     Taken("static", base="real", allowed="a number in (2/3, 1)", low=2 / 3, high=1.0, open_low=True, open_high=True),
@@ -373,6 +374,8 @@ def radam_rectification(beta2: Rectified = 0.999) -> Schedule:
         >>> recipes.radam_rectification(0.99).sample(1000)[[0, 5, 99, 999]].round(6).tolist()
         [0.0, 0.081679, 0.634117, 0.999776]
     """
+    if beta2 > 1 - 1e-12:
+        fail("radam_rectification", "beta2", "at most 1 - 1e-12", beta2)
     limit, steps = (1 + beta2) / (1 - beta2), math.ceil(-40 / math.log(beta2))
     power = Exponential(-steps * math.log(beta2))  # beta2**s, until nothing is left of it
     length = (limit - Warmup(steps, 0.0, 2.0 * steps) * power.over(steps) / power.over(steps, 0.0, 1.0)).advanced(1)
