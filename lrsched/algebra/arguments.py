@@ -21,7 +21,7 @@ from lrsched.foundation.numbers import is_jax, share_of
 __all__ = ["HUGE", "REAL", "Taken", "checked"]  # and the declarations, each a name for an annotation
 
 LIMIT = 2**53  # every count is below it
-HUGE = 1e100  # numbers above it or below its inverse are no rates: products of a few of them would overflow
+HUGE = 1e100  # what is larger is no rate: products of a few such numbers, and quotients, would overflow
 
 
 class Taken(Field):
@@ -42,12 +42,13 @@ class Taken(Field):
         return self.check_count(where, name, found) if self.base == "count" else found
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
-        """A number that is 0 or of a size that rates can have, or a schedule where one may multiply."""
+        """A number of a size that rates can have, or a schedule where one may multiply; what divides is not too small."""
         if self.base == "Schedule" and isinstance(value, BASES[self.base]):
             return value
         number = super().check_real(where, name, value)
-        if not is_jax(number) and number and not 1 / HUGE <= abs(number) <= HUGE:
-            fail(where, name, f"0 or of a size between {1 / HUGE:g} and {HUGE:g}", value)
+        if not is_jax(number) and (abs(number) > HUGE or (self.low == 0 and self.open_low and number < 1 / HUGE)):
+            least = f"{1 / HUGE:g}" if self.low == 0 and self.open_low else "0"
+            fail(where, name, f"of a size between {least} and {HUGE:g}", value)
         return number
 
     def check_count(self, where: str, name: str, value: Any) -> Any:
@@ -106,8 +107,9 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _counted(value: Any, steps: Any) -> Any:
     """A share of the run as the number of steps that it is, where that is known; else what was given."""
-    is_number = isinstance(value, numbers.Real)
-    return share_of(float(value), steps) if is_number and isinstance(steps, int) and 0 < value < 1 else value
+    number: Any = value
+    is_share = isinstance(steps, int) and isinstance(value, numbers.Real) and 0 < number < 1
+    return share_of(float(number), steps) if is_share else value
 
 
 @functools.cache
