@@ -6,8 +6,9 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
+from lrsched.algebra.arguments import Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
@@ -22,6 +23,7 @@ __all__ = [
     "COSINE",
     "LINEAR",
     "ONE",
+    "Maybe",
     "between",
     "drops",
     "factor",
@@ -35,6 +37,7 @@ __all__ = [
     "times",
 ]
 
+Maybe = Annotated[int | None, Taken("count")]
 COSINE, LINEAR, ONE = Cosine(), Linear(), Constant(1.0)
 FINE = 2**52  # parts of a cycle, one of which it begins at: as fine as the progress itself
 DIGITS = 2**128  # what exact lengths are rounded to, so that their fractions do not grow
@@ -93,7 +96,7 @@ def factor(where: str, name: str, value: Any) -> Schedule:
         return custom(value)
     if callable(value):
         fail(where, name, "a schedule, a number, or the name of a function registered with lrsched.register", value)
-    return Constant(value)
+    return Constant(value if is_jax(value) else check_real(where, name, value))
 
 
 def positive(where: str, name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lrsched.algebra.arguments import Above, Positive, Real, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, geometric_drop, grown, laid, positive, steps_down, times
@@ -30,7 +31,7 @@ __all__ = [
 
 
 def ExponentialDecay(
-    initial_learning_rate: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False, name: str | None = None
+    initial_learning_rate: Real, decay_steps: Real, decay_rate: Above, staircase: bool = False, name: str | None = None
 ) -> Schedule:
     """A factor per ``decay_steps`` steps, step by step or all at once.
 
@@ -56,7 +57,7 @@ def ExponentialDecay(
 
 
 def InverseTimeDecay(
-    initial_learning_rate: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False, name: str | None = None
+    initial_learning_rate: Real, decay_steps: Real, decay_rate: Above, staircase: bool = False, name: str | None = None
 ) -> Schedule:
     """The rate falls as one over time.
 
@@ -93,10 +94,10 @@ def _whole(where: str, name: str, value: Any, smallest: int = 0) -> int:
 
 
 def PolynomialDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    end_learning_rate: Any = 0.0001,
-    power: Any = 1.0,
+    initial_learning_rate: Real,
+    decay_steps: Real,
+    end_learning_rate: Real = 0.0001,
+    power: Positive = 1.0,
     cycle: bool = False,
     name: str | None = None,
 ) -> Schedule:
@@ -156,11 +157,11 @@ def PiecewiseConstantDecay(boundaries: Sequence[Any], values: Sequence[Any], nam
 
 
 def CosineDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    alpha: Any = 0.0,
+    initial_learning_rate: Real,
+    decay_steps: Real,
+    alpha: Real = 0.0,
     name: str | None = None,
-    warmup_target: Any = None,
+    warmup_target: Real = None,
     warmup_steps: int = 0,
 ) -> Schedule:
     """Half a cosine wave down, held after; with a target, after a line up to it.
@@ -189,11 +190,11 @@ def CosineDecay(
 
 
 def CosineDecayRestarts(
-    initial_learning_rate: Any,
-    first_decay_steps: Any,
-    t_mul: Any = 2.0,
-    m_mul: Any = 1.0,
-    alpha: Any = 0.0,
+    initial_learning_rate: Real,
+    first_decay_steps: Real,
+    t_mul: Real = 2.0,
+    m_mul: Positive = 1.0,
+    alpha: Real = 0.0,
     name: str | None = None,
 ) -> Schedule:
     """Cosine cycles that grow in length and shrink in height, above a floor that does neither.
@@ -226,3 +227,6 @@ def CosineDecayRestarts(
     else:
         cycles = grown(name, "t_mul", COSINE, first, growth, lambda i: (m_mul**i, 0.0), None)
     return times(initial_learning_rate, cycles if alpha == 0 else alpha + (1.0 - alpha) * cycles)
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

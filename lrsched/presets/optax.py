@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lrsched.algebra.arguments import Above, Count, One, Positive, Real, Share, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum, minimum
 from lrsched.combinators.sequence import sequence
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 
-def constant_schedule(value: Any) -> Schedule:
+def constant_schedule(value: Real) -> Schedule:
     """The same value for ever.
 
     Formula: value
@@ -54,7 +55,7 @@ def constant_schedule(value: Any) -> Schedule:
 
 
 def polynomial_schedule(
-    init_value: Any, end_value: Any, power: Any, transition_steps: Any, transition_begin: int = 0
+    init_value: Real, end_value: Real, power: Positive, transition_steps: Real, transition_begin: int = 0
 ) -> Schedule:
     """A polynomial course from one value to another, held before and after.
 
@@ -74,10 +75,10 @@ def polynomial_schedule(
     if transition_steps <= 0 or power == 0:
         return Constant(init_value)
     course = laid(LINEAR if power == 1 else Polynomial(power), transition_steps, init_value, end_value)
-    return course.delayed(transition_begin) if transition_begin > 0 else course
+    return _late(course, transition_begin)
 
 
-def linear_schedule(init_value: Any, end_value: Any, transition_steps: Any, transition_begin: int = 0) -> Schedule:
+def linear_schedule(init_value: Real, end_value: Real, transition_steps: Real, transition_begin: int = 0) -> Schedule:
     """A line from one value to another, held before and after.
 
     Formula: init + (end - init) * clip(t - begin, 0, n) / n, n = transition_steps
@@ -95,18 +96,26 @@ def linear_schedule(init_value: Any, end_value: Any, transition_steps: Any, tran
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
 
+def _late(course: Schedule, begin: Any) -> Schedule:
+    """The course after its first value has been held for ``begin`` steps, none if that is below 0."""
+    begin = check_count("late", "transition_begin", max(begin, 0) if isinstance(begin, int) else begin)
+    return course.delayed(begin) if begin else course
+
+
 def _scaled(where: str, init: Any, scales: Mapping[Any, Any] | None) -> tuple[list[int], list[Any]]:
     """The steps, in order, and the values after each, the first of them before all."""
+    if not isinstance(scales or {}, Mapping):
+        fail(where, "boundaries_and_scales", "a mapping of steps to scales", scales, wrong_type=True)
     steps, values = [], [init]
     for step, scale in sorted((scales or {}).items()):
         if check_real(where, "boundaries_and_scales", scale) < 0:
             fail(where, "boundaries_and_scales", "of scales >= 0", scales)
-        steps.append(math.ceil(step))
+        steps.append(math.ceil(check_real(where, "boundaries_and_scales", step)))
         values.append(values[-1] * scale)
     return steps, values
 
 
-def piecewise_constant_schedule(init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None) -> Schedule:
+def piecewise_constant_schedule(init_value: Real, boundaries_and_scales: Mapping[int, Any] | None = None) -> Schedule:
     """A value multiplied by a scale at each boundary.
 
     Formula: init * product of the scales of the boundaries m <= t
@@ -127,7 +136,7 @@ def piecewise_constant_schedule(init_value: Any, boundaries_and_scales: Mapping[
 
 
 def piecewise_interpolate_schedule(
-    interpolate_type: str, init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None
+    interpolate_type: str, init_value: Real, boundaries_and_scales: Mapping[int, Any] | None = None
 ) -> Schedule:
     """Lines or half cosine waves between values, each a scale times the one before; the last is held.
 
@@ -156,12 +165,12 @@ def piecewise_interpolate_schedule(
 
 
 def linear_onecycle_schedule(
-    transition_steps: int,
-    peak_value: Any,
-    pct_start: float = 0.3,
-    pct_final: float = 0.85,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    transition_steps: One,
+    peak_value: Real,
+    pct_start: Share = 0.3,
+    pct_final: Share = 0.85,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Schedule:
     """Lines up to the peak, down as far, then far down.
 
@@ -182,18 +191,18 @@ def linear_onecycle_schedule(
         >>> presets.optax.linear_onecycle_schedule(10, 1.0).sample(4).round(6).tolist()
         [0.04, 0.36, 0.68, 1.0]
     """
-    n = check_count("linear_onecycle_schedule", "transition_steps", transition_steps, 1)
+    n = transition_steps
     down, last = 1.0 / div_factor, 1.0 / final_div_factor
     scales = {int(pct_start * n): div_factor, int(pct_final * n): down, n: last}
     return piecewise_interpolate_schedule("linear", peak_value / div_factor, scales)
 
 
 def cosine_onecycle_schedule(
-    transition_steps: int,
-    peak_value: Any,
-    pct_start: float = 0.3,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    transition_steps: One,
+    peak_value: Real,
+    pct_start: Share = 0.3,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Schedule:
     """Half a cosine wave up to the peak, then one far down.
 
@@ -214,18 +223,18 @@ def cosine_onecycle_schedule(
         >>> presets.optax.cosine_onecycle_schedule(10, 1.0).sample(4).round(6).tolist()
         [0.04, 0.28, 0.76, 1.0]
     """
-    n = check_count("cosine_onecycle_schedule", "transition_steps", transition_steps, 1)
+    n = transition_steps
     scales = {int(pct_start * n): div_factor, n: 1.0 / (div_factor * final_div_factor)}
     return piecewise_interpolate_schedule("cosine", peak_value / div_factor, scales)
 
 
 def exponential_decay(
-    init_value: Any,
-    transition_steps: Any,
-    decay_rate: Any,
+    init_value: Real,
+    transition_steps: Real,
+    decay_rate: Above,
     transition_begin: int = 0,
     staircase: bool = False,
-    end_value: Any = None,
+    end_value: Real = None,
 ) -> Schedule:
     """A factor per ``transition_steps`` steps, from ``transition_begin`` on, as far as ``end_value``.
 
@@ -253,13 +262,13 @@ def exponential_decay(
         course = steps_down(int(steps), decay_rate)
     else:
         course = ExponentialDecay(decay_rate).sampled(every=1).stretched(steps)
-    course = init_value * (course.delayed(transition_begin) if transition_begin > 0 else course)
+    course = init_value * _late(course, transition_begin)
     if end_value is None:
         return course
     return (maximum if decay_rate < 1 else minimum)(course, end_value)
 
 
-def cosine_decay_schedule(init_value: Any, decay_steps: Any, alpha: Any = 0.0, exponent: Any = 1.0) -> Schedule:
+def cosine_decay_schedule(init_value: Real, decay_steps: Real, alpha: Real = 0.0, exponent: Positive = 1.0) -> Schedule:
     """Half a cosine wave down, to a power; held after.
 
     Formula: init * ((1 - alpha) * ((1 + cos(pi * min(t, n) / n)) / 2)**exponent + alpha), n = decay_steps
@@ -281,7 +290,7 @@ def cosine_decay_schedule(init_value: Any, decay_steps: Any, alpha: Any = 0.0, e
     return init_value * laid(COSINE if exponent == 1 else COSINE**exponent, steps, 1.0, alpha)
 
 
-def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int) -> Schedule:
+def warmup_constant_schedule(init_value: Real, peak_value: Real, warmup_steps: Real) -> Schedule:
     """A line from one value to another, held after.
 
     Formula: init + (peak - init) * min(t, w) / w, w = warmup_steps
@@ -299,12 +308,12 @@ def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int
 
 
 def warmup_cosine_decay_schedule(
-    init_value: Any,
-    peak_value: Any,
-    warmup_steps: int,
+    init_value: Real,
+    peak_value: Real,
+    warmup_steps: Count,
     decay_steps: int,
-    end_value: Any = 0.0,
-    exponent: Any = 1.0,
+    end_value: Real = 0.0,
+    exponent: Positive = 1.0,
 ) -> Schedule:
     """A line up to the peak, then half a cosine wave down; ``decay_steps`` counts both.
 
@@ -333,14 +342,14 @@ def warmup_cosine_decay_schedule(
 
 
 def warmup_exponential_decay_schedule(
-    init_value: Any,
-    peak_value: Any,
-    warmup_steps: int,
-    transition_steps: Any,
-    decay_rate: Any,
+    init_value: Real,
+    peak_value: Real,
+    warmup_steps: Count,
+    transition_steps: Real,
+    decay_rate: Above,
     transition_begin: int = 0,
     staircase: bool = False,
-    end_value: Any = None,
+    end_value: Real = None,
 ) -> Schedule:
     """A line up to the peak, then ``exponential_decay`` on a clock of its own.
 
@@ -397,3 +406,6 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
         [0.888889, 1.0, 0.5, 0.25]
     """
     return joined_at("join_schedules", "schedules", schedules, boundaries, "boundaries")
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lrsched.algebra.arguments import Above, Count, Positive, Rate, Real, checked
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum
@@ -74,21 +75,21 @@ def _cycles(
 
 
 def CosineLRScheduler(
-    base: Any,
-    t_initial: int,
-    lr_min: Any = 0.0,
-    cycle_mul: Any = 1.0,
-    cycle_decay: Any = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    base: Rate,
+    t_initial: Count,
+    lr_min: Real = 0.0,
+    cycle_mul: Real = 1.0,
+    cycle_decay: Above = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     warmup_prefix: bool = False,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
-    k_decay: Any = 1.0,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
+    k_decay: Positive = 1.0,
     initialize: bool = True,
 ) -> Schedule:
     """Cosine cycles, the floor after them; the warm-up covers their beginning unless ``warmup_prefix``.
@@ -124,22 +125,22 @@ def CosineLRScheduler(
 
 
 def PolyLRScheduler(
-    base: Any,
-    t_initial: int,
-    power: Any = 0.5,
-    lr_min: Any = 0.0,
-    cycle_mul: Any = 1.0,
-    cycle_decay: Any = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    base: Rate,
+    t_initial: Count,
+    power: Positive = 0.5,
+    lr_min: Real = 0.0,
+    cycle_mul: Real = 1.0,
+    cycle_decay: Above = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     warmup_prefix: bool = False,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
-    k_decay: Any = 1.0,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
+    k_decay: Positive = 1.0,
     initialize: bool = True,
 ) -> Schedule:
     """Polynomial cycles, the floor after them.
@@ -166,22 +167,22 @@ def PolyLRScheduler(
 
 
 def TanhLRScheduler(
-    base: Any,
-    t_initial: int,
-    lb: Any = -7.0,
-    ub: Any = 3.0,
-    lr_min: Any = 0.0,
-    cycle_mul: Any = 1.0,
-    cycle_decay: Any = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    base: Rate,
+    t_initial: Count,
+    lb: Real = -7.0,
+    ub: Real = 3.0,
+    lr_min: Real = 0.0,
+    cycle_mul: Real = 1.0,
+    cycle_decay: Above = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     warmup_prefix: bool = False,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
     initialize: bool = True,
 ) -> Schedule:
     """Hyperbolic tangent cycles, the floor (to which the last one jumps) after them.
@@ -211,17 +212,17 @@ def TanhLRScheduler(
 
 
 def StepLRScheduler(
-    base: Any,
+    base: Rate,
     decay_t: Any,
-    decay_rate: Any = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    decay_rate: Above = 1.0,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     warmup_prefix: bool = True,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
     initialize: bool = True,
 ) -> Schedule:
     """The rate falls by a factor every ``decay_t`` steps, after the warm-up.
@@ -249,17 +250,17 @@ def StepLRScheduler(
 
 
 def MultiStepLRScheduler(
-    base: Any,
+    base: Rate,
     decay_t: Sequence[int],
-    decay_rate: Any = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    decay_rate: Above = 1.0,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     warmup_prefix: bool = True,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
     initialize: bool = True,
 ) -> Schedule:
     """The rate falls by a factor one step before each milestone.
@@ -288,23 +289,23 @@ DECAYS = ("linear", "1-sqrt", "cosine", "power", "exp")
 
 
 def WSDLRScheduler(
-    base: Any,
-    t_initial: int,
+    base: Rate,
+    t_initial: Count,
     decay_t: int,
-    lr_min: Any = 0.0,
+    lr_min: Real = 0.0,
     stable_fn: str = "constant",
-    stable_timescale: Any = None,
-    stable_power: Any = 0.5,
+    stable_timescale: Positive = None,
+    stable_power: Positive = 0.5,
     decay_fn: Any = "1-sqrt",
-    decay_power: Any = 0.5,
-    decay_ratio: Any = 0.1,
-    warmup_t: int = 0,
-    warmup_lr_init: Any = 0.0,
+    decay_power: Positive = 0.5,
+    decay_ratio: Positive = 0.1,
+    warmup_t: Count = 0,
+    warmup_lr_init: Real = 0.0,
     t_in_epochs: bool = True,
     noise_range_t: Any = None,
-    noise_pct: Any = 0.67,
-    noise_std: Any = 1.0,
-    noise_seed: int = 42,
+    noise_pct: Real = 0.67,
+    noise_std: Real = 1.0,
+    noise_seed: Count = 42,
     initialize: bool = True,
 ) -> Schedule:
     """Warm-up, stable, decay; the stable part may fall, and goes on falling below the decay.
@@ -357,3 +358,6 @@ def _decay(name: str, decay_fn: Any, power: Any, ratio: Any) -> Profile:
     if kind == "power":
         return OneMinusPower(power)
     return {"linear": LINEAR, "cosine": COSINE}.get(kind, OneMinusPower(0.5))
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.algebra.arguments import Above, Count, Positive, Rate, Real, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, fail
@@ -21,6 +22,7 @@ from lrsched.presets._parts import (
     COSINE,
     LINEAR,
     ONE,
+    Maybe,
     between,
     drops,
     factor,
@@ -59,7 +61,7 @@ __all__ = [
 LONGEST = 1_000_000
 
 
-def StepLR(base: Any, step_size: int, gamma: Any = 0.1, last_epoch: int = -1) -> Schedule:
+def StepLR(base: Rate, step_size: int, gamma: Above = 0.1, last_epoch: int = -1) -> Schedule:
     """The rate falls by a factor every so many steps.
 
     Formula: base * gamma**(t // step_size)
@@ -79,7 +81,7 @@ def StepLR(base: Any, step_size: int, gamma: Any = 0.1, last_epoch: int = -1) ->
     return resumed("StepLR", base * steps_down(step_size, gamma), last_epoch)
 
 
-def MultiStepLR(base: Any, milestones: Sequence[int], gamma: Any = 0.1, last_epoch: int = -1) -> Schedule:
+def MultiStepLR(base: Rate, milestones: Sequence[int], gamma: Above = 0.1, last_epoch: int = -1) -> Schedule:
     """The rate falls by a factor at each milestone, as often as the milestone is given.
 
     Formula: base * gamma**#{m : 0 <= m <= t}
@@ -99,7 +101,7 @@ def MultiStepLR(base: Any, milestones: Sequence[int], gamma: Any = 0.1, last_epo
     return resumed("MultiStepLR", base * drops(met, gamma), last_epoch)
 
 
-def ConstantLR(base: Any, factor: Any = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> Schedule:
+def ConstantLR(base: Rate, factor: Any = 1 / 3, total_iters: Count = 5, last_epoch: int = -1) -> Schedule:
     """A share of the rate at first, all of it after.
 
     Formula: base * (factor if t < total_iters else 1)
@@ -124,7 +126,7 @@ def ConstantLR(base: Any, factor: Any = 1 / 3, total_iters: int = 5, last_epoch:
 
 
 def LinearLR(
-    base: Any, start_factor: Any = 1 / 3, end_factor: Any = 1.0, total_iters: int = 5, last_epoch: int = -1
+    base: Rate, start_factor: Real = 1 / 3, end_factor: Real = 1.0, total_iters: Count = 5, last_epoch: int = -1
 ) -> Schedule:
     """A line from one share of the rate to another, held after.
 
@@ -149,7 +151,7 @@ def LinearLR(
     return resumed("LinearLR", base * course, last_epoch)
 
 
-def PolynomialLR(base: Any, total_iters: int = 5, power: Any = 1.0, last_epoch: int = -1) -> Schedule:
+def PolynomialLR(base: Rate, total_iters: Count = 5, power: Positive = 1.0, last_epoch: int = -1) -> Schedule:
     """A polynomial fall to 0, held after.
 
     Formula: base * (1 - min(t, total_iters) / total_iters)**power
@@ -170,7 +172,7 @@ def PolynomialLR(base: Any, total_iters: int = 5, power: Any = 1.0, last_epoch: 
     return resumed("PolynomialLR", base * course, last_epoch)
 
 
-def ExponentialLR(base: Any, gamma: Any, last_epoch: int = -1) -> Schedule:
+def ExponentialLR(base: Rate, gamma: Above, last_epoch: int = -1) -> Schedule:
     """The rate falls by a factor every step.
 
     Formula: base * gamma**t
@@ -188,7 +190,7 @@ def ExponentialLR(base: Any, gamma: Any, last_epoch: int = -1) -> Schedule:
     return resumed("ExponentialLR", base * geometric_drop(gamma), last_epoch)
 
 
-def CosineAnnealingLR(base: Any, T_max: Any, eta_min: Any = 0.0, last_epoch: int = -1) -> Schedule:
+def CosineAnnealingLR(base: Rate, T_max: Real, eta_min: Real = 0.0, last_epoch: int = -1) -> Schedule:
     """Half a cosine wave down to ``eta_min`` in ``T_max`` steps, and on along the wave: up again, without end.
 
     Formula: eta_min + (base - eta_min) * (1 + cos(pi * t / T_max)) / 2, for every t
@@ -221,7 +223,7 @@ def _wave(where: str, base: Any, half: Any, low: Any) -> Schedule:
 
 
 def CosineAnnealingWarmRestarts(
-    base: Any, T_0: int, T_mult: int = 1, eta_min: Any = 0.0, last_epoch: int = -1
+    base: Rate, T_0: int, T_mult: int = 1, eta_min: Real = 0.0, last_epoch: int = -1
 ) -> Schedule:
     """Cosine cycles, each ``T_mult`` times as long as the one before; a cycle's last update is above ``eta_min``.
 
@@ -247,17 +249,17 @@ def CosineAnnealingWarmRestarts(
 
 
 def CyclicLR(
-    base_lr: Any,
-    max_lr: Any,
-    step_size_up: Any = 2000,
-    step_size_down: Any = None,
+    base_lr: Real,
+    max_lr: Real,
+    step_size_up: Real = 2000,
+    step_size_down: Real = None,
     mode: str = "triangular",
-    gamma: Any = 1.0,
+    gamma: Above = 1.0,
     scale_fn: Any = None,
     scale_mode: str = "cycle",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.8,
-    max_momentum: Any = 0.9,
+    base_momentum: Real = 0.8,
+    max_momentum: Real = 0.9,
     last_epoch: int = -1,
 ) -> Schedule:
     """Lines up and down between two rates; see ``CyclicLR_momentum`` for the momentum that goes with it.
@@ -288,17 +290,17 @@ def CyclicLR(
 
 
 def CyclicLR_momentum(
-    base_lr: Any,
-    max_lr: Any,
-    step_size_up: Any = 2000,
-    step_size_down: Any = None,
+    base_lr: Real,
+    max_lr: Real,
+    step_size_up: Real = 2000,
+    step_size_down: Real = None,
     mode: str = "triangular",
-    gamma: Any = 1.0,
+    gamma: Above = 1.0,
     scale_fn: Any = None,
     scale_mode: str = "cycle",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.8,
-    max_momentum: Any = 0.9,
+    base_momentum: Real = 0.8,
+    max_momentum: Real = 0.9,
     last_epoch: int = -1,
 ) -> Schedule:
     """The momentum that ``CyclicLR`` sets when it is given these arguments: lowest where the rate is highest.
@@ -323,17 +325,17 @@ def CyclicLR_momentum(
 
 
 def OneCycleLR(
-    max_lr: Any,
-    total_steps: int | None = None,
-    epochs: int | None = None,
-    steps_per_epoch: int | None = None,
+    max_lr: Real,
+    total_steps: Maybe = None,
+    epochs: Maybe = None,
+    steps_per_epoch: Maybe = None,
     pct_start: Any = 0.3,
     anneal_strategy: str = "cos",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.85,
-    max_momentum: Any = 0.95,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    base_momentum: Real = 0.85,
+    max_momentum: Real = 0.95,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
     three_phase: bool = False,
     last_epoch: int = -1,
 ) -> Schedule:
@@ -371,17 +373,17 @@ def OneCycleLR(
 
 
 def OneCycleLR_momentum(
-    max_lr: Any,
-    total_steps: int | None = None,
-    epochs: int | None = None,
-    steps_per_epoch: int | None = None,
+    max_lr: Real,
+    total_steps: Maybe = None,
+    epochs: Maybe = None,
+    steps_per_epoch: Maybe = None,
     pct_start: Any = 0.3,
     anneal_strategy: str = "cos",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.85,
-    max_momentum: Any = 0.95,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    base_momentum: Real = 0.85,
+    max_momentum: Real = 0.95,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
     three_phase: bool = False,
     last_epoch: int = -1,
 ) -> Schedule:
@@ -408,7 +410,7 @@ def OneCycleLR_momentum(
     return resumed(name, one_cycle(name, total, pct_start, anneal_strategy, three_phase, levels), last_epoch)
 
 
-def LambdaLR(base: Any, lr_lambda: Any, last_epoch: int = -1) -> Schedule:
+def LambdaLR(base: Rate, lr_lambda: Any, last_epoch: int = -1) -> Schedule:
     """The rate times a function of the step.
 
     Formula: base * f(t)
@@ -427,7 +429,7 @@ def LambdaLR(base: Any, lr_lambda: Any, last_epoch: int = -1) -> Schedule:
     return resumed("LambdaLR", base * factor("LambdaLR", "lr_lambda", lr_lambda), last_epoch)
 
 
-def MultiplicativeLR(base: Any, lr_lambda: Any, last_epoch: int = -1) -> Schedule:
+def MultiplicativeLR(base: Rate, lr_lambda: Any, last_epoch: int = -1) -> Schedule:
     """The rate multiplied at every step after the first by a function of that step.
 
     Formula: base * f(1) * f(2) * ... * f(t); f(0) is not used
@@ -479,7 +481,7 @@ def _powers(factors: Piecewise | MultiStep) -> Schedule:
 
 
 def SWALR(
-    base: Any, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1
+    base: Rate, swa_lr: Real, anneal_epochs: Count = 10, anneal_strategy: str = "cos", last_epoch: int = -1
 ) -> Schedule:
     """From the rate at hand to the constant rate at which weights are averaged.
 
@@ -505,7 +507,7 @@ def SWALR(
 
 
 def SequentialLR(
-    base: Any,
+    base: Rate,
     schedulers: Sequence[Schedule | Callable[[Any], Schedule]],
     milestones: Sequence[int],
     last_epoch: int = -1,
@@ -542,7 +544,7 @@ def _child(where: str, child: Any, base: Any) -> Schedule:
     return made
 
 
-def ChainedScheduler(schedulers: Sequence[Schedule | Callable[[Any], Schedule]], base: Any = None) -> Schedule:
+def ChainedScheduler(schedulers: Sequence[Schedule | Callable[[Any], Schedule]], base: Positive = None) -> Schedule:
     """Several schedulers that each multiply the same rate.
 
     Formula: base * (s0(t) / base) * (s1(t) / base) * ...
@@ -580,3 +582,6 @@ def _share(child: Any, base: Any) -> Schedule:
     if isinstance(child, Schedule):
         return child / base
     return _child("ChainedScheduler", child, 1.0)
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

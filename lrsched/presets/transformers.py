@@ -6,11 +6,14 @@ what training reports is no function of the step: ``lrsched.Plateau`` and ``lrsc
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from lrsched.algebra.arguments import Count, Positive, Rate, Real, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
-from lrsched.presets._parts import COSINE, LINEAR, ONE, resumed
+from lrsched.foundation.numbers import is_jax
+from lrsched.presets._parts import COSINE, LINEAR, ONE, Maybe, between, resumed
 from lrsched.profiles.shapes import OneMinusPower, Polynomial
 from lrsched.schedules.endless import InverseTimeDecay
 from lrsched.schedules.spans import Constant, Hold, Warmup
@@ -44,7 +47,7 @@ def _wave(where: str, steps: int, cycles: Any) -> Schedule:
     return wave if waves == 0.5 else wave.stretched(1 / (2 * waves))
 
 
-def get_constant_schedule(base: Any, last_epoch: int = -1) -> Schedule:
+def get_constant_schedule(base: Rate, last_epoch: int = -1) -> Schedule:
     """The base rate for ever.
 
     Formula: base
@@ -61,7 +64,7 @@ def get_constant_schedule(base: Any, last_epoch: int = -1) -> Schedule:
     return resumed("get_constant_schedule", Constant(base), last_epoch)
 
 
-def get_constant_schedule_with_warmup(base: Any, num_warmup_steps: int, last_epoch: int = -1) -> Schedule:
+def get_constant_schedule_with_warmup(base: Rate, num_warmup_steps: Count, last_epoch: int = -1) -> Schedule:
     """A line from 0 to the base rate, held after.
 
     Formula: base * min(1, t / w)
@@ -80,7 +83,7 @@ def get_constant_schedule_with_warmup(base: Any, num_warmup_steps: int, last_epo
 
 
 def get_linear_schedule_with_warmup(
-    base: Any, num_warmup_steps: int, num_training_steps: int, last_epoch: int = -1
+    base: Rate, num_warmup_steps: Count, num_training_steps: Count, last_epoch: int = -1
 ) -> Schedule:
     """A line up, a line down to 0.
 
@@ -104,7 +107,7 @@ def get_linear_schedule_with_warmup(
 
 
 def get_cosine_schedule_with_warmup(
-    base: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: Any = 0.5, last_epoch: int = -1
+    base: Rate, num_warmup_steps: Count, num_training_steps: Count, num_cycles: Real = 0.5, last_epoch: int = -1
 ) -> Schedule:
     """A line up, then waves of a cosine that go on after the run: up again.
 
@@ -128,7 +131,7 @@ def get_cosine_schedule_with_warmup(
 
 
 def get_cosine_with_hard_restarts_schedule_with_warmup(
-    base: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: Any = 1, last_epoch: int = -1
+    base: Rate, num_warmup_steps: Count, num_training_steps: Count, num_cycles: Real = 1, last_epoch: int = -1
 ) -> Schedule:
     """A line up, then falls along a cosine that start again from the top; 0 after the run.
 
@@ -163,11 +166,11 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
 
 
 def get_polynomial_decay_schedule_with_warmup(
-    base: Any,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    lr_end: Any = 1e-7,
-    power: Any = 1.0,
+    base: Rate,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    lr_end: Real = 1e-7,
+    power: Positive = 1.0,
     last_epoch: int = -1,
 ) -> Schedule:
     """A line up, then a polynomial fall to ``lr_end``, held after.
@@ -200,7 +203,7 @@ def get_polynomial_decay_schedule_with_warmup(
 
 
 def get_inverse_sqrt_schedule(
-    base: Any, num_warmup_steps: int, timescale: int | None = None, last_epoch: int = -1
+    base: Rate, num_warmup_steps: Count, timescale: Positive = None, last_epoch: int = -1
 ) -> Schedule:
     """A line up, then a fall as one over the square root.
 
@@ -229,7 +232,11 @@ def _share(name: str, base: Any, min_lr: Any, min_lr_rate: Any) -> Any:
     """The smallest rate as a share of the base rate."""
     if (min_lr is None) == (min_lr_rate is None):
         raise ScheduleError(f"{name}: give exactly one of min_lr and min_lr_rate")
-    return min_lr / base if min_lr_rate is None else min_lr_rate
+    if min_lr_rate is not None:
+        return min_lr_rate
+    if not is_jax(base) and base == 0:
+        fail(name, "base", "other than 0 where min_lr is given", base)
+    return min_lr / base
 
 
 def _above(share: Any, wave: Schedule) -> Schedule:
@@ -237,13 +244,13 @@ def _above(share: Any, wave: Schedule) -> Schedule:
 
 
 def get_cosine_with_min_lr_schedule_with_warmup(
-    base: Any,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: Any = 0.5,
+    base: Rate,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: Real = 0.5,
     last_epoch: int = -1,
-    min_lr: Any = None,
-    min_lr_rate: Any = None,
+    min_lr: Real = None,
+    min_lr_rate: Real = None,
 ) -> Schedule:
     """A line up, then waves of a cosine above a floor, that go on after the run: up again.
 
@@ -271,14 +278,14 @@ def get_cosine_with_min_lr_schedule_with_warmup(
 
 
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
-    base: Any,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: Any = 0.5,
+    base: Rate,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: Real = 0.5,
     last_epoch: int = -1,
-    min_lr: Any = None,
-    min_lr_rate: Any = None,
-    warmup_lr_rate: Any = None,
+    min_lr: Real = None,
+    min_lr_rate: Real = None,
+    warmup_lr_rate: Real = None,
 ) -> Schedule:
     """As with ``min_lr``, one update earlier: the first update is not made with 0, the last is made with the floor.
 
@@ -317,15 +324,15 @@ FALLS = {"linear": LINEAR, "cosine": COSINE, "1-sqrt": OneMinusPower(0.5)}
 
 
 def get_wsd_schedule(
-    base: Any,
-    num_warmup_steps: int,
-    num_decay_steps: int,
-    num_training_steps: int | None = None,
-    num_stable_steps: int | None = None,
+    base: Rate,
+    num_warmup_steps: Count,
+    num_decay_steps: Count,
+    num_training_steps: Maybe = None,
+    num_stable_steps: Maybe = None,
     warmup_type: str = "linear",
     decay_type: str = "cosine",
-    min_lr_ratio: Any = 0,
-    num_cycles: Any = 0.5,
+    min_lr_ratio: Real = 0,
+    num_cycles: Real = 0.5,
     last_epoch: int = -1,
 ) -> Schedule:
     """Warm-up, stable, decay; the warm-up begins at the floor and the end stays there.
@@ -382,10 +389,12 @@ SCHEDULERS = {
 
 def get_scheduler(
     name: Any,
-    base: Any,
-    num_warmup_steps: int | None = None,
-    num_training_steps: int | None = None,
+    base: Rate,
+    num_warmup_steps: Maybe = None,
+    num_training_steps: Maybe = None,
     scheduler_specific_kwargs: dict[str, Any] | None = None,
+    *,
+    warmup_ratio: float | None = None,
 ) -> Schedule:
     """The schedule that ``TrainingArguments(lr_scheduler_type=name)`` chooses.
 
@@ -395,6 +404,8 @@ def get_scheduler(
         base: the rate at the top.
         num_warmup_steps, num_training_steps: in updates, where the schedule has them.
         scheduler_specific_kwargs: its other arguments.
+        warmup_ratio: a share of the run instead of ``num_warmup_steps``, as ``TrainingArguments`` takes one (since 5 as
+            its ``warmup_steps`` below 1); the Trainer rounds it up.
 
     Example:
         >>> from lrsched import presets
@@ -404,8 +415,11 @@ def get_scheduler(
     kind = check_choice("get_scheduler", "name", getattr(name, "value", name), tuple(SCHEDULERS))
     if kind == "constant":
         return get_constant_schedule(base)
-    if num_warmup_steps is None:
-        raise ScheduleError(f"get_scheduler: {kind} needs num_warmup_steps")
+    if (num_warmup_steps is None) == (warmup_ratio is None):
+        raise ScheduleError(f"get_scheduler: {kind} needs num_warmup_steps or warmup_ratio, one of them")
+    if warmup_ratio is not None:
+        share = between("get_scheduler", "warmup_ratio", warmup_ratio, 0, 1)
+        num_warmup_steps = math.ceil(check_count("get_scheduler", "num_training_steps", num_training_steps) * share)
     given: dict[str, Any] = {"num_warmup_steps": num_warmup_steps}
     if kind not in ("constant_with_warmup", "inverse_sqrt"):
         if num_training_steps is None and kind != "warmup_stable_decay":
@@ -413,3 +427,6 @@ def get_scheduler(
         given["num_training_steps"] = num_training_steps
     specific = {} if kind == "constant_with_warmup" else scheduler_specific_kwargs or {}
     return SCHEDULERS[kind](base, **given, **specific)  # type: ignore[operator]
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lrsched.algebra.arguments import Count, Rate, Real, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.schedules.spans import Constant, Warmup
@@ -13,9 +14,9 @@ __all__ = ["GradualWarmupScheduler"]
 
 
 def GradualWarmupScheduler(
-    base: Any,
-    multiplier: Any,
-    total_epoch: int,
+    base: Rate,
+    multiplier: Real,
+    total_epoch: Count,
     after_scheduler: Schedule | Callable[[Any], Schedule] | None = None,
 ) -> Schedule:
     """A line up to ``multiplier * base`` by ``total_epoch``, then, one step later, another schedule from its beginning.
@@ -49,3 +50,6 @@ def GradualWarmupScheduler(
     if not isinstance(after, Schedule):
         fail(name, "after_scheduler", "a schedule, or a function that makes one of a rate", after, wrong_type=True)
     return rise >> after
+
+
+globals().update({name: checked(globals()[name]) for name in __all__})

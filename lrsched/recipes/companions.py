@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from lrsched.algebra.arguments import Count, Positive, Rate, Real, Steps, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import check_count, check_real, fail
-from lrsched.recipes._parts import COSINE, LINEAR, positive
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import fail
+from lrsched.recipes._parts import COSINE, LINEAR
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay
 from lrsched.schedules.spans import Constant, Warmup
 from lrsched.schedules.tables import ChebyshevSteps, SilverSteps, Table
@@ -34,10 +36,17 @@ __all__ = [
 ]
 
 
+Batch = Annotated[Any, Taken("real", base="Schedule", low=0.0, open_low=True)]
+Decay = Annotated[Any, Taken("real", low=0.0, high=1.0, open_low=True, open_high=True)]
+Condition = Annotated[Any, Taken("real", allowed="a finite number >= 1", low=1.0)]
+Checkpoints = Annotated[int, Taken("static", base="count", low=1, high=1_000_001)]
+Period = Annotated[int, Taken("static", base="count", low=1, high=2**24 + 1)]  # tabulated
+Levels = Annotated[int, Taken("static", base="count", low=0, high=53)]
+
 # ---- momentum and decay rates
 
 
-def momentum_warmup(steps: int = 300, start: Any = 0.85, end: Any = 0.95) -> Schedule:
+def momentum_warmup(steps: Count = 300, start: Real = 0.85, end: Real = 0.95) -> Schedule:
     """Momentum that rises in the first updates.
 
     Formula: start + (end - start) * min(t / steps, 1)
@@ -57,7 +66,7 @@ def momentum_warmup(steps: int = 300, start: Any = 0.85, end: Any = 0.95) -> Sch
     return Warmup(steps, start, end)
 
 
-def adafactor_beta2(power: Any = 0.8, offset: int = 0) -> Schedule:
+def adafactor_beta2(power: Positive = 0.8, offset: Count = 0) -> Schedule:
     """Adafactor's second decay, which tends to 1.
 
     Formula: 1 - max(s - offset, 1)**-power, s = t + 1
@@ -77,7 +86,7 @@ def adafactor_beta2(power: Any = 0.8, offset: int = 0) -> Schedule:
     return 1.0 - PowerDecay(1.0, power).advanced(1).delayed(offset)
 
 
-def bias_corrected_decay(decay: Any) -> Schedule:
+def bias_corrected_decay(decay: Decay) -> Schedule:
     """A decay rate with Adam's correction of bias built in: it begins at 0.
 
     Formula: decay * (1 - decay**(s - 1)) / (1 - decay**s), s = t + 1
@@ -93,13 +102,10 @@ def bias_corrected_decay(decay: Any) -> Schedule:
         >>> recipes.bias_corrected_decay(0.5).sample(2).round(6).tolist()
         [0.0, 0.333333]
     """
-    allowed = "a number in (0, 1)"
-    if not 0 < check_real("bias_corrected_decay", "decay", decay, allowed) < 1:
-        fail("bias_corrected_decay", "decay", allowed, decay)
     return decay * (1.0 - ExponentialDecay(decay)) / (1.0 - ExponentialDecay(decay).advanced(1))
 
 
-def ema_warmup(decay: Any, steps: int) -> Schedule:
+def ema_warmup(decay: Real, steps: Count) -> Schedule:
     """Decay of a moving average of weights: a plain mean at first.
 
     Formula: s / (1 + s) for t < steps, then decay; s = t + 1
@@ -119,7 +125,7 @@ def ema_warmup(decay: Any, steps: int) -> Schedule:
     return (1.0 - InverseTimeDecay(1.0).advanced(1)).lasting(steps) >> Constant(decay)
 
 
-def weight_decay_ramp(start: Any, end: Any, steps: int, profile: Profile = LINEAR) -> Schedule:
+def weight_decay_ramp(start: Real, end: Real, steps: Count, profile: Profile = LINEAR) -> Schedule:
     """Weight decay that grows over the run.
 
     Formula: end + (start - end) * profile(t / steps)
@@ -140,7 +146,7 @@ def weight_decay_ramp(start: Any, end: Any, steps: int, profile: Profile = LINEA
     return profile.over(steps, start, end)
 
 
-def weight_decay_to_zero(weight_decay: Any, steps: int) -> Schedule:
+def weight_decay_to_zero(weight_decay: Rate, steps: Count) -> Schedule:
     """Weight decay that falls linearly to 0.
 
     Formula: weight_decay * (1 - t / steps)
@@ -160,7 +166,7 @@ def weight_decay_to_zero(weight_decay: Any, steps: int) -> Schedule:
     return weight_decay * LINEAR.over(steps)
 
 
-def adamc_weight_decay(weight_decay: Any, rate: Schedule, peak: Any) -> Schedule:
+def adamc_weight_decay(weight_decay: Rate, rate: Schedule, peak: Positive) -> Schedule:
     """AdamC: weight decay of normalised layers in proportion to the rate.
 
     Formula: weight_decay * rate(t) / peak
@@ -178,19 +184,17 @@ def adamc_weight_decay(weight_decay: Any, rate: Schedule, peak: Any) -> Schedule
         >>> recipes.adamc_weight_decay(0.1, 0.02 * linear().over(4), peak=0.02)(2)
         0.05
     """
-    positive("adamc_weight_decay", peak=peak)
     return weight_decay * rate / peak
 
 
 # ---- batch size
 
 
-def _factor(where: str, batch: Any, base: Any) -> Schedule:
-    positive(where, base=base)
+def _factor(batch: Any, base: Any) -> Schedule:
     return (batch if isinstance(batch, Schedule) else Constant(batch)) / base
 
 
-def linear_scaling(batch: Any, base: Any) -> Schedule:
+def linear_scaling(batch: Batch, base: Positive) -> Schedule:
     """The linear scaling rule for SGD, as a factor.
 
     Formula: batch / base
@@ -207,10 +211,10 @@ def linear_scaling(batch: Any, base: Any) -> Schedule:
         >>> recipes.linear_scaling(batch=1024, base=256)(0)
         4.0
     """
-    return _factor("linear_scaling", batch, base)
+    return _factor(batch, base)
 
 
-def sqrt_scaling(batch: Any, base: Any) -> Schedule:
+def sqrt_scaling(batch: Batch, base: Positive) -> Schedule:
     """The square-root scaling rule for Adam, as a factor.
 
     Formula: sqrt(batch / base)
@@ -227,7 +231,7 @@ def sqrt_scaling(batch: Any, base: Any) -> Schedule:
         >>> recipes.sqrt_scaling(batch=1024, base=256)(0)
         2.0
     """
-    return _factor("sqrt_scaling", batch, base) ** 0.5
+    return _factor(batch, base) ** 0.5
 
 
 class Seesaw(NamedTuple):
@@ -237,7 +241,7 @@ class Seesaw(NamedTuple):
     batch: Schedule
 
 
-def seesaw(peak: Any, batch: Any, steps: int, profile: Profile = COSINE, end: Any = 0.1) -> Seesaw:
+def seesaw(peak: Rate, batch: Batch, steps: Count, profile: Profile = COSINE, end: Positive = 0.1) -> Seesaw:
     """Seesaw: half of a decay, on a logarithmic scale, goes into the batch size.
 
     Formula: rate = peak * sqrt(p), batch = batch / p, p = end + (1 - end) * profile(t / steps)
@@ -261,14 +265,13 @@ def seesaw(peak: Any, batch: Any, steps: int, profile: Profile = COSINE, end: An
         >>> rate(100), batch(100)
         (0.5, 1024.0)
     """
-    positive("seesaw", end=end)
     return Seesaw(peak * profile.over(steps, end=end) ** 0.5, batch / profile.over(steps, end=end))
 
 
 # ---- averaging
 
 
-def swa(rate: Schedule, at: int, average: Any, anneal: int = 0) -> Schedule:
+def swa(rate: Schedule, at: Count, average: Real, anneal: Count = 0) -> Schedule:
     """Stochastic weight averaging: from update ``at`` on a constant rate, while the framework averages the weights.
 
     Formula: rate(t) for t < at, then a half wave from rate(at) to average in anneal updates, then average
@@ -293,7 +296,7 @@ def swa(rate: Schedule, at: int, average: Any, anneal: int = 0) -> Schedule:
     return rate.cooldown(at, anneal, COSINE, average) >> Constant(average)
 
 
-def merge_weights(profile: Profile, checkpoints: int) -> Any:
+def merge_weights(profile: Profile, checkpoints: Checkpoints) -> Any:
     """Decay by merging: the weights with which checkpoints of a constant rate are averaged to act like a decay.
 
     Formula: c_j = w_j - w_(j+1), w_j = profile(j / k), w_0 = 1, w_k = 0
@@ -313,8 +316,7 @@ def merge_weights(profile: Profile, checkpoints: int) -> Any:
         >>> recipes.merge_weights(linear(), 4).tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    count = check_count("merge_weights", "checkpoints", checkpoints, 1)
-    gradient = np.append(profile(np.arange(count) / count), 0.0)
+    gradient = np.append(profile(np.arange(checkpoints) / checkpoints), 0.0)
     if gradient[0] != 1.0 or np.any(np.diff(gradient) > 0):
         fail("merge_weights", "profile", "one that falls from 1", profile)
     return -np.diff(gradient)
@@ -323,7 +325,7 @@ def merge_weights(profile: Profile, checkpoints: int) -> Any:
 # ---- step sizes from optimisation theory
 
 
-def silver(smoothness: Any, levels: int) -> Schedule:
+def silver(smoothness: Positive, levels: Levels) -> Schedule:
     """Silver step sizes for a convex function of known smoothness: 2**levels - 1 updates.
 
     Formula: (1 + rho**(nu(t + 1) - 1)) / smoothness, rho = 1 + sqrt(2), nu the exponent of 2
@@ -340,14 +342,13 @@ def silver(smoothness: Any, levels: int) -> Schedule:
         >>> recipes.silver(1.0, levels=2).sample(3).round(3).tolist()
         [1.414, 2.0, 1.414]
     """
-    positive("silver", smoothness=smoothness)
-    return SilverSteps(2 ** check_count("silver", "levels", levels) - 1) / smoothness
+    return SilverSteps(2**levels - 1) / smoothness
 
 
 LONG_STEPS = {2: (3.0, 1.5), 3: (1.5, 4.9, 1.5), 7: (1.5, 2.2, 1.5, 12.0, 1.5, 2.2, 1.5)}
 
 
-def grimmer_long_steps(smoothness: Any, length: int = 7, slack: Any = 1e-3) -> Schedule:
+def grimmer_long_steps(smoothness: Positive, length: Steps = 7, slack: Real = 1e-3) -> Schedule:
     """Periodic long steps for gradient descent on convex functions.
 
     Formula: h[t mod length] / smoothness, h = (1.5, 2.2, 1.5, 12 - slack, 1.5, 2.2, 1.5) for 7
@@ -365,14 +366,13 @@ def grimmer_long_steps(smoothness: Any, length: int = 7, slack: Any = 1e-3) -> S
         >>> recipes.grimmer_long_steps(1.0, length=3, slack=0.0).sample(4).tolist()
         [1.5, 4.9, 1.5, 1.5]
     """
-    positive("grimmer_long_steps", smoothness=smoothness)
     if length not in LONG_STEPS:
         fail("grimmer_long_steps", "length", "2, 3 or 7", length)
     steps = LONG_STEPS[length]
     return Table(tuple(h - slack if h == max(steps) else h for h in steps)).restarted() / smoothness
 
 
-def chebyshev_fractal(base: Any, period: int, condition: Any, fractal: bool = True) -> Schedule:
+def chebyshev_fractal(base: Rate, period: Period, condition: Condition, fractal: bool = True) -> Schedule:
     """Chebyshev steps in the fractal order, again and again, as a factor on a base rate.
 
     Formula: base / ((1 + 1/k) / 2 - (1 - 1/k) / 2 * cos((i + 1/2) * pi / period)), i in the fractal order
@@ -391,5 +391,5 @@ def chebyshev_fractal(base: Any, period: int, condition: Any, fractal: bool = Tr
         >>> recipes.chebyshev_fractal(1.0, period=8, condition=10).sample(3).round(4).tolist()
         [9.2042, 1.0087, 2.1635]
     """
-    positive("chebyshev_fractal", condition=condition)
-    return base * ChebyshevSteps(period, 1 / condition, 1.0, fractal).restarted()
+    with speaking_as("chebyshev_fractal", steps="period"):
+        return base * ChebyshevSteps(period, 1 / condition, 1.0, fractal).restarted()

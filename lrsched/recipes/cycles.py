@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
+from lrsched.algebra.arguments import Above, Count, Every, Factor, One, Positive, Rate, Real, Reals, Share, Steps, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import check_count, check_real, fail
-from lrsched.foundation.numbers import is_jax
-from lrsched.recipes._parts import COSINE, LINEAR, above, cut, positive, powered, rest
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import is_jax, share_of
+from lrsched.recipes._parts import COSINE, LINEAR, above, powered, rest
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Warmup
 from lrsched.schedules.tables import Geometric
@@ -39,10 +40,18 @@ __all__ = [
 ]
 
 
+First = Annotated[int, Taken("count", zero="finite and positive")]
+Cycles = Annotated[int, Taken("static", base="count", low=1, high=10_001)]
+Times = Annotated[int | None, Taken("static", base="count", low=1, optional=True)]
+Growth = Annotated[Any, Taken("static", base="real", low=0.0, open_low=True)]
+Waves = Annotated[Any, Taken("real", low=0.0, high=1e6, open_low=True)]
+Half = Annotated[float, Taken("static", base="real", allowed="a share in [0, 0.5]", low=0.0, high=0.5)]
+Periods = Annotated[Any, Taken("counts", low=1)]
+
 # ---- triangles
 
 
-def triangular(low: Any, high: Any, half_period: int) -> Schedule:
+def triangular(low: Real, high: Real, half_period: Every) -> Schedule:
     """The cyclical rate of constant height.
 
     ``linear().over(half_period, low, high).mirrored().restarted()``
@@ -65,7 +74,7 @@ def triangular(low: Any, high: Any, half_period: int) -> Schedule:
     return LINEAR.over(half_period, low, high).mirrored().restarted()
 
 
-def triangular2(low: Any, high: Any, half_period: int, gamma: Any = 0.5) -> Schedule:
+def triangular2(low: Rate, high: Rate, half_period: Every, gamma: Factor = 0.5) -> Schedule:
     """The cyclical rate whose height halves with every cycle.
 
     Formula: low + (high - low) * x * gamma**cycle, x the triangle between 0 and 1
@@ -87,7 +96,7 @@ def triangular2(low: Any, high: Any, half_period: int, gamma: Any = 0.5) -> Sche
     return low + (high - low) * LINEAR.over(half_period, 0.0, 1.0).mirrored().restarted(gamma=gamma)
 
 
-def exp_range(low: Any, high: Any, half_period: int, gamma: Any) -> Schedule:
+def exp_range(low: Rate, high: Rate, half_period: Every, gamma: Factor) -> Schedule:
     """The cyclical rate whose height falls in every update.
 
     Formula: low + (high - low) * x * gamma**t, t counted from the start of training
@@ -110,7 +119,7 @@ def exp_range(low: Any, high: Any, half_period: int, gamma: Any) -> Schedule:
     return low + (high - low) * LINEAR.over(half_period, 0.0, 1.0).mirrored().restarted() * ExponentialDecay(gamma)
 
 
-def cyclic(low: Any, high: Any, up: int, down: int, gamma: Any = 1.0) -> Schedule:
+def cyclic(low: Rate, high: Rate, up: Count, down: Count, gamma: Factor = 1.0) -> Schedule:
     """The cyclical rate with sides of different length.
 
     Formula: low + (high - low) * gamma**cycle * (t / up while rising, 1 - (t - up) / down while falling)
@@ -132,7 +141,7 @@ def cyclic(low: Any, high: Any, up: int, down: int, gamma: Any = 1.0) -> Schedul
     return low + (high - low) * (Warmup(up) >> LINEAR.over(down)).restarted(gamma=gamma)
 
 
-def abs_sine(low: Any, high: Any, period: int, gamma: Any = 1.0) -> Schedule:
+def abs_sine(low: Rate, high: Rate, period: Every, gamma: Factor = 1.0) -> Schedule:
     """The size of a sine wave.
 
     Formula: low + (high - low) * |sin(pi * t / period)| * gamma**floor(t / period)
@@ -155,7 +164,7 @@ def abs_sine(low: Any, high: Any, period: int, gamma: Any = 1.0) -> Schedule:
 
 
 def growth_decay(
-    low: Any, high: Any, half_period: int, growth: Profile = LINEAR, decay: Profile = LINEAR, gamma: Any = 1.0
+    low: Real, high: Real, half_period: Every, growth: Profile = LINEAR, decay: Profile = LINEAR, gamma: Factor = 1.0
 ) -> Schedule:
     """Any profile up, any profile down, in turn.
 
@@ -184,7 +193,7 @@ def growth_decay(
 
 
 def sgdr(
-    peak: Any, first: int, t_mult: Any = 2, gamma: Any = 1.0, end: Any = 0.0, times: int | None = None
+    peak: Rate, first: First, t_mult: Growth = 2, gamma: Factor = 1.0, end: Real = 0.0, times: Times = None
 ) -> Schedule:
     """Cosine with warm restarts.
 
@@ -215,7 +224,7 @@ def sgdr(
 
 
 def sgdr_floor(
-    peak: Any, first: int, floor: Any, t_mult: Any = 2, gamma: Any = 1.0, times: int | None = None
+    peak: Rate, first: First, floor: Real, t_mult: Growth = 2, gamma: Factor = 1.0, times: Times = None
 ) -> Schedule:
     """Warm restarts above a floor that does not shrink with the peaks.
 
@@ -243,7 +252,7 @@ def sgdr_floor(
     return peak * (floor + (1 - floor) * COSINE.over(first).restarted(times, t_mult=t_mult, gamma=gamma))
 
 
-def cosine_periods(peak: Any, periods: Any, peaks: Any = None, ends: Any = None) -> Schedule:
+def cosine_periods(peak: Rate, periods: Periods, peaks: Reals = None, ends: Reals = None) -> Schedule:
     """Cosine cycles of given lengths, peaks and ends.
 
     Formula: in period i of T updates: peak * (e_i + (p_i - e_i) * (1 + cos(pi * c / T)) / 2), c updates into it
@@ -263,7 +272,7 @@ def cosine_periods(peak: Any, periods: Any, peaks: Any = None, ends: Any = None)
         >>> recipes.cosine_periods(1.0, [2, 2], [1.0, 0.5], [0.1, 0.1]).sample(5).round(3).tolist()
         [1.0, 0.55, 0.5, 0.3, 0.1]
     """
-    lengths = [check_count("cosine_periods", "periods", n, 1) for n in periods]
+    lengths = list(periods)
     tops = [1.0] * len(lengths) if peaks is None else list(peaks)
     feet = [0.0] * len(lengths) if ends is None else list(ends)
     for name, given in (("peaks", tops), ("ends", feet)):
@@ -274,7 +283,7 @@ def cosine_periods(peak: Any, periods: Any, peaks: Any = None, ends: Any = None)
 
 
 def sgdr_warmup(
-    peak: Any, first: int, warmup: int, cycles: int, t_mult: Any = 1, gamma: Any = 1.0, end: Any = 0.0
+    peak: Rate, first: One, warmup: Count, cycles: Cycles, t_mult: Growth = 1, gamma: Factor = 1.0, end: Real = 0.0
 ) -> Schedule:
     """Warm restarts whose every cycle begins with a linear warm-up of the same length.
 
@@ -298,13 +307,14 @@ def sgdr_warmup(
         >>> recipes.sgdr_warmup(1.0, first=4, warmup=2, cycles=2).sample(8).round(3).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.5, 1.0, 0.5]
     """
-    lengths = [round(first * t_mult**i) for i in range(check_count("sgdr_warmup", "cycles", cycles, 1))]
-    falls = [rest("sgdr_warmup", n, warmup=warmup) for n in lengths]
+    if cycles > 1 and math.log2(first) + (cycles - 1) * math.log2(t_mult) >= 53:
+        fail("sgdr_warmup", "t_mult", "so small that a cycle has less than 2**53 updates", t_mult)
+    falls = [rest(round(first * t_mult**i), "the updates of each cycle", warmup=warmup) for i in range(cycles)]
     whole = [Warmup(warmup, end, gamma**i) >> COSINE.over(n, gamma**i, end) for i, n in enumerate(falls)]
     return peak * whole[0].then(*whole[1:])
 
 
-def snapshot(peak: Any, steps: int, cycles: int) -> Schedule:
+def snapshot(peak: Rate, steps: One, cycles: One) -> Schedule:
     """Snapshot ensembles: cosine cycles of equal length; save a model at each of ``cycle_ends(steps)``.
 
     Formula: peak / 2 * (cos(pi * (t mod c) / c) + 1), c = ceil(steps / cycles)
@@ -322,11 +332,10 @@ def snapshot(peak: Any, steps: int, cycles: int) -> Schedule:
         >>> recipes.snapshot(0.1, steps=300, cycles=3).cycle_ends(300)
         (99, 199, 299)
     """
-    steps, cycles = check_count("snapshot", "steps", steps, 1), check_count("snapshot", "cycles", cycles, 1)
     return peak * COSINE.over(math.ceil(steps / cycles)).restarted().lasting(steps)
 
 
-def sawtooth(high: Any, low: Any, period: int, profile: Profile = LINEAR) -> Schedule:
+def sawtooth(high: Real, low: Real, period: Every, profile: Profile = LINEAR) -> Schedule:
     """A line, or any profile, down in every cycle, as stochastic weight averaging uses it.
 
     Formula: low + (high - low) * profile((t mod period) / period)
@@ -348,7 +357,7 @@ def sawtooth(high: Any, low: Any, period: int, profile: Profile = LINEAR) -> Sch
     return profile.over(period, high, low).restarted()
 
 
-def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
+def multi_period_cosine(peak: Rate, steps: Positive, cycles: Waves = 0.5) -> Schedule:
     """Several whole waves of a cosine in one run: no jumps, it rises again after each fall.
 
     Formula: peak * (1 + cos(2 * pi * cycles * t / steps)) / 2
@@ -368,14 +377,15 @@ def multi_period_cosine(peak: Any, steps: int, cycles: Any = 0.5) -> Schedule:
         >>> recipes.multi_period_cosine(1.0, steps=8, cycles=1).sample(9).round(6).tolist()
         [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.146447, 0.5, 0.853553, 1.0]
     """
-    positive("multi_period_cosine", steps=steps, cycles=cycles)
+    if not is_jax(steps) and steps.is_integer():
+        steps = int(steps)
     half = None if is_jax(cycles) or is_jax(steps) else Fraction(steps) / (2 * Fraction(cycles))
     if half is not None and half.denominator == 1:
         return peak * COSINE.over(half.numerator).mirrored().restarted()
     return peak * COSINE.over(steps).mirrored().restarted().stretched(1 / (2 * cycles))
 
 
-def polynomial_cycles(peak: Any, steps: int, end: Any = 0.0, power: Any = 1.0) -> Schedule:
+def polynomial_cycles(peak: Rate, steps: One, end: Real = 0.0, power: Positive = 1.0) -> Schedule:
     """Polynomial decay that begins again whenever it has ended, lower and slower each time.
 
     Formula: peak * (end + (1 - end) * (1 - t / T)**power), T = steps * max(1, ceil(t / steps))
@@ -394,7 +404,6 @@ def polynomial_cycles(peak: Any, steps: int, end: Any = 0.0, power: Any = 1.0) -
         >>> recipes.polynomial_cycles(1.0, steps=4, end=0.5).sample(7).tolist()
         [1.0, 0.875, 0.75, 0.625, 0.5, 0.6875, 0.625]
     """
-    steps = check_count("polynomial_cycles", "steps", steps, 1)
     cycle = LINEAR.over(steps, 1 - 1 / steps, endpoint=True).restarted() * InverseTimeDecay(1.0).per_epoch(steps)
     return peak * above(end, powered(Hold(1) >> cycle, power))
 
@@ -403,11 +412,11 @@ def polynomial_cycles(peak: Any, steps: int, end: Any = 0.0, power: Any = 1.0) -
 
 
 def one_cycle(
-    peak: Any,
-    steps: int,
-    rise: Any = 0.3,
-    start: Any = 1 / 25,
-    end: Any = 1 / 25e4,
+    peak: Rate,
+    steps: Steps,
+    rise: Share = 0.3,
+    start: Real = 1 / 25,
+    end: Real = 1 / 25e4,
     profile: Profile = COSINE,
 ) -> Schedule:
     """Up to the peak in a share of the run, then far down.
@@ -431,11 +440,11 @@ def one_cycle(
         >>> recipes.one_cycle(0.1, steps=100)(30)
         0.1
     """
-    up = cut("one_cycle", "rise", rise, steps)
+    up = share_of(rise, steps)
     return peak * (Warmup(up, start, profile=profile) >> profile.over(steps - up, end=end))
 
 
-def one_cycle_momentum(steps: int, rise: Any = 0.3, high: Any = 0.95, low: Any = 0.85) -> Schedule:
+def one_cycle_momentum(steps: Steps, rise: Share = 0.3, high: Real = 0.95, low: Real = 0.85) -> Schedule:
     """The momentum that goes with ``one_cycle``: down while the rate rises, up again while it falls.
 
     Formula: high -> low in r updates, then low -> high in steps - r, along half waves, r = round(rise * steps)
@@ -453,16 +462,16 @@ def one_cycle_momentum(steps: int, rise: Any = 0.3, high: Any = 0.95, low: Any =
         >>> recipes.one_cycle_momentum(steps=100)(30)
         0.85
     """
-    down = cut("one_cycle_momentum", "rise", rise, steps)
+    down = share_of(rise, steps)
     return COSINE.over(down, high, low) >> COSINE.over(steps - down, low, high)
 
 
 def one_cycle_three_phase(
-    peak: Any,
-    steps: int,
-    rise: Any = 0.3,
-    start: Any = 1 / 25,
-    end: Any = 1 / 25e4,
+    peak: Rate,
+    steps: Steps,
+    rise: Half = 0.3,
+    start: Real = 1 / 25,
+    end: Real = 1 / 25e4,
     profile: Profile = COSINE,
 ) -> Schedule:
     """One cycle as first published: up, down the same way, then annihilation.
@@ -484,13 +493,13 @@ def one_cycle_three_phase(
         >>> recipes.one_cycle_three_phase(0.1, steps=100)(60)
         0.004
     """
-    up = cut("one_cycle_three_phase", "rise", rise, steps)
-    last = rest("one_cycle_three_phase", steps, rise=up, fall=up)
+    up = min(share_of(rise, steps), steps // 2)
+    last = steps - 2 * up
     triangle = Warmup(up, start, profile=profile) >> profile.over(up, end=start)
     return peak * (triangle >> profile.over(last, start=start, end=end))
 
 
-def one_cycle_decay(low: Any, high: Any, up: int, down: int, rate: Any = 0.0) -> Schedule:
+def one_cycle_decay(low: Real, high: Real, up: Count, down: Count, rate: Above = 0.0) -> Schedule:
     """One triangle, then inverse time decay from its foot.
 
     Formula: low -> high in up, high -> low in down, then low / (1 + rate * (t - up - down))
@@ -512,7 +521,7 @@ def one_cycle_decay(low: Any, high: Any, up: int, down: int, rate: Any = 0.0) ->
     return LINEAR.over(up, low, high) >> LINEAR.over(down, high, low) >> low * InverseTimeDecay(rate)
 
 
-def slanted_triangular(peak: Any, steps: int, rise: Any = 0.1, ratio: Any = 32) -> Schedule:
+def slanted_triangular(peak: Rate, steps: Steps, rise: Share = 0.1, ratio: Positive = 32) -> Schedule:
     """Slanted triangular: a short steep rise, a long slow fall.
 
     Formula: peak * (1 + p * (ratio - 1)) / ratio, p = t / c, then 1 - (t - c) / (steps - c), c = floor(rise * steps)
@@ -531,15 +540,13 @@ def slanted_triangular(peak: Any, steps: int, rise: Any = 0.1, ratio: Any = 32) 
         >>> recipes.slanted_triangular(1.0, steps=20, ratio=10).sample(3).tolist()
         [0.1, 0.55, 1.0]
     """
-    steps = check_count("slanted_triangular", "steps", steps)
-    share = check_real("slanted_triangular", "rise", rise, "a share in [0, 1]")
-    if not 0 <= share <= 1:
-        fail("slanted_triangular", "rise", "a share in [0, 1]", rise)
-    up = math.floor(share * steps)
+    up = math.floor(rise * steps)
     return peak * (Warmup(up, 1 / ratio) >> LINEAR.over(steps - up, end=1 / ratio))
 
 
-def tri_stage(peak: Any, warmup: int, hold: int, decay: int, start: Any = 0.01, end: Any = 0.01) -> Schedule:
+def tri_stage(
+    peak: Rate, warmup: Count, hold: Count, decay: Count, start: Real = 0.01, end: Positive = 0.01
+) -> Schedule:
     """Three stages: a line up, a hold, a geometric fall.
 
     Formula: peak * (start -> 1 in w, 1 for h, then end**((t - w - h) / d))

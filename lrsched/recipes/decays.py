@@ -5,17 +5,36 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from lrsched.algebra.arguments import (
+    HUGE,
+    REAL,
+    Above,
+    Count,
+    Counts,
+    Every,
+    Factor,
+    One,
+    Part,
+    Positive,
+    Rate,
+    Real,
+    Reals,
+    Share,
+    Steps,
+    Taken,
+)
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum, minimum
-from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail
+from lrsched.foundation.errors import check_count, fail
+from lrsched.foundation.numbers import is_jax, share_of
 from lrsched.profiles.piecewise import Knots, Pchip
 from lrsched.profiles.shapes import Exponential, InverseTime, OneMinusPower, Polynomial, Rex, Tanh
-from lrsched.recipes._parts import COSINE, LINEAR, cut, positive, powered
+from lrsched.recipes._parts import COSINE, LINEAR, powered
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, MultiStep, StepDecay, piecewise
 from lrsched.schedules.spans import Constant, Hold
 from lrsched.schedules.tables import Geometric, table
@@ -63,10 +82,18 @@ __all__ = [
 ]
 
 
+Natural = Annotated[float, Taken("static", base="real", low=0.0, high=700.0)]
+Start = Annotated[float, Taken("static", base="real", low=0.0, open_low=True)]
+Stop = Annotated[float, Taken("static", base="real", low=0.0)]
+Ratio = Annotated[Any, Taken("real", low=0.0, high=1e15, open_low=True)]
+Steepness = Annotated[Any, Taken("real", allowed="a finite number >= -100", low=-100.0)]
+Odds = Annotated[Any, Taken("real", allowed="a finite number >= 1e-15", low=1e-15)]
+Bend = Annotated[Any, Taken("real", high=1.0, open_high=True)]
+
 # ---- drops
 
 
-def constant_factor(peak: Any, steps: int, factor: Any = 1 / 3) -> Schedule:
+def constant_factor(peak: Rate, steps: Count, factor: Rate = 1 / 3) -> Schedule:
     """A share of the rate for a while, then the rate: constant warm-up.
 
     Formula: peak * factor for t < steps, then peak
@@ -87,7 +114,7 @@ def constant_factor(peak: Any, steps: int, factor: Any = 1 / 3) -> Schedule:
     return peak * (Hold(steps, factor) >> Constant(1.0))
 
 
-def step_lr(peak: Any, every: int, gamma: Any = 0.1) -> Schedule:
+def step_lr(peak: Rate, every: Every, gamma: Factor = 0.1) -> Schedule:
     """Step decay: the rate times ``gamma`` every so many updates.
 
     Formula: peak * gamma**floor(t / every)
@@ -108,7 +135,7 @@ def step_lr(peak: Any, every: int, gamma: Any = 0.1) -> Schedule:
     return peak * StepDecay(every, gamma)
 
 
-def multi_step_lr(peak: Any, milestones: Any, gamma: Any = 0.1) -> Schedule:
+def multi_step_lr(peak: Rate, milestones: Counts, gamma: Positive = 0.1) -> Schedule:
     """Multi-step decay: the rate times ``gamma`` at each milestone.
 
     Formula: peak * gamma**#{m in milestones: m <= t}
@@ -126,10 +153,12 @@ def multi_step_lr(peak: Any, milestones: Any, gamma: Any = 0.1) -> Schedule:
         >>> recipes.multi_step_lr(1.0, [2, 3], gamma=0.5).sample(4).tolist()
         [1.0, 1.0, 0.5, 0.25]
     """
+    if not is_jax(gamma) and gamma > 1 and len(milestones) * math.log10(gamma) > math.log10(HUGE):
+        fail("multi_step_lr", "gamma", f"so small that {len(milestones)} factors stay below {HUGE:g}", gamma)
     return peak * MultiStep(milestones, gamma)
 
 
-def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
+def piecewise_constant(boundaries: Counts, values: Reals) -> Schedule:
     """Piecewise constant rates, switching after each boundary, as TensorFlow and Keras do.
 
     Formula: values[#{m in boundaries: m < t}]
@@ -146,13 +175,13 @@ def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
         >>> recipes.piecewise_constant([2, 4], [1.0, 0.5, 0.1]).sample(6).tolist()
         [1.0, 1.0, 1.0, 0.5, 0.5, 0.1]
     """
-    return piecewise([check_count("piecewise_constant", "boundaries", m) + 1 for m in boundaries], values)
+    return piecewise([m + 1 for m in boundaries], values)
 
 
 # ---- exponentials
 
 
-def exponential_lr(peak: Any, gamma: Any) -> Schedule:
+def exponential_lr(peak: Rate, gamma: Factor) -> Schedule:
     """Exponential decay by a factor per update.
 
     Formula: peak * gamma**t
@@ -172,7 +201,7 @@ def exponential_lr(peak: Any, gamma: Any) -> Schedule:
     return peak * ExponentialDecay(gamma)
 
 
-def exponential_every(peak: Any, timescale: Any, factor: Any) -> Schedule:
+def exponential_every(peak: Rate, timescale: Positive, factor: Factor) -> Schedule:
     """Exponential decay by a factor per ``timescale`` updates, without steps.
 
     Formula: peak * factor**(t / timescale)
@@ -193,7 +222,7 @@ def exponential_every(peak: Any, timescale: Any, factor: Any) -> Schedule:
     return peak * ExponentialDecay(factor).stretched(timescale)
 
 
-def half_life(peak: Any, updates: Any) -> Schedule:
+def half_life(peak: Rate, updates: Positive) -> Schedule:
     """Exponential decay by its half-life.
 
     Formula: peak * 2**(-t / updates)
@@ -213,7 +242,7 @@ def half_life(peak: Any, updates: Any) -> Schedule:
     return peak * ExponentialDecay(0.5).stretched(updates)
 
 
-def natural_exponential(peak: Any, rate: float) -> Schedule:
+def natural_exponential(peak: Rate, rate: Natural) -> Schedule:
     """Natural exponential decay.
 
     Formula: peak * exp(-rate * t)
@@ -233,7 +262,7 @@ def natural_exponential(peak: Any, rate: float) -> Schedule:
     return peak * ExponentialDecay(math.exp(-rate))
 
 
-def geometric_decay(peak: Any, steps: int, end: Any) -> Schedule:
+def geometric_decay(peak: Rate, steps: Count, end: Positive) -> Schedule:
     """A geometric fall to a positive end: a straight line on a logarithmic scale.
 
     Formula: peak * end**(t / steps)
@@ -254,7 +283,7 @@ def geometric_decay(peak: Any, steps: int, end: Any) -> Schedule:
     return peak * Geometric(steps, 1.0, end)
 
 
-def decaying_exponential(peak: Any, steps: int, end: Any = 0.0, rate: Any = 4.0) -> Schedule:
+def decaying_exponential(peak: Rate, steps: Count, end: Real = 0.0, rate: Steepness = 4.0) -> Schedule:
     """The exponential profile of LRSchedules; it stops ``exp(-rate)`` of the way short of its end.
 
     Formula: peak * (end + (1 - end) * exp(-rate * t / steps))
@@ -276,7 +305,7 @@ def decaying_exponential(peak: Any, steps: int, end: Any = 0.0, rate: Any = 4.0)
     return peak * Exponential(rate).over(steps, end=end)
 
 
-def compounding(start: Any, stop: Any, factor: Any) -> Schedule:
+def compounding(start: Start, stop: Stop, factor: Positive) -> Schedule:
     """Exponential growth or decay that stops at a value.
 
     Formula: start * factor**t, never beyond stop
@@ -294,13 +323,15 @@ def compounding(start: Any, stop: Any, factor: Any) -> Schedule:
         >>> recipes.compounding(1.0, 6.0, factor=2.0).sample(4).tolist()
         [1.0, 2.0, 4.0, 6.0]
     """
+    if start > stop and not is_jax(factor) and factor > 1:
+        fail("compounding", "factor", f"at most 1 where start, {start}, is above stop, {stop}", factor)
     return (maximum if start > stop else minimum)(start * ExponentialDecay(factor), stop)
 
 
 # ---- polynomials and inverse time
 
 
-def linear_decay(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
+def linear_decay(peak: Rate, steps: Count, end: Real = 0.0) -> Schedule:
     """Linear decay.
 
     Formula: peak * (1 - (1 - end) * t / steps)
@@ -321,7 +352,7 @@ def linear_decay(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
     return peak * LINEAR.over(steps, end=end)
 
 
-def linear_ramp(start: Any, end: Any, steps: int, begin: int = 0) -> Schedule:
+def linear_ramp(start: Real, end: Real, steps: Count, begin: Count = 0) -> Schedule:
     """A line between two values, up or down, after a wait.
 
     Formula: start + (end - start) * min(max(t - begin, 0) / steps, 1)
@@ -342,10 +373,10 @@ def linear_ramp(start: Any, end: Any, steps: int, begin: int = 0) -> Schedule:
         [0.5, 0.5, 0.75, 1.0, 1.0]
     """
     line = LINEAR.over(steps, start, end)
-    return Hold(begin, start) >> line if begin else line
+    return Hold(begin, start) >> line if is_jax(begin) or begin else line
 
 
-def budgeted_linear(peak: Any, steps: int, budget: Any) -> Schedule:
+def budgeted_linear(peak: Rate, steps: Steps, budget: Share) -> Schedule:
     """Linear decay to 0 over the budget: the share of a full run that can be afforded.
 
     Formula: peak * (1 - t / round(budget * steps))
@@ -363,10 +394,10 @@ def budgeted_linear(peak: Any, steps: int, budget: Any) -> Schedule:
         >>> recipes.budgeted_linear(1.0, steps=100, budget=0.04).sample(5).tolist()
         [1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    return peak * LINEAR.over(cut("budgeted_linear", "budget", budget, steps))
+    return peak * LINEAR.over(share_of(budget, steps))
 
 
-def polynomial_decay(peak: Any, steps: int, power: Any = 2.0, end: Any = 0.0) -> Schedule:
+def polynomial_decay(peak: Rate, steps: Count, power: Positive = 2.0, end: Real = 0.0) -> Schedule:
     """Polynomial decay.
 
     Formula: peak * (end + (1 - end) * (1 - t / steps)**power)
@@ -388,7 +419,7 @@ def polynomial_decay(peak: Any, steps: int, power: Any = 2.0, end: Any = 0.0) ->
     return peak * Polynomial(power).over(steps, end=end)
 
 
-def power_ramp(start: Any, end: Any, steps: int, power: Any = 2.0) -> Schedule:
+def power_ramp(start: Real, end: Real, steps: Count, power: Positive = 2.0) -> Schedule:
     """A polynomial counted from the start's side: slow first when the power is above 1.
 
     Formula: start + (end - start) * (t / steps)**power
@@ -410,7 +441,7 @@ def power_ramp(start: Any, end: Any, steps: int, power: Any = 2.0) -> Schedule:
     return OneMinusPower(power).over(steps, start, end)
 
 
-def inverse_time_lr(peak: Any, rate: Any, degree: Any = 1.0) -> Schedule:
+def inverse_time_lr(peak: Rate, rate: Above, degree: Above = 1.0) -> Schedule:
     """Inverse time decay.
 
     Formula: peak / (1 + rate * t)**degree
@@ -432,7 +463,7 @@ def inverse_time_lr(peak: Any, rate: Any, degree: Any = 1.0) -> Schedule:
     return peak * powered(InverseTimeDecay(rate), degree)
 
 
-def inverse_time_stairs(peak: Any, every: int, rate: Any) -> Schedule:
+def inverse_time_stairs(peak: Rate, every: Every, rate: Above) -> Schedule:
     """Inverse time decay in drops.
 
     Formula: peak / (1 + rate * floor(t / every))
@@ -453,7 +484,7 @@ def inverse_time_stairs(peak: Any, every: int, rate: Any) -> Schedule:
     return peak * InverseTimeDecay(rate).per_epoch(every)
 
 
-def inverse_time_to(peak: Any, steps: int, end: Any) -> Schedule:
+def inverse_time_to(peak: Rate, steps: Count, end: Ratio) -> Schedule:
     """Inverse time decay that meets its end: inverse-linear.
 
     Formula: peak / (1 + (1 / end - 1) * t / steps)
@@ -471,14 +502,14 @@ def inverse_time_to(peak: Any, steps: int, end: Any) -> Schedule:
         >>> recipes.inverse_time_to(1.0, steps=10, end=0.2)(10)
         0.2
     """
-    positive("inverse_time_to", end=end)
-    return peak * InverseTime(1 / end - 1).normalised().over(steps, end=end)
+    level = not is_jax(end) and end == 1
+    return peak * (LINEAR if level else InverseTime(1 / end - 1).normalised()).over(steps, end=end)
 
 
 # ---- cosines
 
 
-def cosine_decay(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
+def cosine_decay(peak: Rate, steps: Count, end: Real = 0.0) -> Schedule:
     """Cosine annealing, once.
 
     Formula: peak * (end + (1 - end) * (1 + cos(pi * t / steps)) / 2)
@@ -499,7 +530,7 @@ def cosine_decay(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
     return peak * COSINE.over(steps, end=end)
 
 
-def cosine_power(peak: Any, steps: int, power: Any, end: Any = 0.0) -> Schedule:
+def cosine_power(peak: Rate, steps: Count, power: Positive, end: Real = 0.0) -> Schedule:
     """A power of the cosine.
 
     Formula: peak * (end + (1 - end) * ((1 + cos(pi * t / steps)) / 2)**power)
@@ -521,7 +552,7 @@ def cosine_power(peak: Any, steps: int, power: Any, end: Any = 0.0) -> Schedule:
     return peak * (COSINE**power).over(steps, end=end)
 
 
-def quarter_cosine(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
+def quarter_cosine(peak: Rate, steps: Count, end: Real = 0.0) -> Schedule:
     """A quarter of a cosine wave: late and steep.
 
     Formula: peak * (end + (1 - end) * cos(pi * t / (2 * steps)))
@@ -542,7 +573,7 @@ def quarter_cosine(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
     return peak * (COSINE**0.5).over(steps, end=end)
 
 
-def cosine_linear(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
+def cosine_linear(peak: Rate, steps: Count, end: Real = 0.0) -> Schedule:
     """A cosine under a line.
 
     Formula: peak * (end + (1 - end) * (1 - u) * (1 + cos(pi * u)) / 2), u = t / steps
@@ -563,7 +594,7 @@ def cosine_linear(peak: Any, steps: int, end: Any = 0.0) -> Schedule:
     return peak * (COSINE * LINEAR).over(steps, end=end)
 
 
-def k_decay(peak: Any, steps: int, k: Any = 2.0, end: Any = 0.0, profile: Profile = COSINE) -> Schedule:
+def k_decay(peak: Rate, steps: Count, k: Positive = 2.0, end: Real = 0.0, profile: Profile = COSINE) -> Schedule:
     """k-decay: any profile with its clock bent, u -> u**k.
 
     Formula: peak * (end + (1 - end) * profile((t / steps)**k))
@@ -586,7 +617,7 @@ def k_decay(peak: Any, steps: int, k: Any = 2.0, end: Any = 0.0, profile: Profil
     return peak * profile.warped(k).over(steps, end=end)
 
 
-def flat_cosine(peak: Any, steps: int, flat: Any = 0.75, end: Any = 0.0) -> Schedule:
+def flat_cosine(peak: Rate, steps: Count, flat: Part = 0.75, end: Real = 0.0) -> Schedule:
     """Delayed cosine: hold the peak for a share of the run, then a cosine.
 
     Formula: peak, then a cosine from round(flat * steps) to steps
@@ -608,7 +639,7 @@ def flat_cosine(peak: Any, steps: int, flat: Any = 0.75, end: Any = 0.0) -> Sche
     return peak * COSINE.delayed(flat).over(steps, end=end)
 
 
-def flat_linear(peak: Any, steps: int, flat: Any = 0.5, end: Any = 0.0) -> Schedule:
+def flat_linear(peak: Rate, steps: Count, flat: Part = 0.5, end: Real = 0.0) -> Schedule:
     """Delayed linear, knee: hold the peak for a share of the run, then a line.
 
     Formula: peak, then a line from round(flat * steps) to steps
@@ -633,7 +664,7 @@ def flat_linear(peak: Any, steps: int, flat: Any = 0.5, end: Any = 0.0) -> Sched
 # ---- profiles of papers
 
 
-def rex_decay(peak: Any, steps: int, bend: Any = 0.5, end: Any = 0.0) -> Schedule:
+def rex_decay(peak: Rate, steps: Count, bend: Bend = 0.5, end: Real = 0.0) -> Schedule:
     """REX, reflected exponential.
 
     Formula: peak * z / ((1 - bend) + bend * z), z = 1 - t / steps
@@ -664,9 +695,10 @@ SAMPLING: dict[str, tuple[float, ...] | int | None] = {
     "1%": 100,
     "every": None,
 }
+Sampling = Annotated[str, Taken("static", choices=tuple(SAMPLING))]
 
 
-def sampling_rate(profile: Profile, rate: str = "every") -> Profile:
+def sampling_rate(profile: Profile, rate: Sampling = "every") -> Profile:
     """A profile read at one of the sampling rates of the REX paper, and held in between.
 
     Formula: profile(s), s the last sample point <= u
@@ -683,15 +715,13 @@ def sampling_rate(profile: Profile, rate: str = "every") -> Profile:
         >>> recipes.sampling_rate(linear(), "50-75").over(4).sample(5).tolist()
         [1.0, 1.0, 0.5, 0.25, 0.25]
     """
-    if rate not in SAMPLING:
-        fail("sampling_rate", "rate", "one of " + ", ".join(map(repr, SAMPLING)), rate)
     found = SAMPLING[rate]
     if isinstance(found, int):
         return profile.sampled(times=found)
     return profile if found is None else profile.sampled(at=found)
 
 
-def sampled_decay(peak: Any, steps: int, profile: Profile, rate: str = "50-75", end: Any = 0.0) -> Schedule:
+def sampled_decay(peak: Rate, steps: Count, profile: Profile, rate: Sampling = "50-75", end: Real = 0.0) -> Schedule:
     """Profile x sampling rate: every schedule of the REX paper's grid.
 
     Formula: peak * (end + (1 - end) * profile(s)), s the last sample point <= t / steps
@@ -714,7 +744,7 @@ def sampled_decay(peak: Any, steps: int, profile: Profile, rate: str = "50-75", 
     return peak * sampling_rate(profile, rate).over(steps, end=end)
 
 
-def tanh_decay(peak: Any, steps: int, lower: Any = -6.0, upper: Any = 3.0, end: Any = 0.0) -> Schedule:
+def tanh_decay(peak: Rate, steps: Count, lower: Real = -6.0, upper: Real = 3.0, end: Real = 0.0) -> Schedule:
     """Hyperbolic tangent decay, HTD(lower, upper).
 
     Formula: peak * (end + (1 - end) * (1 - tanh(lower + (upper - lower) * t / steps)) / 2)
@@ -737,7 +767,7 @@ def tanh_decay(peak: Any, steps: int, lower: Any = -6.0, upper: Any = 3.0, end: 
     return peak * Tanh(lower, upper).over(steps, end=end)
 
 
-def bent_cosine(peak: Any, steps: int, phi: Any = 1.0, end: Any = 0.0) -> Schedule:
+def bent_cosine(peak: Rate, steps: Count, phi: Odds = 1.0, end: Real = 0.0) -> Schedule:
     """Unified budget-aware schedule, UBA: a cosine with its odds scaled.
 
     Formula: peak * (end + (1 - end) * 2 * (1 + c) / (2 * phi + (2 - phi) * (1 + c))), c = cos(pi * t / steps)
@@ -759,7 +789,7 @@ def bent_cosine(peak: Any, steps: int, phi: Any = 1.0, end: Any = 0.0) -> Schedu
     return peak * COSINE.bent(1 - phi / 2).over(steps, end=end)
 
 
-def one_minus_square_power(peak: Any, steps: int, power: Any = 1.0, end: Any = 0.0) -> Schedule:
+def one_minus_square_power(peak: Rate, steps: Count, power: Positive = 1.0, end: Real = 0.0) -> Schedule:
     """The "sqrt" family of schedule searches: a quarter of an ellipse when the power is 1.
 
     Formula: peak * (end + (1 - end) * (1 - (t / steps)**2)**(power / 2))
@@ -781,7 +811,7 @@ def one_minus_square_power(peak: Any, steps: int, power: Any = 1.0, end: Any = 0
     return peak * (OneMinusPower(2.0) ** (power / 2)).over(steps, end=end)
 
 
-def knot_profile(peak: Any, steps: int, xs: Any, ys: Any) -> Schedule:
+def knot_profile(peak: Real, steps: Count, xs: Reals, ys: Reals) -> Schedule:
     """Straight lines through given points of the run.
 
     Formula: peak * the polygon through (xs, ys) at t / steps
@@ -803,7 +833,7 @@ def knot_profile(peak: Any, steps: int, xs: Any, ys: Any) -> Schedule:
     return Knots(xs, ys).over(steps, peak)
 
 
-def smooth_profile(peak: Any, steps: int, xs: Any, ys: Any) -> Schedule:
+def smooth_profile(peak: Real, steps: Count, xs: Reals, ys: Reals) -> Schedule:
     """A monotone cubic through given points of the run.
 
     Formula: peak * pchip(xs, ys) at t / steps
@@ -825,7 +855,7 @@ def smooth_profile(peak: Any, steps: int, xs: Any, ys: Any) -> Schedule:
     return Pchip(xs, ys).over(steps, peak)
 
 
-def hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any = 0.0) -> Schedule:
+def hyperbolic_decay(peak: Rate, steps: One, bound: Steps, end: Real = 0.0) -> Schedule:
     """HyperbolicLR: a hyperbola whose early part hardly depends on the number of steps.
 
     Formula: peak * (1 + (1 - end) * (f(t) - f(0))), f(t) = sqrt((N - t) / U * (2 - (N + t) / U))
@@ -844,13 +874,13 @@ def hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any = 0.0) -> Sched
         >>> recipes.hyperbolic_decay(1.0, steps=10, bound=10)(10)
         0.0
     """
-    return peak * ((1 - end) * _hyperbola("hyperbolic_decay", steps, bound) + _hyperbolic_floor(steps, bound, end))
+    return peak * ((1 - end) * _hyperbola(steps, bound) + _hyperbolic_floor(steps, bound, end))
 
 
-def _hyperbola(where: str, steps: int, bound: int) -> Schedule:
+def _hyperbola(steps: int, bound: int) -> Schedule:
     """``f(t)`` of the hyperbolic decays: the root of a product of two lines."""
-    if check_count(where, "steps", steps, 1) > check_count(where, "bound", bound):
-        fail(where, "bound", f"at least steps, {steps}", bound)
+    if steps > bound:
+        fail("hyperbola", "bound", f"at least steps, {steps}", bound)
     share = steps / bound
     return (LINEAR.over(steps, share) * LINEAR.over(steps, 2 - share, 2 - 2 * share)) ** 0.5
 
@@ -863,7 +893,7 @@ def _hyperbolic_floor(steps: int, bound: int, end: Any) -> Any:
 # ---- from what a first run has measured
 
 
-def refined_decay(peak: Any, norms: Any, power: Any = 2.0) -> Schedule:
+def refined_decay(peak: Rate, norms: Reals, power: Positive = 2.0) -> Schedule:
     """Linear decay refined by the gradient norms of an earlier run: small where they were large, 0 at the end.
 
     Formula: peak * w_t * sum(w_s for s > t) / (n * mean(w)**2), w = norms**-power
@@ -881,10 +911,9 @@ def refined_decay(peak: Any, norms: Any, power: Any = 2.0) -> Schedule:
         >>> recipes.refined_decay(1.0, [5.0, 5.0, 5.0, 5.0]).sample(4).tolist()
         [0.75, 0.5, 0.25, 0.0]
     """
-    measured = [check_real("refined_decay", "norms", norm, "finite numbers > 0") for norm in norms]
+    measured = [float(norm) for norm in norms]
     if not measured or min(measured) <= 0:
         fail("refined_decay", "norms", "finite numbers > 0, at least one", measured)
-    positive("refined_decay", power=power)
     weights = np.array([min(measured) / norm for norm in measured]) ** power
     weights /= weights.mean()
     after = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
@@ -910,7 +939,7 @@ def piecewise_linear(points: Any) -> Schedule:
         >>> recipes.piecewise_linear([(2, 1.0), (6, 0.0)]).sample(7).tolist()
         [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    return _through("piecewise_linear", points, LINEAR)
+    return _through(points, LINEAR)
 
 
 def piecewise_cosine(points: Any) -> Schedule:
@@ -929,22 +958,25 @@ def piecewise_cosine(points: Any) -> Schedule:
         >>> round(recipes.piecewise_cosine([(0, 0.0), (2, 1.0), (6, 0.0)])(4), 12)
         0.5
     """
-    return _through("piecewise_cosine", points, COSINE)
+    return _through(points, COSINE)
 
 
-def _through(where: str, points: Iterable[Any], profile: Profile) -> Schedule:
-    pairs = [tuple(point) for point in points]
-    if len(pairs) < 2 or any(len(pair) != 2 for pair in pairs):
-        raise ScheduleError(f"{where}: points must be at least two (update, rate) pairs, got {pairs!r}")
-    pairs = [(check_count(where, "points", step), rate) for step, rate in pairs]
+def _through(points: Iterable[Any], profile: Profile) -> Schedule:
+    try:
+        pairs = [(step, rate) for step, rate in points]
+    except (TypeError, ValueError):
+        pairs = []
+    if len(pairs) < 2:
+        fail("through", "points", "at least two (update, rate) pairs", points)
+    pairs = [(check_count("through", "points", t), REAL.check("through", "points", rate)) for t, rate in pairs]
     if any(a[0] >= b[0] for a, b in itertools.pairwise(pairs)):
-        fail(where, "points", "at increasing updates", pairs)
+        fail("through", "points", "at increasing updates", pairs)
     parts: list[Schedule] = [Hold(*pairs[0])] if pairs[0][0] else []
     parts += [profile.over(b - a, v, w) for (a, v), (b, w) in itertools.pairwise(pairs)]
     return parts[0].then(*parts[1:])
 
 
-def exp_hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any) -> Schedule:
+def exp_hyperbolic_decay(peak: Rate, steps: One, bound: Steps, end: Positive) -> Schedule:
     """ExpHyperbolicLR: the hyperbolic decay on a logarithmic scale.
 
     Formula: peak * (1 / end)**(f(t) - f(0)), f(t) = sqrt((N - t) / U * (2 - (N + t) / U))
@@ -963,7 +995,4 @@ def exp_hyperbolic_decay(peak: Any, steps: int, bound: int, end: Any) -> Schedul
         >>> round(recipes.exp_hyperbolic_decay(1.0, steps=10, bound=10, end=0.01)(10), 12)
         0.01
     """
-    positive("exp_hyperbolic_decay", end=end)
-    return peak * (1 / end) ** (
-        _hyperbola("exp_hyperbolic_decay", steps, bound) + _hyperbolic_floor(steps, bound, 0.0) - 1
-    )
+    return peak * (1 / end) ** (_hyperbola(steps, bound) + _hyperbolic_floor(steps, bound, 0.0) - 1)

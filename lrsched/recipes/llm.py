@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
+from lrsched.algebra.arguments import (
+    Count,
+    Counts,
+    Length,
+    Negative,
+    Positive,
+    Rate,
+    Real,
+    Reals,
+    Steps,
+    Taken,
+    TokenLength,
+)
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum, minimum
-from lrsched.foundation.errors import ScheduleError, check_count, fail
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import fail
+from lrsched.foundation.numbers import share_of
 from lrsched.profiles.piecewise import Knots
 from lrsched.profiles.shapes import Exponential, InverseTime, Polynomial
-from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, cut, positive, rest
+from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay, PowerDecay, piecewise
 from lrsched.schedules.spans import Hold, Warmup
 from lrsched.schedules.tables import Geometric
@@ -34,10 +49,16 @@ __all__ = [
 ]
 
 
+Ratio = Annotated[float, Taken("static", base="real", low=0.0, high=1.0, open_low=True, open_high=True)]
+Place = Annotated[Any, Taken("real", low=0.0, high=1.0, open_low=True, open_high=True)]
+Capacity = Annotated[Any, Taken("real", allowed="a finite number > 0.5", low=0.5, open_low=True)]
+Rise = Annotated[Any, Taken("count", low=1), "steps"]
+Shares = Annotated[Any, Taken("reals", allowed="a share in [0, 1]", low=0.0, high=1.0)]
+
 # ---- cooldowns, as profiles for warmup_stable_decay
 
 
-def exponential_cooldown(ratio: float = 0.5) -> Profile:
+def exponential_cooldown(ratio: Ratio = 0.5) -> Profile:
     """The exponential cooldown that meets its end: Megatron's with ratio 0.5.
 
     Formula: (ratio**u - ratio) / (1 - ratio)
@@ -53,9 +74,6 @@ def exponential_cooldown(ratio: float = 0.5) -> Profile:
         >>> round(recipes.exponential_cooldown(0.5)(0.5), 6)
         0.414214
     """
-    positive("exponential_cooldown", ratio=ratio)
-    if ratio >= 1:
-        fail("exponential_cooldown", "ratio", "a number in (0, 1)", ratio)
     return Exponential(-math.log(ratio)).normalised()
 
 
@@ -75,7 +93,7 @@ def mirror_cosine_cooldown() -> Profile:
     return 2.0 * LINEAR - COSINE
 
 
-def inverse_linear_cooldown(ratio: float = 0.1) -> Profile:
+def inverse_linear_cooldown(ratio: Ratio = 0.1) -> Profile:
     """The cooldown whose inverse is a line; normalised.
 
     Formula: (1 / (1 + (1 / ratio - 1) * u) - ratio) / (1 - ratio)
@@ -91,11 +109,10 @@ def inverse_linear_cooldown(ratio: float = 0.1) -> Profile:
         >>> recipes.warmup_stable_decay(1.0, 10, 0, 10, 0.2, recipes.inverse_linear_cooldown(0.2))(10)
         0.2
     """
-    positive("inverse_linear_cooldown", ratio=ratio)
     return InverseTime(1 / ratio - 1).normalised()
 
 
-def lowered_linear_cooldown(at: Any = 0.5, level: Any = 0.25) -> Profile:
+def lowered_linear_cooldown(at: Place = 0.5, level: Real = 0.25) -> Profile:
     """A line to a kink, and another to the end.
 
     Formula: a line from 1 to level at u = at, then a line to 0
@@ -112,10 +129,11 @@ def lowered_linear_cooldown(at: Any = 0.5, level: Any = 0.25) -> Profile:
         >>> recipes.lowered_linear_cooldown()(0.5)
         0.25
     """
-    return Knots((0.0, at, 1.0), (1.0, level, 0.0))
+    with speaking_as("lowered_linear_cooldown", xs="at", ys="level"):
+        return Knots((0.0, at, 1.0), (1.0, level, 0.0))
 
 
-def minicpm(peak: Any, steps: int, warmup: int, decay: int, half: Any) -> Schedule:
+def minicpm(peak: Rate, steps: Count, warmup: Length, decay: Length, half: Positive) -> Schedule:
     """MiniCPM's own WSD, with an exponential cooldown by its half-life.
 
     Formula: peak * t / w, then peak, then peak * 0.5**((t - steps + d) / half)
@@ -135,11 +153,11 @@ def minicpm(peak: Any, steps: int, warmup: int, decay: int, half: Any) -> Schedu
         >>> recipes.minicpm(1.0, steps=100, warmup=10, decay=20, half=5)(90)
         0.25
     """
-    stable = rest("minicpm", steps, warmup=warmup, decay=decay)
+    stable = rest(steps, warmup=warmup, decay=decay)
     return peak * (Warmup(warmup) >> Hold(stable) >> ExponentialDecay(0.5).stretched(half).lasting(decay))
 
 
-def capacity_decay(peak: Any, steps: int, beta: Any) -> Schedule:
+def capacity_decay(peak: Rate, steps: Count, beta: Capacity) -> Schedule:
     """The optimal shape of the functional scaling law on easy tasks.
 
     Formula: peak * (1 - t / steps)**(2 * beta - 1)
@@ -164,13 +182,13 @@ def capacity_decay(peak: Any, steps: int, beta: Any) -> Schedule:
 
 
 def decaying_stable(
-    peak: Any,
-    steps: int,
-    warmup: int,
-    decay: int,
-    timescale: Any,
-    power: Any = 0.5,
-    end: Any = 0.0,
+    peak: Rate,
+    steps: Count,
+    warmup: Length,
+    decay: Length,
+    timescale: Positive,
+    power: Positive = 0.5,
+    end: Real = 0.0,
     cooldown: Profile = ONE_MINUS_SQRT,
 ) -> Schedule:
     """A stable part that falls by a power law, and goes on falling under the cooldown.
@@ -195,13 +213,14 @@ def decaying_stable(
         >>> recipes.decaying_stable(1.0, 100, warmup=4, decay=20, timescale=4)(16)
         0.5
     """
-    positive("decaying_stable", timescale=timescale)
-    stable = rest("decaying_stable", steps, warmup=warmup, decay=decay)
+    stable = rest(steps, warmup=warmup, decay=decay)
     fall = maximum(InverseTimeDecay(1 / timescale) ** power - end, 0.0) * (Hold(stable) >> cooldown.over(decay))
     return peak * (Warmup(warmup) >> end + fall).lasting(steps)
 
 
-def rsqrt_cooldown(peak: Any, steps: int, warmup: int, cooldown: int, timescale: Any = 10_000) -> Schedule:
+def rsqrt_cooldown(
+    peak: Rate, steps: Count, warmup: Length, cooldown: Length, timescale: Positive = 10_000
+) -> Schedule:
     """Inverse square root with a linear cooldown: the schedule of scaled vision transformers.
 
     Formula: min(t / w, 1) * peak / sqrt(1 + (t - w) / timescale) * min(1, (steps - t) / c)
@@ -221,14 +240,19 @@ def rsqrt_cooldown(peak: Any, steps: int, warmup: int, cooldown: int, timescale:
         >>> recipes.rsqrt_cooldown(1.0, steps=100, warmup=4, cooldown=20, timescale=4)(90)
         0.10540925533894598
     """
-    positive("rsqrt_cooldown", timescale=timescale)
-    head = rest("rsqrt_cooldown", steps, cooldown=cooldown)
+    head = rest(steps, cooldown=cooldown)
     root = Warmup(warmup) >> InverseTimeDecay(1 / timescale) ** 0.5
     return peak * (root.lasting(steps) * (Hold(head) >> LINEAR.over(cooldown)))
 
 
 def power_scheduler(
-    largest: Any, tokens: int, batch: Any, warmup: int, decay: int, a: Any = 4.0, b: Any = -0.51
+    largest: Real,
+    tokens: Count,
+    batch: Rate,
+    warmup: TokenLength,
+    decay: TokenLength,
+    a: Rate = 4.0,
+    b: Negative = -0.51,
 ) -> Schedule:
     """The power scheduler: a rate that knows neither the length of the run nor the batch size.
 
@@ -249,12 +273,12 @@ def power_scheduler(
         >>> round(recipes.power_scheduler(0.02, 10**12, 128, 10**9, 10**11)(5 * 10**11), 9)
         0.000553089
     """
-    head = rest("power_scheduler", tokens, decay=decay)
+    head = rest(tokens, "tokens", decay=decay)
     stable = minimum(largest, batch * a * PowerDecay(1.0, -b))
     return (Warmup(warmup) * stable).cooldown(head, decay)
 
 
-def power_lr(peak: Any, steps: int, warmup: int, decay: int, power: Any = 0.51) -> Schedule:
+def power_lr(peak: Rate, steps: Count, warmup: Rise, decay: Length, power: Positive = 0.51) -> Schedule:
     """Warm-up, power law, and a line to 0 from wherever the law has come to.
 
     Formula: peak * t / w, then peak * (t / w)**-power, then a line from its value at steps - d to 0
@@ -274,14 +298,14 @@ def power_lr(peak: Any, steps: int, warmup: int, decay: int, power: Any = 0.51) 
         >>> recipes.power_lr(1.0, steps=80, warmup=4, decay=16, power=0.5).sample(81)[[16, 64, 72]].tolist()
         [0.5, 0.25, 0.125]
     """
-    head = rest("power_lr", steps, decay=decay)
+    head = rest(steps, decay=decay)
     return (peak * Warmup(warmup) * PowerDecay(warmup, power)).cooldown(head, decay)
 
 
 # ---- going on
 
 
-def wsd_s(peak: Any, periods: Any, warmup: int, decay: int, end: Any = 0.0, peaks: Any = None) -> Schedule:
+def wsd_s(peak: Rate, periods: Counts, warmup: Count, decay: Count, end: Real = 0.0, peaks: Reals = None) -> Schedule:
     """WSD-S: stable and decay, again and again, each time back to the peak at once.
 
     Formula: in period i of n updates: peak * p_i for n - d, then a line to peak * p_i * end in d; warm-up in the first
@@ -302,24 +326,24 @@ def wsd_s(peak: Any, periods: Any, warmup: int, decay: int, end: Any = 0.0, peak
         >>> recipes.wsd_s(1.0, [6, 4], warmup=2, decay=2).sample(11).tolist()
         [0.0, 0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0]
     """
-    lengths = [check_count("wsd_s", "periods", n) for n in periods]
-    if not lengths or (peaks is not None and len(peaks) != len(lengths)):
-        raise ScheduleError(f"wsd_s: peaks must be as many as the {len(lengths)} periods (at least 1), got {peaks!r}")
-    first = Warmup(warmup) >> Hold(rest("wsd_s", lengths[0], warmup=warmup, decay=decay)) >> LINEAR.over(decay, end=end)
-    parts = [first, *(Hold(rest("wsd_s", n, decay=decay)) >> LINEAR.over(decay, end=end) for n in lengths[1:])]
+    if not len(periods) or (peaks is not None and len(peaks) != len(periods)):
+        fail("wsd_s", "peaks", f"as many as the {len(periods)} periods (at least 1)", peaks)
+    of, fall = "each period", LINEAR.over(decay, end=end)
+    first = Warmup(warmup) >> Hold(rest(periods[0], of, warmup=warmup, decay=decay)) >> fall
+    parts = [first, *(Hold(rest(n, of, decay=decay)) >> fall for n in periods[1:])]
     if peaks is not None:
         parts = [factor * part for factor, part in zip(peaks, parts, strict=True)]
     return peak * parts[0].then(*parts[1:])
 
 
 def infinite_schedule(
-    peak: Any,
-    warmup: int,
-    cooldown: int,
-    constant: int,
-    anneal: int,
-    level: Any = 0.125,
-    end: Any = 0.01,
+    peak: Rate,
+    warmup: Count,
+    cooldown: Count,
+    constant: Count,
+    anneal: Count,
+    level: Positive = 0.125,
+    end: Positive = 0.01,
     profile: Profile = COSINE,
 ) -> Schedule:
     """An infinite schedule: warm-up, cooldown to a constant, the constant, and an anneal on demand.
@@ -345,7 +369,7 @@ def infinite_schedule(
     return peak * (head >> Hold(constant, level) >> Geometric(anneal, level, end))
 
 
-def half_cosine(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedule:
+def half_cosine(peak: Rate, steps: Count, warmup: Length, end: Real = 0.0) -> Schedule:
     """Warm-up to the middle of a cosine, then its second half.
 
     Formula: 0 -> m = end + (1 - end) / 2 in w, then end + (1 - end) * (1 + cos(pi * (1 + u) / 2)) / 2; times the peak
@@ -364,12 +388,12 @@ def half_cosine(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedule:
         >>> round(recipes.half_cosine(1.0, steps=10, warmup=2)(2), 12)
         0.5
     """
-    fall = rest("half_cosine", steps, warmup=warmup)
+    fall = rest(steps, warmup=warmup)
     return peak * (Warmup(warmup, end=end + (1 - end) / 2) >> COSINE.over(2 * fall, end=end).advanced(fall))
 
 
 def deepseek_multi_step(
-    peak: Any, steps: int, warmup: int = 2_000, at: Any = (0.8, 0.9), levels: Any = (0.316, 0.1)
+    peak: Rate, steps: Steps, warmup: Length = 2_000, at: Shares = (0.8, 0.9), levels: Reals = (0.316, 0.1)
 ) -> Schedule:
     """DeepSeek's multi-step schedule: two drops late in the run.
 
@@ -390,5 +414,8 @@ def deepseek_multi_step(
         >>> recipes.deepseek_multi_step(1.0, steps=10_000)(8_000)
         0.316
     """
-    places = [cut("deepseek_multi_step", "at", share, steps) for share in at]
-    return peak * (Warmup(warmup) * piecewise(places, [1.0, *levels]).lasting(steps))
+    if len(at) != len(levels):
+        fail("deepseek_multi_step", "levels", f"as many as the {len(at)} shares", levels)
+    with speaking_as("deepseek_multi_step", boundaries="at"):
+        drops = piecewise([share_of(float(share), steps) for share in at], [1.0, *levels])
+    return peak * (Warmup(warmup) * drops.lasting(steps))

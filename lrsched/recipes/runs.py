@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
+from lrsched.algebra.arguments import Count, Length, Rate, Taken, TokenLength
 from lrsched.algebra.schedule import Schedule
 from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.recipes.llm import deepseek_multi_step
@@ -32,8 +33,10 @@ __all__ = [
 
 BILLION, TRILLION = 10**9, 10**12
 
+Run = Annotated[int, Taken("static", base="count", low=10)]
 
-def deepseek_v2(tokens: int = 8_100 * BILLION, warmup: int = 2_000 * 2_304 * 4_096) -> Schedule:
+
+def deepseek_v2(tokens: Run = 8_100 * BILLION, warmup: TokenLength = 2_000 * 2_304 * 4_096) -> Schedule:
     """DeepSeek-V2: multi-step at 60 % and 90 % of the tokens, peak 2.4e-4.
 
     Formula: 2.4e-4 * min(n / w, 1) * (1, 0.316 from 60 %, 0.316**2 from 90 %), n tokens
@@ -69,7 +72,7 @@ def deepseek_v2_batch() -> Schedule:
     return Warmup(225 * BILLION, 2304.0, 9216.0)
 
 
-def deepseek_v2_lite(tokens: int = 5_700 * BILLION, warmup: int = 2_000 * 4_608 * 4_096) -> Schedule:
+def deepseek_v2_lite(tokens: Run = 5_700 * BILLION, warmup: TokenLength = 2_000 * 4_608 * 4_096) -> Schedule:
     """DeepSeek-V2-Lite: multi-step at 80 % and 90 % of the tokens, peak 4.2e-4, batches of one size.
 
     Formula: 4.2e-4 * min(n / w, 1) * (1, 0.316 from 80 %, 0.316**2 from 90 %), n tokens
@@ -89,7 +92,7 @@ def deepseek_v2_lite(tokens: int = 5_700 * BILLION, warmup: int = 2_000 * 4_608 
     return deepseek_multi_step(4.2e-4, tokens, warmup, (0.8, 0.9), (0.316, 0.316**2))
 
 
-def deepseek_v3(warmup: int = 2_000 * 3_072 * 4_096) -> Schedule:
+def deepseek_v3(warmup: Count = 2_000 * 3_072 * 4_096) -> Schedule:
     """DeepSeek-V3: constant to 10T tokens, a cosine over 4.3T, then two constants.
 
     Formula: 0 -> 2.2e-4 in w, to 10e12; a cosine to 2.2e-5 over 4.3e12; 2.2e-5 for 333e9; 7.3e-6 for 167e9
@@ -105,7 +108,7 @@ def deepseek_v3(warmup: int = 2_000 * 3_072 * 4_096) -> Schedule:
         >>> recipes.deepseek_v3()(9 * 10**12), recipes.deepseek_v3()(14_700 * 10**9)
         (0.00022, 7.3e-06)
     """
-    stable = Warmup(warmup, end=2.2e-4) >> Hold(rest("deepseek_v3", 10 * TRILLION, warmup=warmup), 2.2e-4)
+    stable = Warmup(warmup, end=2.2e-4) >> Hold(rest(10 * TRILLION, "10T", warmup=warmup), 2.2e-4)
     decay = COSINE.over(4_300 * BILLION, 2.2e-4, 2.2e-5)
     return stable >> decay >> Hold(333 * BILLION, 2.2e-5) >> Hold(167 * BILLION, 7.3e-6)
 
@@ -126,7 +129,7 @@ def deepseek_v3_batch() -> Schedule:
     return Warmup(469 * BILLION, 3072.0, 15360.0)
 
 
-def kimi_k2(warmup: int = 500 * 67_000_000) -> Schedule:
+def kimi_k2(warmup: Count = 500 * 67_000_000) -> Schedule:
     """Kimi K2: constant for 10T tokens, a cosine over 5.5T, and an anneal.
 
     Formula: 0 -> 2e-4 in w, 2e-4 for 10e12, a cosine to 2e-5 over 5.5e12, then 2e-5 -> 7e-6 over 460e9
@@ -180,7 +183,7 @@ def llama3_batch() -> Schedule:
     return Piecewise((252_000_000, 2_870 * BILLION), (4e6, 8e6, 16e6))
 
 
-def llama3_anneal(rate: Any, tokens: int = 40_000_000) -> Schedule:
+def llama3_anneal(rate: Rate, tokens: Count = 40_000_000) -> Schedule:
     """Llama 3's last stage: a line to 0, while checkpoints are averaged.
 
     Formula: rate * (1 - n / tokens), n tokens
@@ -238,7 +241,7 @@ def olmo3_7b() -> Schedule:
     return 3e-4 * (first >> COSINE.over(2 * 1_071_884, end=0.1).advanced(1_071_884))
 
 
-def olmo3_anneal(steps: int, warmup: int = 0) -> Schedule:
+def olmo3_anneal(steps: Count, warmup: Length = 0) -> Schedule:
     """OLMo 3 7B after pretraining: a line to 0 from the rate at which that was stopped.
 
     Formula: 2.0712352850360292e-4 * min(t / w, 1), then a line to 0 at t = steps
@@ -255,7 +258,7 @@ def olmo3_anneal(steps: int, warmup: int = 0) -> Schedule:
         >>> recipes.olmo3_anneal(steps=100)(0), recipes.olmo3_anneal(steps=100)(100)
         (0.00020712352850360292, 0.0)
     """
-    return 2.0712352850360292e-4 * (Warmup(warmup) >> LINEAR.over(rest("olmo3_anneal", steps, warmup=warmup)))
+    return 2.0712352850360292e-4 * (Warmup(warmup) >> LINEAR.over(rest(steps, warmup=warmup)))
 
 
 def smollm3() -> Schedule:
@@ -310,7 +313,7 @@ def apertus_8b_batch() -> Schedule:
     return Piecewise((8 * TRILLION,), (1024.0, 2048.0))
 
 
-def glm45(tokens: int, warmup: int) -> Schedule:
+def glm45(tokens: Count, warmup: TokenLength) -> Schedule:
     """GLM-4.5: with Muon, a cosine to a tenth, which did better than WSD on knowledge.
 
     Formula: 2.5e-4 * n / w, then a cosine from 2.5e-4 to 2.5e-5 at n = tokens
@@ -327,7 +330,7 @@ def glm45(tokens: int, warmup: int) -> Schedule:
         >>> recipes.glm45(22 * 10**12, warmup=10**11)(22 * 10**12)
         2.5e-05
     """
-    return Warmup(warmup, end=2.5e-4) >> COSINE.over(rest("glm45", tokens, warmup=warmup), 2.5e-4, 2.5e-5)
+    return Warmup(warmup, end=2.5e-4) >> COSINE.over(rest(tokens, "tokens", warmup=warmup), 2.5e-4, 2.5e-5)
 
 
 def glm45_batch() -> Schedule:

@@ -6,13 +6,14 @@ A warm-up is a factor: ``warmup >> decay`` makes the decay wait, ``warmup * deca
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated
 
+from lrsched.algebra.arguments import Count, Every, Length, Positive, Rate, Real, Taken
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.errors import fail
 from lrsched.profiles.shapes import Exponential, Logarithmic, OneMinusPower, Polynomial
-from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, positive, rest
+from lrsched.recipes._parts import COSINE, LINEAR, ONE_MINUS_SQRT, rest
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay, PowerDecay
 from lrsched.schedules.spans import Constant, Hold, Warmup
 from lrsched.schedules.tables import Geometric
@@ -47,10 +48,18 @@ __all__ = [
 ]
 
 
+Two = Annotated[int, Taken("static", base="count", low=2)]
+Some = Annotated[int, Taken("count", zero="a finite number > 0")]
+Beta = Annotated[float, Taken("static", base="real", allowed="a number in [0, 1 - 1e-12]", low=0.0, high=1 - 1e-12)]
+Rectified = Annotated[
+    float,
+    Taken("static", base="real", allowed="a number in (2/3, 1)", low=2 / 3, high=1.0, open_low=True, open_high=True),
+]
+
 # ---- warm-up, then a decay
 
 
-def warmup_cosine(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedule:
+def warmup_cosine(peak: Rate, steps: Count, warmup: Length, end: Real = 0.0) -> Schedule:
     """Linear warm-up, then a cosine.
 
     ``peak * (warmup(warmup) >> cosine().over(steps - warmup, end=end))``
@@ -71,10 +80,10 @@ def warmup_cosine(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedul
         >>> recipes.warmup_cosine(0.1, steps=100, warmup=10)(10)
         0.1
     """
-    return peak * (Warmup(warmup) >> COSINE.over(rest("warmup_cosine", steps, warmup=warmup), end=end))
+    return peak * (Warmup(warmup) >> COSINE.over(rest(steps, warmup=warmup), end=end))
 
 
-def warmup_linear(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedule:
+def warmup_linear(peak: Rate, steps: Count, warmup: Length, end: Real = 0.0) -> Schedule:
     """Linear warm-up, then a line.
 
     ``peak * (warmup(warmup) >> linear().over(steps - warmup, end=end))``
@@ -95,10 +104,10 @@ def warmup_linear(peak: Any, steps: int, warmup: int, end: Any = 0.0) -> Schedul
         >>> recipes.warmup_linear(0.1, steps=100, warmup=10)(100)
         0.0
     """
-    return peak * (Warmup(warmup) >> LINEAR.over(rest("warmup_linear", steps, warmup=warmup), end=end))
+    return peak * (Warmup(warmup) >> LINEAR.over(rest(steps, warmup=warmup), end=end))
 
 
-def warmup_polynomial(peak: Any, steps: int, warmup: int, power: Any = 2.0, end: Any = 0.0) -> Schedule:
+def warmup_polynomial(peak: Rate, steps: Count, warmup: Length, power: Positive = 2.0, end: Real = 0.0) -> Schedule:
     """Linear warm-up, then a polynomial: the schedule of LARS with power 2.
 
     Formula: peak * t / w, then peak * (end + (1 - end) * (1 - (t - w) / (steps - w))**power)
@@ -118,10 +127,10 @@ def warmup_polynomial(peak: Any, steps: int, warmup: int, power: Any = 2.0, end:
         >>> recipes.warmup_polynomial(1.0, steps=12, warmup=2)(7)
         0.25
     """
-    return peak * (Warmup(warmup) >> Polynomial(power).over(rest("warmup_polynomial", steps, warmup=warmup), end=end))
+    return peak * (Warmup(warmup) >> Polynomial(power).over(rest(steps, warmup=warmup), end=end))
 
 
-def warmup_constant(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
+def warmup_constant(peak: Rate, warmup: Count, start: Real = 0.0) -> Schedule:
     """Linear warm-up, then the peak for ever.
 
     Formula: peak * (start + (1 - start) * min(t / warmup, 1))
@@ -143,7 +152,7 @@ def warmup_constant(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
 
 
 def warmup_stable_decay(
-    peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0, cooldown: Profile = ONE_MINUS_SQRT
+    peak: Rate, steps: Count, warmup: Length, decay: Length, end: Real = 0.0, cooldown: Profile = ONE_MINUS_SQRT
 ) -> Schedule:
     """Warm-up, stable, decay: WSD, the trapezoid.
 
@@ -167,11 +176,11 @@ def warmup_stable_decay(
         >>> recipes.warmup_stable_decay(0.1, steps=100, warmup=10, decay=20)(79)
         0.1
     """
-    stable = rest("warmup_stable_decay", steps, warmup=warmup, decay=decay)
+    stable = rest(steps, warmup=warmup, decay=decay)
     return peak * (Warmup(warmup) >> Hold(stable) >> cooldown.over(decay, end=end))
 
 
-def trapezoid(peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0) -> Schedule:
+def trapezoid(peak: Rate, steps: Count, warmup: Length, decay: Length, end: Real = 0.0) -> Schedule:
     """The trapezoid: a line up, a hold, a line down.
 
     ``peak * (warmup(warmup) >> hold(steps - warmup - decay) >> linear().over(decay, end=end))``
@@ -194,14 +203,14 @@ def trapezoid(peak: Any, steps: int, warmup: int, decay: int, end: Any = 0.0) ->
         >>> recipes.trapezoid(1.0, steps=8, warmup=2, decay=4).sample(9).tolist()
         [0.0, 0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    stable = rest("trapezoid", steps, warmup=warmup, decay=decay)
+    stable = rest(steps, warmup=warmup, decay=decay)
     return peak * (Warmup(warmup) >> Hold(stable) >> LINEAR.over(decay, end=end))
 
 
 # ---- the shape of the rise
 
 
-def linear_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
+def linear_warmup(peak: Rate, steps: Count, start: Real = 0.0) -> Schedule:
     """Linear warm-up whose first update is not wasted.
 
     Formula: peak * (start + (1 - start) * min((t + 1) / steps, 1))
@@ -223,7 +232,7 @@ def linear_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
     return peak * Warmup(steps, start, skip_zero=True)
 
 
-def batch_warmup(base: Any, steps: int, ratio: Any) -> Schedule:
+def batch_warmup(base: Rate, steps: Count, ratio: Real) -> Schedule:
     """Gradual warm-up for large batches: from the rate of one worker to that of all.
 
     Formula: base * (1 + (ratio - 1) * min(t / steps, 1))
@@ -244,7 +253,7 @@ def batch_warmup(base: Any, steps: int, ratio: Any) -> Schedule:
     return base * Warmup(steps, 1.0, ratio)
 
 
-def geometric_warmup(peak: Any, steps: int, start: Any = 1e-3) -> Schedule:
+def geometric_warmup(peak: Rate, steps: Count, start: Positive = 1e-3) -> Schedule:
     """Exponential warm-up: the same factor in every update.
 
     Formula: peak * start**(1 - min(t / steps, 1))
@@ -265,7 +274,7 @@ def geometric_warmup(peak: Any, steps: int, start: Any = 1e-3) -> Schedule:
     return peak * Geometric(steps, start, 1.0)
 
 
-def logarithmic_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
+def logarithmic_warmup(peak: Rate, steps: Two, start: Real = 0.0) -> Schedule:
     """Logarithmic warm-up: fast first, then slow.
 
     Formula: peak * (start + (1 - start) * min(log(t + 1) / log(steps), 1))
@@ -283,11 +292,10 @@ def logarithmic_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
         >>> recipes.logarithmic_warmup(1.0, steps=4).sample(5).round(6).tolist()
         [0.0, 0.5, 0.792481, 1.0, 1.0]
     """
-    steps = check_count("logarithmic_warmup", "steps", steps, 2)
     return peak * Warmup(steps - 1, start, profile=Logarithmic(steps - 1.0))
 
 
-def saturating_warmup(peak: Any, timescale: float) -> Schedule:
+def saturating_warmup(peak: Rate, timescale: Positive) -> Schedule:
     """Exponential warm-up that saturates.
 
     Formula: peak * (1 - exp(-(t + 1) / timescale))
@@ -304,19 +312,10 @@ def saturating_warmup(peak: Any, timescale: float) -> Schedule:
         >>> round(recipes.saturating_warmup(1.0, timescale=100)(99), 6)
         0.632121
     """
-    positive("saturating_warmup", timescale=timescale)
     return peak * (1.0 - ExponentialDecay(math.exp(-1.0)).stretched(timescale).advanced(1))
 
 
-def _momentum(where: str, beta2: float) -> float:
-    allowed = "a number in [0, 1)"
-    number = check_real(where, "beta2", beta2, allowed)
-    if not 0 <= number < 1:
-        fail(where, "beta2", allowed, beta2)
-    return number
-
-
-def untuned_exponential(peak: Any, beta2: float = 0.999) -> Schedule:
+def untuned_exponential(peak: Rate, beta2: Beta = 0.999) -> Schedule:
     """Untuned exponential warm-up for Adam: its timescale is that of the second moment.
 
     Formula: peak * (1 - exp(-(1 - beta2) * (t + 1)))
@@ -333,10 +332,10 @@ def untuned_exponential(peak: Any, beta2: float = 0.999) -> Schedule:
         >>> round(recipes.untuned_exponential(1.0, beta2=0.99)(99), 6)
         0.632121
     """
-    return saturating_warmup(peak, 1.0 / (1.0 - _momentum("untuned_exponential", beta2)))
+    return saturating_warmup(peak, 1.0 / (1.0 - beta2))
 
 
-def untuned_linear(peak: Any, beta2: float = 0.999) -> Schedule:
+def untuned_linear(peak: Rate, beta2: Beta = 0.999) -> Schedule:
     """Untuned linear warm-up for Adam: 2 / (1 - beta2) updates.
 
     Formula: peak * min((t + 1) / n, 1), n = round(2 / (1 - beta2))
@@ -353,10 +352,10 @@ def untuned_linear(peak: Any, beta2: float = 0.999) -> Schedule:
         >>> recipes.untuned_linear(1.0, beta2=0.95).sample(60).tolist().index(1.0)
         39
     """
-    return peak * Warmup(round(2.0 / (1.0 - _momentum("untuned_linear", beta2))), skip_zero=True)
+    return peak * Warmup(round(2.0 / (1.0 - beta2)), skip_zero=True)
 
 
-def radam_rectification(beta2: float = 0.999) -> Schedule:
+def radam_rectification(beta2: Rectified = 0.999) -> Schedule:
     """The warm-up built into RAdam: the factor on Adam's rate, 0 while the variance of the second moment is unbounded.
 
     Formula: sqrt((r - 4) * (r - 2) * R / ((R - 4) * (R - 2) * r)) where r > 5, R = 2 / (1 - beta2) - 1,
@@ -375,9 +374,8 @@ def radam_rectification(beta2: float = 0.999) -> Schedule:
         >>> recipes.radam_rectification(0.99).sample(1000)[[0, 5, 99, 999]].round(6).tolist()
         [0.0, 0.081679, 0.634117, 0.999776]
     """
-    allowed = "a number in (2/3, 1)"
-    if not 2 / 3 < check_real("radam_rectification", "beta2", beta2, allowed) < 1:
-        fail("radam_rectification", "beta2", allowed, beta2)
+    if beta2 > 1 - 1e-12:
+        fail("radam_rectification", "beta2", "at most 1 - 1e-12", beta2)
     limit, steps = (1 + beta2) / (1 - beta2), math.ceil(-40 / math.log(beta2))
     power = Exponential(-steps * math.log(beta2))  # beta2**s, until nothing is left of it
     length = (limit - Warmup(steps, 0.0, 2.0 * steps) * power.over(steps) / power.over(steps, 0.0, 1.0)).advanced(1)
@@ -386,7 +384,7 @@ def radam_rectification(beta2: float = 0.999) -> Schedule:
     return Hold(ready, 0.0) >> (share**0.5).advanced(ready)
 
 
-def cosine_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
+def cosine_warmup(peak: Rate, steps: Count, start: Real = 0.0) -> Schedule:
     """Warm-up along half a wave.
 
     Formula: peak * (start + (1 - start) * (1 - cos(pi * min(t / steps, 1))) / 2)
@@ -407,7 +405,7 @@ def cosine_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
     return peak * Warmup(steps, start, profile=COSINE)
 
 
-def polynomial_warmup(peak: Any, steps: int, power: Any = 2.0, start: Any = 0.0) -> Schedule:
+def polynomial_warmup(peak: Rate, steps: Count, power: Positive = 2.0, start: Real = 0.0) -> Schedule:
     """Polynomial warm-up.
 
     Formula: peak * (start + (1 - start) * min(t / steps, 1)**power)
@@ -429,7 +427,7 @@ def polynomial_warmup(peak: Any, steps: int, power: Any = 2.0, start: Any = 0.0)
     return peak * Warmup(steps, start, profile=OneMinusPower(power))
 
 
-def root_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
+def root_warmup(peak: Rate, steps: Count, start: Real = 0.0) -> Schedule:
     """The 1-sqrt warm-up: slow first, then steep.
 
     Formula: peak * (start + (1 - start) * (1 - sqrt(1 - min(t / steps, 1))))
@@ -453,7 +451,7 @@ def root_warmup(peak: Any, steps: int, start: Any = 0.0) -> Schedule:
 # ---- inverse square roots
 
 
-def inverse_sqrt_lr(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
+def inverse_sqrt_lr(peak: Rate, warmup: Every, start: Real = 0.0) -> Schedule:
     """Linear warm-up, then the inverse square root of the step.
 
     Formula: peak * (start + (1 - start) * t / w), then peak * sqrt(w / t)
@@ -474,7 +472,7 @@ def inverse_sqrt_lr(peak: Any, warmup: int, start: Any = 0.0) -> Schedule:
     return peak * Warmup(warmup, start) * InverseSqrt(warmup)
 
 
-def noam(dimension: Any, warmup: int = 4000, factor: Any = 1.0) -> Schedule:
+def noam(dimension: Positive, warmup: Some = 4000, factor: Rate = 1.0) -> Schedule:
     """Noam: the schedule of the first Transformer.
 
     Formula: factor * d**-0.5 * min(s**-0.5, s * w**-1.5), s = t + 1
@@ -492,11 +490,10 @@ def noam(dimension: Any, warmup: int = 4000, factor: Any = 1.0) -> Schedule:
         >>> round(recipes.noam(512, warmup=4000)(3999), 9)
         0.000698771
     """
-    positive("noam", dimension=dimension, warmup=warmup)
     return factor * (dimension * warmup) ** -0.5 * (Warmup(warmup, skip_zero=True) * InverseSqrt(warmup).advanced(1))
 
 
-def inverse_sqrt_shifted(peak: Any, warmup: int, timescale: Any = 10_000) -> Schedule:
+def inverse_sqrt_shifted(peak: Rate, warmup: Count, timescale: Positive = 10_000) -> Schedule:
     """Linear warm-up, then an inverse square root of its own timescale.
 
     Formula: peak * t / w, then peak / sqrt(1 + (t - w) / timescale)
@@ -515,11 +512,10 @@ def inverse_sqrt_shifted(peak: Any, warmup: int, timescale: Any = 10_000) -> Sch
         >>> recipes.inverse_sqrt_shifted(1.0, warmup=2, timescale=4)(14)
         0.5
     """
-    positive("inverse_sqrt_shifted", timescale=timescale)
     return peak * (Warmup(warmup) >> InverseTimeDecay(1 / timescale) ** 0.5)
 
 
-def inverse_sqrt_raw(warmup: Any = 10_000, factor: Any = 1.0) -> Schedule:
+def inverse_sqrt_raw(warmup: Positive = 10_000, factor: Rate = 1.0) -> Schedule:
     """T5's inverse square root: not normalised, flat at first.
 
     Formula: factor / sqrt(max(t, w))
@@ -536,11 +532,10 @@ def inverse_sqrt_raw(warmup: Any = 10_000, factor: Any = 1.0) -> Schedule:
         >>> recipes.inverse_sqrt_raw()(5_000)
         0.01
     """
-    positive("inverse_sqrt_raw", warmup=warmup)
     return factor * warmup**-0.5 * InverseSqrt(warmup)
 
 
-def inverse_sqrt_hold(peak: Any, timescale: Any, warmup: int = 0) -> Schedule:
+def inverse_sqrt_hold(peak: Rate, timescale: Positive, warmup: Count = 0) -> Schedule:
     """The peak until the clock, started ``warmup`` steps in, has passed the timescale, then the inverse square root.
 
     Formula: peak * min(1, sqrt(timescale / max(t + w, 1)))
@@ -561,7 +556,7 @@ def inverse_sqrt_hold(peak: Any, timescale: Any, warmup: int = 0) -> Schedule:
     return peak * InverseSqrt(timescale).advanced(warmup)
 
 
-def inverse_sqrt_since(peak: Any, warmup: int) -> Schedule:
+def inverse_sqrt_since(peak: Rate, warmup: Count) -> Schedule:
     """NeMo's counts: both the warm-up and the root see one update more.
 
     Formula: peak * (t + 1) / (w + 1), then peak * sqrt((w + 1) / (t + 1))
@@ -581,7 +576,7 @@ def inverse_sqrt_since(peak: Any, warmup: int) -> Schedule:
     return peak * Warmup(warmup + 1, skip_zero=True) * InverseSqrt(warmup + 1).advanced(1)
 
 
-def inverse_sqrt_floor(peak: Any, warmup: int, floor: Any = 0.1) -> Schedule:
+def inverse_sqrt_floor(peak: Rate, warmup: Every, floor: Real = 0.1) -> Schedule:
     """Warm-up, then an inverse square root down to a floor.
 
     Formula: peak * t / w, then peak * (floor + (1 - floor) * sqrt(w / t))
@@ -605,7 +600,7 @@ def inverse_sqrt_floor(peak: Any, warmup: int, floor: Any = 0.1) -> Schedule:
 # ---- power laws
 
 
-def power_law(peak: Any, warmup: int, power: Any = 0.5) -> Schedule:
+def power_law(peak: Rate, warmup: Every, power: Positive = 0.5) -> Schedule:
     """Linear warm-up, then a power law of the step.
 
     Formula: peak * t / w, then peak * (t / w)**-power
@@ -626,7 +621,7 @@ def power_law(peak: Any, warmup: int, power: Any = 0.5) -> Schedule:
     return peak * Warmup(warmup) * PowerDecay(warmup, power)
 
 
-def noam_hold(peak: Any, warmup: int, hold: int, power: Any = 0.5) -> Schedule:
+def noam_hold(peak: Rate, warmup: Every, hold: Count, power: Positive = 0.5) -> Schedule:
     """Linear warm-up, a hold, then a power law as if the hold had not been.
 
     Formula: peak * t / w, then peak for h updates, then peak * (w / (t - h))**power

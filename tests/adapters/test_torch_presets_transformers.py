@@ -1,5 +1,6 @@
 """lrs.presets.transformers against transformers.optimization, at every step of three lengths, for random arguments."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,12 @@ def test_every_name_of_transformers_is_here_or_follows_a_metric():
         if kind.value in presets.SCHEDULERS:
             assert presets.SCHEDULERS[kind.value].__name__ == original.__name__
             assert presets.get_scheduler(kind, 1.0, 2, 9, {"num_decay_steps": 2} if "stable" in kind.value else {"min_lr": 0.1} if "min_lr" in kind.value else None)(3) >= 0  # fmt: skip
+
+
+@pytest.mark.parametrize("ratio", [0.03, 0.07, 0.1, 1 / 3])
+def test_a_warmup_ratio_is_that_of_training_arguments(ratio):
+    arguments = pytest.importorskip("transformers.training_args").TrainingArguments
+    asked = SimpleNamespace(warmup_steps=ratio, warmup_ratio=ratio)
+    for steps in (1, 10, 100, 997):
+        ours = presets.get_scheduler("linear", 1.0, num_training_steps=steps, warmup_ratio=ratio)
+        assert ours == presets.get_scheduler("linear", 1.0, arguments.get_warmup_steps(asked, steps), steps)

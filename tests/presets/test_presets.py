@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import lrsched as lrs
 import record_presets as recorder
+from lrsched.algebra.arguments import _declared as declared
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "presets"
 LIBRARIES = sorted(lrs.presets.__all__)
@@ -145,3 +147,36 @@ def test_registered_functions_serve_where_pytorch_takes_lambdas():
     assert lrs.presets.torch.LambdaLR(2.0, "presets_halving").sample(3).tolist() == [2.0, 1.0, 0.5]
     cyclic = lrs.presets.torch.CyclicLR(0.0, 1.0, 1, scale_fn="presets_halving")
     assert cyclic.sample(4).tolist() == [0.0, 0.5, 0.0, 0.25]
+
+
+NONSENSE = (math.nan, math.inf, -math.inf, -1, 0, 0.5, 1e12, 10**12, True, "x", None, 2**53, 1e308, 1e-308, 10**400)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_nonsense_where_a_number_is_meant_is_refused_in_the_name_of_the_preset(library):
+    module = getattr(lrs.presets, library)
+    for row in rows(library):
+        preset = getattr(module, row["name"])
+        bound = inspect.signature(preset).bind(
+            *map(read, row.get("args", [])), **{k: read(v) for k, v in row["kwargs"].items()}
+        )
+        for name in declared(preset.__wrapped__):
+            for nonsense in NONSENSE:
+                try:
+                    preset(**{**bound.arguments, name: nonsense})
+                except lrs.ScheduleError as error:
+                    assert str(error).startswith(f"{preset.__name__}: "), (name, nonsense, error)
+
+
+@pytest.mark.parametrize("ratio", [0, 0.03, 0.07, 0.1, 1 / 3, 1.0])
+def test_a_warmup_ratio_is_rounded_up_as_the_trainer_does(ratio):
+    preset = lrs.presets.transformers.get_scheduler
+    for steps in (1, 10, 100, 997):
+        assert preset("cosine", 0.1, num_training_steps=steps, warmup_ratio=ratio) == preset(
+            "cosine", 0.1, math.ceil(steps * ratio), steps
+        )
+    for given in ({}, {"warmup_ratio": 0.1, "num_warmup_steps": 3}):
+        with pytest.raises(lrs.ScheduleError, match="needs num_warmup_steps or warmup_ratio, one of them"):
+            preset("linear", 0.1, num_training_steps=10, **given)
+    with pytest.raises(lrs.ScheduleError, match=r"^get_scheduler: warmup_ratio must be a number in \[0, 1\], got 1.5"):
+        preset("linear", 0.1, num_training_steps=10, warmup_ratio=1.5)
