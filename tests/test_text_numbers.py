@@ -461,3 +461,12 @@ def test_hostile_texts_with_names(text: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**24 + 100 * len(text) and len(str(caught.value)) < 2000
+
+
+def test_a_computed_length_is_no_share_of_a_recipe():
+    text = "recipes.warmup_cosine(3e-4, total, 0.03 * total)"
+    assert lrs.parse(text, total=10) == lrs.recipes.warmup_cosine(3e-4, 10, 0)
+    assert lrs.parse(text, total=1000) == lrs.recipes.warmup_cosine(3e-4, 1000, 30)
+    assert lrs.parse("recipes.warmup_cosine(3e-4, total, 0.03)", total=1000) == lrs.recipes.warmup_cosine(
+        3e-4, 1000, 0.03
+    )

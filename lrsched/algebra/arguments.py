@@ -42,7 +42,7 @@ class Taken(Field):
         return self.check_count(where, name, found) if self.base == "count" else found
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
-        """A number of a size that rates can have, or a schedule where one may multiply; what divides is not too small."""
+        """A number of a size that rates can have, or a schedule where one may multiply; a divisor is not too small."""
         if self.base == "Schedule" and isinstance(value, BASES[self.base]):
             return value
         number = super().check_real(where, name, value)
@@ -106,9 +106,13 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _counted(value: Any, steps: Any) -> Any:
-    """A share of the run as the number of steps that it is, where that is known; else what was given."""
+    """A share of the run as the number of steps that it is, where that is known; else what was given.
+
+    A length that a text has computed knows the whole number that it is, and is no share however short it is.
+    """
     number: Any = value
-    is_share = isinstance(steps, int) and isinstance(value, numbers.Real) and 0 < number < 1
+    share = isinstance(value, numbers.Real) and not hasattr(value, "__index__") and 0 < number < 1
+    is_share = share and isinstance(steps, int)
     return share_of(float(number), steps) if is_share else value
 
 
