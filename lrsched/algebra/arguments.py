@@ -42,7 +42,7 @@ class Taken(Field):
         return self.check_count(where, name, found) if self.base == "count" else found
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
-        """A number of a size that rates can have, or a schedule where one may multiply; a divisor is not too small."""
+        """A number of a size that rates have, or a schedule where one may multiply; what divides is not too small."""
         if self.base == "Schedule" and isinstance(value, BASES[self.base]):
             return value
         number = super().check_real(where, name, value)

@@ -97,7 +97,7 @@ def PolynomialDecay(
     initial_learning_rate: Real,
     decay_steps: Real,
     end_learning_rate: Real = 0.0001,
-    power: Positive = 1.0,
+    power: Above = 1.0,
     cycle: bool = False,
     name: str | None = None,
 ) -> Schedule:

@@ -22,7 +22,6 @@ from lrsched.presets._parts import (
     COSINE,
     LINEAR,
     ONE,
-    Maybe,
     between,
     drops,
     factor,
@@ -151,7 +150,7 @@ def LinearLR(
     return resumed("LinearLR", base * course, last_epoch)
 
 
-def PolynomialLR(base: Rate, total_iters: Count = 5, power: Positive = 1.0, last_epoch: int = -1) -> Schedule:
+def PolynomialLR(base: Rate, total_iters: Count = 5, power: Above = 1.0, last_epoch: int = -1) -> Schedule:
     """A polynomial fall to 0, held after.
 
     Formula: base * (1 - min(t, total_iters) / total_iters)**power
@@ -326,9 +325,9 @@ def CyclicLR_momentum(
 
 def OneCycleLR(
     max_lr: Real,
-    total_steps: Maybe = None,
-    epochs: Maybe = None,
-    steps_per_epoch: Maybe = None,
+    total_steps: int | None = None,
+    epochs: int | None = None,
+    steps_per_epoch: int | None = None,
     pct_start: Any = 0.3,
     anneal_strategy: str = "cos",
     cycle_momentum: bool = True,
@@ -374,9 +373,9 @@ def OneCycleLR(
 
 def OneCycleLR_momentum(
     max_lr: Real,
-    total_steps: Maybe = None,
-    epochs: Maybe = None,
-    steps_per_epoch: Maybe = None,
+    total_steps: int | None = None,
+    epochs: int | None = None,
+    steps_per_epoch: int | None = None,
     pct_start: Any = 0.3,
     anneal_strategy: str = "cos",
     cycle_momentum: bool = True,
