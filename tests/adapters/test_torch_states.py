@@ -208,18 +208,20 @@ def test_half_a_file_is_no_snapshot(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, torch
+import resource, sys
+limit = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 from test_torch_states import drive, run
 drive(run(sys.argv[1], width=int(sys.argv[2])), 6)
 """
 
 
-def start(folder: Path, width: int, **options: Any) -> Any:
+def start(folder: Path, width: int, limit: int = resource.RLIM_INFINITY) -> Any:
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(folder), str(width)], cwd=here, env={**os.environ, "PYTHONPATH": path},
-        stderr=subprocess.PIPE, **options,
+        [sys.executable, "-c", KILLED, str(folder), str(width), str(limit)],
+        cwd=here, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -242,9 +244,7 @@ def test_killed_in_the_middle_of_a_save(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 def test_no_room_leaves_nothing(tmp_path: Path) -> None:
-    process = start(
-        tmp_path, 1_000_000, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-    )
+    process = start(tmp_path, 1_000_000, 200_000)
     _, errors = process.communicate()
     assert process.returncode == 1, errors
     assert list(tmp_path.iterdir()) == []
