@@ -24,6 +24,7 @@ from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.foundation.states import (
     State,
+    entry,
     list_of,
     mapping_of,
     none_or,
@@ -45,6 +46,7 @@ __all__ = [
     "check_real",
     "children",
     "drafted",
+    "entry",
     "fail",
     "field_of",
     "holds_arrays",

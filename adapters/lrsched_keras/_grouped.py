@@ -15,6 +15,7 @@ from lrsched import grouping
 from lrsched.adapting import (
     State,
     check_real,
+    entry,
     fail,
     list_of,
     mapping_of,
@@ -323,7 +324,7 @@ def _anything(where: str, name: str, data: Any) -> Any:
 class _Regex(State):
     """A regular expression as plain data."""
 
-    regex: str = text
+    regex: str = entry(text)
     flags: int = whole()
 
 
@@ -331,11 +332,11 @@ class _Config(State):
     """What ``get_config`` says."""
 
     optimizer: dict[str, Any] = mapping_of(text, _anything)
-    groups: Any = _anything
+    groups: Any = entry(_anything)
     named: bool = one_of(True, False)
     hyperparameters: Any = list_of(tuple_of(text, _hyperparameter))
     loss_scale_factor: float | None = none_or(real())
-    name: str = text
+    name: str = entry(text)
 
 
 def _clipped(grads: Any, norm: float) -> list[Any]:

@@ -12,6 +12,7 @@ import lrsched as lrs
 from lrsched.adapting import (
     State,
     check_choice,
+    entry,
     fail,
     list_of,
     read_state,
@@ -209,7 +210,7 @@ def _metric(where: str, name: str, value: Any) -> float:
 class _Record(State):
     """What the file of a run says."""
 
-    plateau: Any = saved_rule
-    monitor: str = text
+    plateau: Any = entry(saved_rule)
+    monitor: str = entry(text)
     rates: tuple[Any, ...] = list_of(_rate)
     metrics: tuple[tuple[int, float], ...] = list_of(tuple_of(whole(), _metric))

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 import lrsched as lrs
-from lrsched.adapting import State, check_count, read_state, saved_schedule, whole
+from lrsched.adapting import State, check_count, entry, read_state, saved_schedule, whole
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._target import on_tensors
 
@@ -112,7 +112,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 class _Config(State):
     """What ``get_config`` says."""
 
-    schedule: lrs.Schedule = saved_schedule
+    schedule: lrs.Schedule = entry(saved_schedule)
     accumulation: int = whole(1)
 
 

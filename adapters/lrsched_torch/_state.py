@@ -7,7 +7,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import lrsched as lrs
-from lrsched.adapting import State, fail, list_of, one_of, read_state, real, replaced, step, text, tuple_of, whole
+from lrsched.adapting import (
+    State,
+    entry,
+    fail,
+    list_of,
+    one_of,
+    read_state,
+    real,
+    replaced,
+    step,
+    text,
+    tuple_of,
+    whole,
+)
 from lrsched_torch._rules import Plan, plan_to_data, saved_plan
 
 if TYPE_CHECKING:
@@ -46,12 +59,12 @@ def _rows(where: str, name: str, data: Any) -> tuple[int, ...]:
 class Saved(State):
     """What a state says."""
 
-    format: int = _format
-    last_epoch: Any = step
+    format: int = entry(_format)
+    last_epoch: Any = entry(step)
     relative: bool = one_of(True, False)
     schedules: Plan = saved_plan
-    history: Past = _plans
-    rows: tuple[int, ...] | None = _rows
+    history: Past = entry(_plans)
+    rows: tuple[int, ...] | None = entry(_rows)
     initial: tuple[tuple[int, str, float], ...] = list_of(tuple_of(whole(), text, real()))
 
 
@@ -61,7 +74,7 @@ FIELDS = ("format", "last_epoch", "relative", "schedules", "history", "rows", "i
 class Moment(State):
     """A state that says no more than the step."""
 
-    last_epoch: Any = step
+    last_epoch: Any = entry(step)
 
 
 def pack(scheduler: Scheduler) -> dict[str, Any]:

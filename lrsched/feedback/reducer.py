@@ -77,7 +77,7 @@ class Reducer(Generic[S]):
     def scale(self, state: S) -> Any:
         """The multiplier in force: a float, or a JAX scalar if the state is JAX's."""
         where, known = type(self).__name__ + ".scale", cast(Any, state)
-        if type(known) is self.state_type:
+        if type(state) is self.state_type:
             return self._entry(where, "state", "scale", known.scale)
         return cast(Any, self._read(where, "state", known)).scale
 
@@ -123,7 +123,7 @@ class Reducer(Generic[S]):
         """One entry of a state; what is JAX's is taken as it is."""
         counts = name not in REALS
         low, high = self.bounds if name == "scale" else (0, INT_MAX) if counts else (-math.inf, math.inf)
-        if (type(value) is (int if counts else float) and low <= value <= high) or is_jax(value):
+        if name != "recent" and ((type(value) is (int if counts else float) and low <= value <= high) or is_jax(value)):
             return value
         here = f"{name} in the {state}"
         if name == "recent":

@@ -3,7 +3,7 @@
 A state is a class whose fields have readers as defaults; :func:`read_state` calls them and gives a frozen record:
 
     class Saved(State):
-        last_epoch: Any = step
+        last_epoch: Any = entry(step)
         rows: tuple[int, ...] = list_of(whole())
 
 A reader is a function of the place that asks, the name of the entry and what was found there; it returns what the entry
@@ -21,6 +21,7 @@ from lrsched.foundation.records import Record
 
 __all__ = [
     "State",
+    "entry",
     "list_of",
     "mapping_of",
     "none_or",
@@ -62,6 +63,11 @@ def read_state(where: str, kind: type[Some], data: Any, argument: str = "state_d
             fail(where, argument, what, f"a state without {listed(name for name in readers if name not in data)}")
         values[name] = read(where, name, data[name])
     return kind(**values)
+
+
+def entry(read: Read) -> Any:
+    """A reader as the default of a field, which has the type of what it reads."""
+    return read
 
 
 def one_of(*choices: Any) -> Any:
