@@ -10,8 +10,23 @@ from typing import Any
 import keras
 from keras import ops as keras_ops
 
+import lrsched as lrs
 from lrsched import grouping
-from lrsched.adapting import check_real, fail
+from lrsched.adapting import (
+    State,
+    check_real,
+    entry,
+    fail,
+    list_of,
+    mapping_of,
+    none_or,
+    one_of,
+    read_state,
+    real,
+    text,
+    tuple_of,
+    whole,
+)
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._optimizers import MultiOptimizer, batches_per_update, number, settable
 from lrsched_keras._rate import LearningRate
@@ -127,11 +142,24 @@ class GroupedOptimizer(MultiOptimizer):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> GroupedOptimizer:
-        """The optimizer that ``get_config`` describes."""
-        groups, hyperparameters = _Given.read(config)
-        optimizer = keras.optimizers.deserialize(copy.deepcopy(config["optimizer"]), custom_objects)
-        scale, name = config["loss_scale_factor"], config["name"]
-        return cls(optimizer, groups, loss_scale_factor=scale, name=name, **hyperparameters)
+        """The optimizer that ``get_config`` describes.
+
+        Raises:
+            ScheduleError: it describes something else.
+        """
+        where = f"{cls.__name__}.from_config"
+        found = read_state(where, _Config, config, "config", "that of a GroupedOptimizer")
+        groups = (_named if found.named else none_or(list_of(_pattern)))(where, "groups", found.groups)
+        try:
+            optimizer = keras.optimizers.deserialize(copy.deepcopy(found.optimizer), custom_objects)
+            _check_optimizer(optimizer)
+            values = dict(found.hyperparameters)
+            _check_names(optimizer, values)
+            return cls(optimizer, groups, loss_scale_factor=found.loss_scale_factor, name=found.name, **values)
+        except lrs.ScheduleError:
+            raise
+        except Exception as error:
+            raise lrs.ScheduleError(f"{where}: optimizer must be one that Keras reads: {error}") from error
 
 
 class _Members:
@@ -154,10 +182,7 @@ class _Given:
             groups = dict(groups) if isinstance(groups, Mapping) else _several(groups)
         elif not any(isinstance(value, Mapping) for value in hyperparameters.values()):
             fail(where, "groups", "patterns, unless a hyperparameter is given by patterns", groups, wrong_type=True)
-        known = [name for name in settable(optimizer) if name != "global_clipnorm"]
-        for name in hyperparameters:
-            if name not in known:
-                fail(where, "hyperparameters", f"numbers of the optimizer: {', '.join(known)}", name)
+        _check_names(optimizer, hyperparameters)
         self.groups: Any = groups
         self.optimizer: Any = keras.optimizers.serialize(optimizer)
         every = batches_per_update(optimizer)
@@ -211,19 +236,6 @@ class _Given:
         optimizer = copy.deepcopy(self.optimizer)
         return {"optimizer": optimizer, "groups": groups, "named": named, "hyperparameters": rows}
 
-    @staticmethod
-    def read(config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """What ``to_config`` told: groups and hyperparameters."""
-        groups = config["groups"]
-        if config["named"]:
-            groups = {_heard(key): _heard(its) for key, its in groups}
-        elif groups is not None:
-            groups = [_heard(pattern) for pattern in groups]
-        return groups, {
-            name: {_heard(key): _object(one) for key, one in value} if isinstance(value, list) else _object(value)
-            for name, value in config["hyperparameters"]
-        }
-
 
 def _check_optimizer(optimizer: Any) -> None:
     kinds = MultiOptimizer | keras.optimizers.LossScaleOptimizer
@@ -231,6 +243,13 @@ def _check_optimizer(optimizer: Any) -> None:
         fail("GroupedOptimizer", "optimizer", "one plain optimizer of Keras", optimizer, wrong_type=True)
     if optimizer.global_clipnorm and batches_per_update(optimizer) > 1:
         fail("GroupedOptimizer", "global_clipnorm", "None where gradients are accumulated", optimizer.global_clipnorm)
+
+
+def _check_names(optimizer: Any, names: Iterable[str]) -> None:
+    known = [name for name in settable(optimizer) if name != "global_clipnorm"]
+    for name in names:
+        if name not in known:
+            fail("GroupedOptimizer", "hyperparameters", f"numbers of the optimizer: {', '.join(known)}", name)
 
 
 def _several(patterns: Any) -> list[Any]:
@@ -258,10 +277,6 @@ def _plain(value: Any) -> Any:
     return value.get_config() if isinstance(value, LearningRate) else value
 
 
-def _object(value: Any) -> Any:
-    return LearningRate.from_config(value) if isinstance(value, dict) else value
-
-
 def _told(patterns: Any) -> Any:
     """Patterns, one or several, as plain data."""
     if isinstance(patterns, re.Pattern):
@@ -269,10 +284,59 @@ def _told(patterns: Any) -> Any:
     return patterns if isinstance(patterns, str) else [_told(pattern) for pattern in patterns]
 
 
-def _heard(patterns: Any) -> Any:
-    if isinstance(patterns, dict):
-        return re.compile(patterns["regex"], patterns["flags"])
-    return patterns if isinstance(patterns, str) else [_heard(pattern) for pattern in patterns]
+def _pattern(where: str, name: str, data: Any) -> Any:
+    """The reader of a pattern."""
+    if isinstance(data, str):
+        return data
+    found = read_state(where, _Regex, data, name, "a pattern, or a regular expression and its flags")
+    try:
+        return re.compile(found.regex, found.flags)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        raise lrs.ScheduleError(f"{where}: {name} must be a regular expression: {error}") from None
+
+
+def _patterns(where: str, name: str, data: Any) -> Any:
+    """The reader of patterns, one or several."""
+    return list(list_of(_pattern)(where, name, data)) if isinstance(data, list | tuple) else _pattern(where, name, data)
+
+
+def _named(where: str, name: str, data: Any) -> Any:
+    """The reader of patterns by name of the group."""
+    return dict(list_of(tuple_of(text, _patterns))(where, name, data))
+
+
+def _number(where: str, name: str, data: Any) -> Any:
+    """The reader of a number, or of a rate that follows a schedule."""
+    return LearningRate.from_config(data) if isinstance(data, dict) else real()(where, name, data)
+
+
+def _hyperparameter(where: str, name: str, data: Any) -> Any:
+    """The reader of a value for all groups, or of values by pattern."""
+    if not isinstance(data, list | tuple):
+        return _number(where, name, data)
+    return dict(list_of(tuple_of(_pattern, _number))(where, name, data))
+
+
+def _anything(where: str, name: str, data: Any) -> Any:
+    return data
+
+
+class _Regex(State):
+    """A regular expression as plain data."""
+
+    regex: str = entry(text)
+    flags: int = whole()
+
+
+class _Config(State):
+    """What ``get_config`` says."""
+
+    optimizer: dict[str, Any] = mapping_of(text, _anything)
+    groups: Any = entry(_anything)
+    named: bool = one_of(True, False)
+    hyperparameters: Any = list_of(tuple_of(text, _hyperparameter))
+    loss_scale_factor: float | None = none_or(real())
+    name: str = entry(text)
 
 
 def _clipped(grads: Any, norm: float) -> list[Any]:

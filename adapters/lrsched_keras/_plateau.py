@@ -9,7 +9,20 @@ from typing import Any
 import keras
 
 import lrsched as lrs
-from lrsched.adapting import check_choice, check_real, fail
+from lrsched.adapting import (
+    State,
+    check_choice,
+    entry,
+    fail,
+    list_of,
+    read_state,
+    real,
+    replacing,
+    saved_rule,
+    text,
+    tuple_of,
+    whole,
+)
 from lrsched_keras._base import forget_rate, rate_of
 from lrsched_keras._optimizers import has_schedule, members, number
 from lrsched_keras._processes import gathered
@@ -159,23 +172,45 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
             "metrics": [[e, self.metrics[e]] for e in sorted(self.metrics)],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".part")
-        draft.write_text(json.dumps(record), encoding="utf-8")
-        draft.replace(path)
+        with replacing(path) as file:
+            file.write(json.dumps(record).encode("utf-8"))
 
     def _read(self, path: Path, epoch: int) -> None:
         if not path.exists():
             fail("PlateauCallback", "path", f"the file of a run that goes on at epoch {epoch}", str(path))
-        record = json.loads(path.read_text(encoding="utf-8"))
-        for name, mine in (("plateau", self.plateau.to_dict()), ("monitor", self.monitor)):
-            if record[name] != mine:
+        record = read_state(f"PlateauCallback: {path}", _Record, _loaded(path), "it", "the record of a run")
+        for name, mine in (("plateau", self.plateau), ("monitor", self.monitor)):
+            if (its := getattr(record, name)) != mine:
                 raise lrs.ScheduleError(
-                    f"PlateauCallback: {path} belongs to another rule: its {name} is {record[name]}, not {mine}"
+                    f"PlateauCallback: {path} belongs to another rule: its {name} is {its}, not {mine}"
                 )
-        self._bases = [LearningRate.from_config(x) if isinstance(x, dict) else x for x in record["rates"]]
-        self.metrics = {e: check_metric(metric) for e, metric in record["metrics"]}
+        count = len(members(self.model))
+        if len(record.rates) != count:
+            fail("PlateauCallback", f"rates in {path}", f"{count}, as the model has optimizers", record.rates)
+        self._bases, self.metrics = list(record.rates), dict(record.metrics)
 
 
-def check_metric(metric: Any) -> float:
-    """A stored metric as a float, which may be infinite or NaN."""
-    return metric if isinstance(metric, float) else check_real("PlateauCallback", "a stored metric", metric)
+def _loaded(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise lrs.ScheduleError(f"PlateauCallback: {path} is no JSON: {error}") from None
+
+
+def _rate(where: str, name: str, value: Any) -> Any:
+    """The reader of a rate that is scaled: a number, or a schedule."""
+    return LearningRate.from_config(value) if isinstance(value, dict) else real()(where, name, value)
+
+
+def _metric(where: str, name: str, value: Any) -> float:
+    """The reader of a metric, which may be infinite or NaN."""
+    return value if isinstance(value, float) else real()(where, name, value)
+
+
+class _Record(State):
+    """What the file of a run says."""
+
+    plateau: Any = entry(saved_rule)
+    monitor: str = entry(text)
+    rates: tuple[Any, ...] = list_of(_rate)
+    metrics: tuple[tuple[int, float], ...] = list_of(tuple_of(whole(), _metric))

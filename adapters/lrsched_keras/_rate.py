@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 import lrsched as lrs
-from lrsched.adapting import check_count
+from lrsched.adapting import State, check_count, entry, read_state, saved_schedule, whole
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._target import on_tensors
 
@@ -85,8 +85,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRate:
-        """The rate that ``get_config`` describes."""
-        return cls(lrs.from_dict(config["schedule"]), config["accumulation"])
+        """The rate that ``get_config`` describes.
+
+        Raises:
+            ScheduleError: it describes something else.
+        """
+        found = read_state(f"{cls.__name__}.from_config", _Config, config, "config", "that of a LearningRate")
+        return cls(found.schedule, found.accumulation)
 
     def __reduce__(self) -> Any:
         return LearningRate, (self.schedule, self.accumulation)
@@ -102,6 +107,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
     def __repr__(self) -> str:
         more = f", accumulation={self.accumulation}" if self.accumulation != 1 else ""
         return f"LearningRate({self.schedule!r}{more})"
+
+
+class _Config(State):
+    """What ``get_config`` says."""
+
+    schedule: lrs.Schedule = entry(saved_schedule)
+    accumulation: int = whole(1)
 
 
 class Evaluator:

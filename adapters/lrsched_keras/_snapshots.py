@@ -6,10 +6,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 
-from lrsched.adapting import check_choice, fail
+from lrsched.adapting import check_choice, drafted, fail
 from lrsched_keras._clock import Clock
 from lrsched_keras._common import concrete_schedule
 from lrsched_keras._optimizers import batches_per_update, members
@@ -126,10 +127,11 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
         path = Path(self.template.format(cycle=cycle, step=step))
         path.parent.mkdir(parents=True, exist_ok=True)
         model: Any = self.model
-        if path.name.endswith(WEIGHTS):
-            model.save_weights(path)
-        else:
-            model.save(path)
+        with drafted(path) as draft:
+            if path.name.endswith(WEIGHTS):
+                model.save_weights(draft)
+            else:
+                model.save(draft)
         if path in self.paths:
             self.paths.remove(path)
         self.paths.append(path)
@@ -170,7 +172,10 @@ def snapshot_ensemble(models: Sequence[Any]) -> Any:
 
 def _model(given: Any) -> Any:
     if isinstance(given, str | Path):
-        return keras.models.load_model(given, compile=False)
+        try:
+            return keras.models.load_model(given, compile=False)
+        except (OSError, ValueError, BadZipFile) as error:
+            fail("snapshot_ensemble", "models", f"models or files that Keras reads ({error})", str(given))
     if not isinstance(given, keras.Model):
         fail("snapshot_ensemble", "models", "models or paths", given, wrong_type=True)
     return given

@@ -16,7 +16,7 @@ import optax
 import lrsched as lrs
 from lrsched.adapting import fail, is_jax
 from lrsched_optax._groups import Groups
-from lrsched_optax._state import InjectState, add_steps, check_horizon
+from lrsched_optax._state import InjectState, add_steps, check_horizon, read_inject
 
 __all__ = ["inject"]
 
@@ -147,6 +147,7 @@ class _Injected:
     def update(
         self, updates: Any, state: Any, params: Any = None, *, count: Any = None, **extra: Any
     ) -> tuple[Any, InjectState]:
+        state = read_inject("inject", state)
         if count is not None:
             self.check_horizon(state.step.dtype)
             extra["count"] = count

@@ -11,7 +11,7 @@ import optax
 import lrsched as lrs
 from lrsched.adapting import check_count
 from lrsched_optax._schedules import lifted
-from lrsched_optax._state import InjectState, add_steps, check_horizon
+from lrsched_optax._state import InjectState, add_steps, check_horizon, read_inject
 
 __all__ = ["lars_warmup"]
 
@@ -73,6 +73,7 @@ def lars_warmup(
         updates: Any, state: Any, params: Any = None, *, count: Any = None, **extra: Any
     ) -> tuple[Any, InjectState]:
         del extra
+        state = read_inject("lars_warmup", state)
         if count is not None:
             check_horizon("lars_warmup", "learning_rate", schedule, state.step.dtype)
         if params is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrsched as lrs
-from lrsched.adapting import fail, holds_arrays
+from lrsched.adapting import State, entry, fail, holds_arrays, is_jax, mapping_of, read_state, real, text, whole
 from lrsched.feedback import PlateauState
 from lrsched.greedy import GreedyState
 
-__all__ = ["InjectState", "ReduceState", "add_steps", "at", "check_horizon", "current"]
+__all__ = ["InjectState", "ReduceState", "add_steps", "at", "check_horizon", "current", "read_inject"]
 
 STEP_OF_OPTAX = {"InjectStatefulHyperparamsState", "InjectHyperparamsState", "ScaleByScheduleState"}
 
@@ -35,6 +35,39 @@ class ReduceState(NamedTuple):
     """The state of :func:`reduce_on_plateau`: the reducer's own."""
 
     plateau: PlateauState | GreedyState
+
+
+def _step(where: str, name: str, value: Any) -> jax.Array:
+    """The reader of a step: JAX's as it is, and a whole number as one of JAX's."""
+    if is_jax(value):
+        return value
+    number = whole()(where, name, value)
+    kind = jnp.result_type(value)
+    if number > np.iinfo(kind).max:
+        fail(where, name, f"within the {kind} counter", value)
+    return jnp.asarray(number, kind)
+
+
+def _values_in_use(where: str, name: str, value: Any) -> Any:
+    """The reader of the values that the last update used: JAX's as they are, finite numbers, and both by group."""
+    if isinstance(value, Mapping):
+        return {key: _values_in_use(where, f"{name}[{key!r}]", item) for key, item in value.items()}
+    return value if is_jax(value) else real()(where, name, value)
+
+
+class _Read(State):
+    """The numbers of an :class:`InjectState`."""
+
+    step: jax.Array = entry(_step)
+    values: dict[str, Any] = mapping_of(text, _values_in_use)
+
+
+def read_inject(where: str, state: Any) -> InjectState:
+    """The state as it is used, its numbers checked where a checkpoint gave back such as are not JAX's."""
+    if not isinstance(state, InjectState):
+        fail(where, "state", "an InjectState", state, wrong_type=True)
+    found = read_state(where, _Read, {"step": state.step, "values": state.values})
+    return InjectState(found.step, found.values, state.inner)
 
 
 def add_steps(step: jax.Array, count: Any = 1) -> jax.Array:

@@ -135,15 +135,22 @@ class Driver:
             rows.append(row)
         return rows
 
-    def _restore(self, rows: list[int] | None, bases: dict[tuple[int, str], float]) -> None:
-        """Take over which group is which, and the initial values, from a saved state."""
-        groups = self.optimizer.param_groups
+    def _rows_now(self, saved: tuple[int, ...] | None) -> list[int]:
+        """The rows of the groups, those of a saved state if it has as many."""
         if self._has_changed():
             self._refresh()
-        if rows is not None and len(rows) == len(groups):
-            self._rows = rows
+        return list(saved) if saved is not None and len(saved) == len(self._groups) else self._rows
+
+    def _values_of(self, plan: Plan, rows: list[int], t: Any) -> list[Any]:
+        """What the schedules of a plan give at a step."""
+        followed = [self._schedule_of(plan, *of, key) for key in plan for of in zip(rows, self._groups, strict=True)]
+        return [compiled(schedule)(t) for schedule in followed if schedule is not None]
+
+    def _restore(self, rows: list[int], bases: dict[tuple[int, str], float]) -> None:
+        """Take over which group is which, and the initial values, from a saved state."""
+        self._rows = rows
         self._bases |= bases
-        for row, group in zip(self._rows, groups, strict=True):
+        for row, group in zip(rows, self._groups, strict=True):
             group |= {f"initial_{key}": bases[row, key] for key in self._plan if (row, key) in bases}
 
     def _schedule_of(self, plan: Plan, row: int, group: Group, key: str) -> lrs.Schedule | None:

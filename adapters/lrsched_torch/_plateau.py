@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 import lrsched as lrs
-from lrsched.adapting import check_choice, check_real, fail
+from lrsched.adapting import check_choice, check_real, fail, saved_rule, saved_rule_state
 from lrsched_torch._scheduler import Scheduler, Schedules
 
 __all__ = ["PlateauScheduler"]
@@ -122,24 +122,29 @@ class PlateauScheduler(Scheduler):
         Raises:
             ScheduleError: as for :class:`Scheduler`; the state is of another rule and ``on_mismatch`` is "error".
         """
-        rule: Any = self.plateau
-        known: Any = self._known
-        if "schedules" in state_dict and "plateau" not in state_dict and self.on_mismatch == "error":
-            where = "PlateauScheduler.load_state_dict"
+        where = "PlateauScheduler.load_state_dict"
+        state = state_dict if isinstance(state_dict, Mapping) else {}
+        if "schedules" in state and "plateau" not in state and self.on_mismatch == "error":
             fail(where, "state_dict", "the state of a PlateauScheduler", "a state without plateau, of a Scheduler")
-        if "plateau" in state_dict:
-            known = state_dict["plateau_state"]
-            given = dict(state_dict["plateau"])
-            saved: Any = (lrs.Greedy if "window" in given else lrs.Plateau).from_dict(given)
-            if saved != rule and self.on_mismatch == "error":
-                fail("PlateauScheduler.load_state_dict", "plateau", f"that of the saved state, {saved!r}", rule)
-            rule = saved if self.on_mismatch == "saved" else rule
-            rule.scale(known)
-            known = type(rule.init())(*(tuple(x) if isinstance(x, list) else x for x in known))
-        super().load_state_dict({key: value for key, value in state_dict.items() if key not in OWN})
+        own = {key: value for key, value in state.items() if key in OWN}
+        rule, known = self._read_rule(where, own) if own else (self.plateau, self._known)
+        super().load_state_dict({key: value for key, value in state.items() if key not in OWN} if own else state_dict)
         self.plateau, self._known = rule, known
         self._forget()
         self._write()
+
+    def _read_rule(self, where: str, own: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The rule to go on with, and what it remembers."""
+        rule, saved = self.plateau, saved_rule(where, "plateau", own.get("plateau"))
+        if saved != rule and self.on_mismatch == "error":
+            fail(where, "plateau", f"that of the saved state, {saved!r}", rule)
+        known = saved_rule_state(saved)(where, "plateau_state", own.get("plateau_state"))
+        if saved == rule or self.on_mismatch == "saved":
+            return saved, known
+        if type(saved) is type(rule):
+            low, high = rule.bounds
+            known = known._replace(scale=min(max(known.scale, low), high))
+        return rule, saved_rule_state(rule)(where, "plateau_state", known)
 
 
 def _agreed(metric: Any, ranks: str) -> Any:

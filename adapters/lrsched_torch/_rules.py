@@ -8,10 +8,21 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import lrsched as lrs
-from lrsched.adapting import check_real, fail, holds_arrays
+from lrsched.adapting import (
+    check_real,
+    fail,
+    holds_arrays,
+    list_of,
+    mapping_of,
+    none_or,
+    saved_schedule,
+    text,
+    tuple_of,
+    whole,
+)
 from lrsched_torch._keys import Group, available, has
 
-__all__ = ["Plan", "Rule", "check_plan", "plan_from_data", "plan_to_data", "read_plan"]
+__all__ = ["Plan", "Rule", "check_plan", "saved_plan", "plan_to_data", "read_plan"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,26 +66,34 @@ def _data(schedule: lrs.Schedule | None) -> Any:
     return None if schedule is None else schedule.to_dict()
 
 
-def _undata(data: Any) -> lrs.Schedule | None:
-    found: Any = None if data is None else lrs.from_dict(data)
-    return found
-
-
 def plan_to_data(plan: Plan) -> dict[str, Any]:
     """A plan as plain data."""
     return {key: rule.to_data() for key, rule in plan.items()}
 
 
-def plan_from_data(data: Mapping[str, Any]) -> Plan:
-    """The plan that ``plan_to_data`` wrote."""
-    plan: Plan = {}
-    for key, rule in data.items():
-        if "named" in rule:
-            plan[key] = Rule("named", tuple((name, _undata(s)) for name, s in rule["named"]))
-        else:
-            kind: Any = next(iter(rule))
-            plan[key] = Rule(kind, tuple(map(_undata, rule[kind])))
-    return plan
+def _label(where: str, name: str, value: Any) -> Any:
+    """The name of a group, or its position."""
+    return value if isinstance(value, str) else whole()(where, name, value)
+
+
+RULES = {
+    "all": list_of(saved_schedule, 1),
+    "each": list_of(none_or(saved_schedule)),
+    "named": list_of(tuple_of(_label, none_or(saved_schedule))),
+}
+
+
+def _rule_of_state(where: str, name: str, data: Any) -> Rule:
+    kind: Any = next(iter(data), None) if isinstance(data, Mapping) and len(data) == 1 else None
+    if kind not in RULES:
+        fail(where, name, f"schedules under one of {', '.join(RULES)}", data)
+    entries = RULES[kind](where, f"{name}.{kind}", data[kind])
+    if kind == "named" and len(dict(entries)) < len(entries):
+        fail(where, name, "schedules by different names", [label for label, _ in entries])
+    return Rule(kind, entries)
+
+
+saved_plan: Any = mapping_of(text, _rule_of_state)  # the reader of what ``plan_to_data`` wrote
 
 
 def read_plan(where: str, given: Mapping[str, Any], groups: list[Group], defaults: Group) -> Plan:

@@ -272,9 +272,12 @@ class Scheduler(Driver, LRScheduler):
         where = f"{type(self).__name__}.load_state_dict"
         found = unpack(self, where, state_dict)
         groups = self.optimizer.param_groups
-        check_plan(where, found.plan, groups, self.optimizer.defaults)
-        self.last_epoch, self._plan, self._past, self.relative = found.step, found.plan, found.past, found.relative
-        self._restore(found.rows, found.bases)
+        check_plan(where, found.schedules, groups, self.optimizer.defaults)
+        rows = self._rows_now(found.rows)
+        self._values_of(found.schedules, rows, found.last_epoch)  # an error of a schedule comes before any change
+        self.last_epoch, self.relative = found.last_epoch, found.relative
+        self._plan, self._past = found.schedules, found.history
+        self._restore(rows, {(row, key): base for row, key, base in found.initial})
         self._forget()
         self._write()
 

@@ -6,12 +6,15 @@ import copy
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile, is_zipfile
 
 import torch
+from torch.nn.parameter import is_lazy
 
 import lrsched as lrs
-from lrsched.adapting import check_count, fail
+from lrsched.adapting import State, check_count, fail, mapping_of, read_state, replacing, whole
 from lrsched_torch._scheduler import Scheduler
 
 __all__ = ["Snapshots"]
@@ -77,8 +80,8 @@ class Snapshots:
 
     @property
     def taken(self) -> list[int]:
-        """The steps at which there are snapshots: the last ones of their cycles."""
-        return [end for end in self.ends if end in self._states or ((path := self._path(end)) and path.exists())]
+        """The steps at which there are snapshots, whole ones: the last ones of their cycles."""
+        return [end for end in self.ends if end in self._states or ((path := self._path(end)) and is_zipfile(path))]
 
     def step(self) -> None:
         """Save the model if the update just made was the last of a cycle."""
@@ -94,14 +97,15 @@ class Snapshots:
             self._states[end] = state
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(state, path)
+            with replacing(path) as file:
+                torch.save(state, file)
 
     def state(self, end: int) -> dict[str, Any]:
         """The state of the model that was saved at a step."""
         if end not in self.taken:
             fail("Snapshots", "end", f"one of the snapshots {self.taken}", end)
         path = self._path(end)
-        return self._states[end] if path is None else torch.load(path, weights_only=True)
+        return self._states[end] if path is None else self._checked("state", str(path), _loaded(path))
 
     @torch.no_grad()
     def predict(
@@ -134,5 +138,36 @@ class Snapshots:
         return {"snapshots": dict(self._states)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the snapshots of a checkpoint."""
-        self._states, self._until = dict(state_dict["snapshots"]), None
+        """Take over the snapshots of a checkpoint.
+
+        Raises:
+            ScheduleError: it holds something else than snapshots of this model.
+        """
+        where = "Snapshots.load_state_dict"
+        self._states, self._until = read_state(where, self._saved, state_dict).snapshots, None
+
+    @property
+    def _saved(self) -> type[Any]:
+        class Saved(State):
+            snapshots: dict[int, dict[str, Any]] = mapping_of(whole(), self._checked)
+
+        return Saved
+
+    def _checked(self, where: str, name: str, state: Any) -> dict[str, Any]:
+        """The reader of a state of this model: its names, and tensors of their shapes."""
+        mine = self.model.state_dict()
+        if not isinstance(state, Mapping) or state.keys() != mine.keys():
+            fail(where, name, "a state of the model, with its names", state)
+        for key, tensor in mine.items():
+            if isinstance(tensor, torch.Tensor) and not is_lazy(tensor):
+                found = state[key]
+                if not isinstance(found, torch.Tensor) or found.shape != tensor.shape:
+                    fail(where, f"{name}[{key!r}]", f"a tensor of shape {tuple(tensor.shape)}", found)
+        return dict(state)
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return torch.load(path, weights_only=True)
+    except (RuntimeError, OSError, ValueError, EOFError, UnpicklingError, BadZipFile) as error:
+        raise lrs.ScheduleError(f"Snapshots: {path} must be a snapshot, and cannot be read: {error}") from error

@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import lrsched as lrs
-from lrsched.adapting import check_real, fail
-from lrsched_torch._rules import Plan, plan_from_data, plan_to_data
+from lrsched.adapting import (
+    State,
+    entry,
+    fail,
+    list_of,
+    one_of,
+    read_state,
+    real,
+    replaced,
+    step,
+    text,
+    tuple_of,
+    whole,
+)
+from lrsched_torch._rules import Plan, plan_to_data, saved_plan
 
 if TYPE_CHECKING:
     from lrsched_torch._scheduler import Scheduler
 
-__all__ = ["Loaded", "Past", "pack", "unpack"]
+__all__ = ["Saved", "Past", "pack", "unpack"]
 
 FORMAT = 1
 Past = tuple[tuple[Any, Plan], ...]  # the steps at which plans ended, and the plans
-FIELDS = ("format", "last_epoch", "relative", "schedules", "history", "rows", "initial")
 BOOKKEEPING = ("_step_count", "_last_lr", "base_lrs", "_is_initial", "_get_lr_called_within_step")
 
 
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """What a state says, the schedules settled."""
+def _format(where: str, name: str, value: Any) -> int:
+    """The number of the format that this version reads."""
+    if type(value) is not int or value != FORMAT:
+        fail(where, name, f"{FORMAT}, the one that this version reads", value)
+    return FORMAT
 
-    step: Any
-    plan: Plan
-    past: Past
-    relative: bool
-    rows: list[int] | None
-    bases: dict[tuple[int, str], float]
+
+def _plans(where: str, name: str, data: Any) -> Past:
+    """What was followed before, by the steps at which it ended, which increase."""
+    past: Past = list_of(tuple_of(step, saved_plan))(where, name, data)
+    if not all(before < after for before, after in pairwise((0, *(until for until, _ in past)))):
+        fail(where, name, "plans that end at increasing steps > 0", [until for until, _ in past])
+    return past
+
+
+def _rows(where: str, name: str, data: Any) -> tuple[int, ...]:
+    """The rows of the groups, each of which is of one group."""
+    found: tuple[int, ...] = list_of(whole())(where, name, data)
+    if len(set(found)) < len(found):
+        fail(where, name, "different numbers", data)
+    return found
+
+
+class Saved(State):
+    """What a state says."""
+
+    format: int = entry(_format)
+    last_epoch: Any = entry(step)
+    relative: bool = one_of(True, False)
+    schedules: Plan = saved_plan
+    history: Past = entry(_plans)
+    rows: tuple[int, ...] | None = entry(_rows)
+    initial: tuple[tuple[int, str, float], ...] = list_of(tuple_of(whole(), text, real()))
+
+
+FIELDS = ("format", "last_epoch", "relative", "schedules", "history", "rows", "initial")
+
+
+class Moment(State):
+    """A state that says no more than the step."""
+
+    last_epoch: Any = entry(step)
 
 
 def pack(scheduler: Scheduler) -> dict[str, Any]:
@@ -43,52 +87,35 @@ def pack(scheduler: Scheduler) -> dict[str, Any]:
         "schedules": plan_to_data(s._plan),
         "history": [[until, plan_to_data(plan)] for until, plan in s._past],
         "rows": list(s._rows),
-        "initial": [[row, key, base] for (row, key), base in sorted(s._bases.items())],
+        "initial": [[rank, key, base] for (rank, key), base in sorted(s._bases.items())],
     }
 
 
-def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Loaded:
+def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Saved:
     """Read a state, or refuse it, before anything is changed."""
+    s = scheduler
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, wrong_type=True)
-    step = _step(where, state["last_epoch"])
-    allowed = f"the state of a {type(scheduler).__name__}, or last_epoch alone"
-    foreign = [key for key in state if key not in (*FIELDS, *BOOKKEEPING)]
-    if foreign and ("schedules" not in state or scheduler.on_mismatch != "mine"):
-        fail(where, "state_dict", allowed, f"a state with {', '.join(map(str, foreign))}")
-    if "schedules" not in state:
-        return Loaded(step, scheduler._plan, scheduler._past, scheduler.relative, None, {})
-    if state.get("format") != FORMAT:
-        fail(where, "format", f"{FORMAT}, the one that this version reads", state.get("format"))
-    missing = [key for key in FIELDS if key not in state]
-    if missing:
-        fail(where, "state_dict", allowed, f"a state without {', '.join(missing)}")
-    saved = plan_from_data(state["schedules"])
-    past: Past = tuple((until, plan_from_data(plan)) for until, plan in state["history"])
-    bases = {(row, key): base for row, key, base in state["initial"]}
-    loaded = Loaded(step, saved, past, bool(state["relative"]), list(state["rows"]), bases)
-    return _settled(scheduler, where, loaded)
+    known = {key: value for key, value in state.items() if key not in BOOKKEEPING}
+    if "schedules" in known and s.on_mismatch == "mine":
+        known = {key: value for key, value in known.items() if key in FIELDS}
+    allowed = f"the state of a {type(s).__name__}, or last_epoch alone"
+    if "schedules" in known:
+        return _settled(s, where, read_state(where, Saved, known, what=allowed))
+    now = read_state(where, Moment, known, what=allowed).last_epoch
+    return Saved(FORMAT, now, s.relative, s._plan, s._past, None, ())
 
 
-def _step(where: str, step: Any) -> Any:
-    if isinstance(step, int) and not isinstance(step, bool) and step >= 0:
-        return step
-    number = check_real(where, "last_epoch", step, "a step >= 0")
-    if number < 0:
-        fail(where, "last_epoch", "a step >= 0", step)
-    return number
-
-
-def _settled(scheduler: Scheduler, where: str, saved: Loaded) -> Loaded:
+def _settled(scheduler: Scheduler, where: str, saved: Saved) -> Saved:
     """The plan to go on with and those before it; an error if the saved ones belong to another run."""
     s = scheduler
-    began, begun = _first(saved.past, saved.plan), _first(s._past, s._plan)
-    same = saved.relative == s.relative and (saved.plan == s._plan or began == begun)
+    began, begun = _first(saved.history, saved.schedules), _first(s._past, s._plan)
+    same = saved.relative == s.relative and (saved.schedules == s._plan or began == begun)
     if same or s.on_mismatch == "saved":
         return saved
     if s.on_mismatch == "mine":
-        past = _extended(saved.past, saved.step, saved.plan) if saved.relative == s.relative else ()
-        return dataclasses.replace(saved, plan=s._plan, past=past, relative=s.relative)
+        past = _extended(saved.history, saved.last_epoch, saved.schedules) if saved.relative == s.relative else ()
+        return replaced(saved, schedules=s._plan, history=past, relative=s.relative)
     key, theirs, mine = _difference(saved.relative, s.relative, began, begun)
     raise lrs.ScheduleError(
         f"{where}: {key} must be that of the saved state, {theirs!r}, got {mine!r}; "

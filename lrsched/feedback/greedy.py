@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lrsched.feedback.reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
 from lrsched.feedback.scalars import Scalars, add_up
-from lrsched.foundation.errors import check_choice, fail
+from lrsched.foundation.errors import check_choice
 
 __all__ = ["Greedy", "GreedyState"]
 
@@ -101,12 +101,10 @@ class Greedy(Reducer[GreedyState]):
         recent = (0.0,) * self.window if self.window > 1 else ()
         return GreedyState(1.0, 0.0, 0, 0, 0, 0, 0, 0, 0, recent)
 
-    def _check_state(self, where: str, state: Any) -> GreedyState:
-        checked = super()._check_state(where, state)
-        size = len(self._start().recent)
-        if len(checked.recent) != size:
-            fail(where, "state", f"one whose recent holds {size} metrics, as window says", checked)
-        return checked
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest scale and the highest one."""
+        return self.smallest, self.largest
 
     def _judge(self, on: Scalars, state: GreedyState, metric: Any) -> GreedyState:
         seen = state

@@ -231,6 +231,11 @@ class Plateau(Reducer[PlateauState]):
     def _start(self) -> PlateauState:
         return PlateauState(scale=1.0, best=0.0, seen=0, bad=0, cooldown=0, cuts=0, mean=0.0, gathered=0)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest scale and the highest one."""
+        return self.smallest, 1.0
+
     def _judge(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
         if self.average == 1:
             judged = self._decided(on, state, metric)

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
-from lrsched.feedback.scalars import FLOATS, INT_MAX, Scalars, on_jax, real_scalar
+from lrsched.feedback.scalars import FLOATS, INT_MAX, Scalars, on_jax, real_scalar, single
 from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.states import list_of
 
 __all__ = ["Reducer", "check_counter", "check_factor", "check_share", "is_better", "select", "set_fields"]
 
@@ -68,14 +69,17 @@ class Reducer(Generic[S]):
             ScheduleError: for a metric that is not a real scalar, or a state of another kind.
         """
         name = type(self).__name__ + ".update"
-        state = self._check_state(name, state)
+        state = self._read(name, "state", state)
         value = real_scalar(name, "metric", metric)
         on = _numbers_of(state, value)
         return cast_state(on, self._judge(on, cast_state(on, state), on.real(value)))
 
     def scale(self, state: S) -> Any:
         """The multiplier in force: a float, or a JAX scalar if the state is JAX's."""
-        return cast(Any, self._check_state(type(self).__name__ + ".scale", state)).scale
+        where, known = type(self).__name__ + ".scale", cast(Any, state)
+        if type(state) is self.state_type:
+            return self._entry(where, "state", "scale", known.scale)
+        return cast(Any, self._read(where, "state", known)).scale
 
     def replay(self, metrics: Iterable[Any]) -> Any:
         """The multipliers that a recorded series leads to: element i is in force after metric i.
@@ -107,15 +111,37 @@ class Reducer(Generic[S]):
 
         return jax.lax.scan(step, cast_state(on_jax(), self._start()), metrics)[1]
 
-    def _check_state(self, where: str, state: Any) -> S:
-        """``state`` itself, or the stored list that it was, as a state of this reducer."""
+    def _read(self, where: str, name: str, state: Any) -> S:
+        """The state that ``state`` is, or that the stored list was: a reader of :mod:`lrsched.foundation.states`."""
         kind: Any = self.state_type
-        if type(state) is kind:
-            return cast(S, state)
         plain = isinstance(state, (list, tuple)) and not hasattr(state, "_fields")
-        if not plain or len(state) != len(kind._fields):
-            fail(where, "state", f"a {kind.__name__} or the list that it was", state, wrong_type=True)
-        return cast(S, kind(*(_check_entry(where, entry) for entry in state)))
+        if type(state) is not kind and (not plain or len(state) != len(kind._fields)):
+            fail(where, name, f"a {kind.__name__} or the list that it was", state, wrong_type=True)
+        return cast(S, kind(*[self._entry(where, name, *entry) for entry in zip(kind._fields, state, strict=True)]))
+
+    def _entry(self, where: str, state: str, name: str, value: Any) -> Any:
+        """One entry of a state; what is JAX's is taken as it is."""
+        counts = name not in REALS
+        low, high = self.bounds if name == "scale" else (0, INT_MAX) if counts else (-math.inf, math.inf)
+        if name != "recent" and ((type(value) is (int if counts else float) and low <= value <= high) or is_jax(value)):
+            return value
+        here = f"{name} in the {state}"
+        if name == "recent":
+            size = len(self._start()[-1])
+            if isinstance(value, list | tuple) and len(value) != size:
+                fail(where, state, f"one whose recent holds {size} metrics, as window says", value)
+            return list_of(_real)(where, here, value)
+        if counts:
+            return check_counter(where, here, value)
+        number = real_scalar(where, here, value)
+        if name == "scale" and not min(low, single(low)) <= number <= max(high, single(high)):
+            fail(where, here, f"a number in [{low:g}, {high:g}]", value)
+        return number
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest scale and the highest one."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments by name, defaults included: plain data."""
@@ -158,12 +184,8 @@ def _asked_for(where: str, dtype: Any) -> Scalars:
     return on_jax(name)
 
 
-def _check_entry(where: str, entry: Any) -> Any:
-    """One number of a stored state, or the tuple of numbers that a list in it was."""
-    if isinstance(entry, (list, tuple)):
-        return tuple(real_scalar(where, "state", number) for number in entry)
-    real_scalar(where, "state", entry)
-    return entry
+def _real(where: str, name: str, value: Any) -> Any:
+    return value if is_jax(value) else real_scalar(where, name, value)
 
 
 def _leaves(state: tuple[Any, ...]) -> list[Any]:

@@ -111,7 +111,8 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
     """``value`` as a finite ``float``; booleans, strings, complex numbers and arrays are refused."""
     given: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        if hasattr(given, "dtype") and getattr(given, "shape", None) == () and given.dtype.kind in "iuf":
+        dtype = getattr(given, "dtype", None)
+        if getattr(dtype, "kind", "O") in "iuf" and getattr(given, "shape", None) == ():
             value = given.item()
         else:
             fail(where, argument, allowed, value, wrong_type=True)

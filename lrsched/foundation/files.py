@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from lrsched.foundation.errors import ScheduleError
 
-__all__ = ["MOST_BYTES", "read_text", "replacing"]
+__all__ = ["MOST_BYTES", "drafted", "read_text", "replacing"]
 
 MOST_BYTES = 1 << 26
 
@@ -41,26 +42,43 @@ def _opened_at_once(file: str, flags: int) -> int:
 
 
 @contextlib.contextmanager
+def drafted(file: Path) -> Iterator[Path]:
+    """The path of a new file beside ``file``, of the same suffixes, that takes its place once it is whole.
+
+    An exception leaves ``file`` as it was and nothing beside it; what killed processes left there goes as soon as
+    ``file`` is written.
+    """
+    file = Path(os.path.realpath(file))
+    stem = f".lrsched-{zlib.crc32(os.fsencode(file.name)):08x}-"
+    made = file.with_name(stem + os.urandom(8).hex() + "".join(file.suffixes[-2:]))
+    try:
+        yield made
+        with made.open("r+b") as written:
+            os.fsync(written.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            made.chmod(stat.S_IMODE(file.stat().st_mode))
+        try:
+            made.replace(file)
+        except FileNotFoundError:  # whoever wrote the same file meanwhile took this one for a leftover
+            if not file.exists():
+                raise
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+    for left in file.parent.glob(stem + "*"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
+@contextlib.contextmanager
 def replacing(file: Path) -> Iterator[BinaryIO]:
     """A file to write into that takes the place of ``file`` once it is whole; an exception leaves ``file`` as it was.
 
     What is there and no regular file, such as a device, is written into directly.
     """
-    file = Path(os.path.realpath(file))
     if file.exists() and not file.is_file():
         with file.open("wb") as direct:
             yield direct
-        return
-    made = file.with_name(f".lrsched-{os.urandom(8).hex()}.tmp")
-    handle: Any = made.open("xb")
-    try:
-        with handle:
+    else:
+        with drafted(file) as made, made.open("xb") as handle:
             yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            made.chmod(stat.S_IMODE(file.stat().st_mode))
-        made.replace(file)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
