@@ -51,6 +51,7 @@ class Node(Expression, metaclass=_Kind):
     kind_name: ClassVar[str]
     method: ClassVar[str]
     takes_progress: ClassVar[bool] = False
+    adds_up: ClassVar[bool] = False  # it may last longer than any length that it was given
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None
     _depth: int

@@ -14,7 +14,7 @@ from lrsched.algebra.node import flatten_left
 from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule, longest
 from lrsched.combinators.wrapper import _Wrapper, inner_edges
-from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.foundation.errors import LIMIT, ScheduleError, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import words
@@ -50,6 +50,11 @@ class _Operator(Schedule):
         varying = builtins.sum(not isinstance(part, Constant) for part in self.operands())
         inner = clock if varying == 1 else clock.within(False)
         return [clock.b.floats(part.formula(inner)) for part in self.operands()]
+
+    @property
+    def reach(self) -> float:
+        """See :class:`Schedule`."""
+        return min(part.reach for part in self.operands())
 
     def edges(self, stop: Any) -> Iterable[int]:
         return {edge for part in self.operands() for edge in inner_edges(part, stop)}
@@ -252,11 +257,10 @@ class Perturbed(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     scale: float = fields.real()
-    seed: int = fields.count()
+    seed: int = fields.count(below=2**64)
 
-    def validate(self) -> None:
-        if not is_jax(self.seed) and self.seed >= 2**64:
-            fail(self.where(), "seed", "an integer in [0, 2**64)", self.seed)
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._noisy)

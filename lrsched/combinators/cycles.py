@@ -17,7 +17,7 @@ from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.combinators.wrapper import _Ending
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 MOST_CYCLES = 100_000
+MOST_GROWTH = 1_000_000
 
 
 @kind("restarted", method="restarted")
@@ -41,13 +42,16 @@ class Restarted(_Ending):
     t_mult: float = fields.static("real", default=1.0, low=0.0, open_low=True)
     gamma: float = fields.positive(default=1.0)
     shows_parts = True
+    adds_up = True
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
         if self.times is None and self.t_mult < 1:
             fail(self.where(), "t_mult", ">= 1 when times is None", self.t_mult)
+        if self.t_mult > MOST_GROWTH:
+            fail(self.where(), "t_mult", f"at most {MOST_GROWTH}", self.t_mult)
         if self.t_mult != 1.0 and not is_jax(self.schedule.duration):
-            cycle_lengths(self.schedule.duration, self.t_mult, self.times, 2**53)
+            self._lengths()
 
     def fixed_length(self) -> Any:
         """Cycle lengths that are no constant factor of the first are part of the structure."""
@@ -72,12 +76,24 @@ class Restarted(_Ending):
             return first * self.times
         if is_jax(first):
             return first * builtins.sum(int(self.t_mult) ** i for i in range(self.times))
-        return builtins.sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
+        return builtins.sum(self._lengths())
+
+    def _lengths(self) -> list[int]:
+        """The lengths of growing cycles, up to the last step that there is."""
+        memo = self._memo
+        if "lengths" not in memo:
+            memo["lengths"] = cycle_lengths(self._first, self.t_mult, self.times, LIMIT)
+        found: list[int] = memo["lengths"]
+        return found
 
     def formula(self, clock: Clock) -> Term:
         if self.times is None:
             return self._cycle(clock)
         return clock.finite(self.duration, self._cycle)
+
+    @property
+    def reach(self) -> float:
+        return LIMIT if self.times is None else math.inf
 
     def _cycle(self, clock: Clock) -> Term:
         b = clock.b
@@ -161,8 +177,16 @@ class Restarted(_Ending):
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
     """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
-    if (times or 0) > MOST_CYCLES or (times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES):
-        fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
+    if times is not None and times > MOST_CYCLES:
+        fail(
+            "restarted",
+            "times",
+            f"at most {MOST_CYCLES}, the limit of cycles of growing length (t_mult other than 1)",
+            times,
+        )
+    if times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES:
+        allowed = f"1, or so large that no more than {MOST_CYCLES} cycles, the limit, fill the clock of 2**53 steps"
+        fail("restarted", "t_mult", allowed, t_mult)
     whole = isinstance(first, int) and float(t_mult).is_integer()
     ratio: Any = int(t_mult) if whole else Fraction(t_mult)
     power: Any = first if whole else Fraction(first)
@@ -326,6 +350,7 @@ class Mirrored(_Ending):
     """See :meth:`Schedule.mirrored`."""
 
     schedule: Schedule = fields.node("Schedule")
+    adds_up = True
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)

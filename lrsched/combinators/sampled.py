@@ -15,6 +15,7 @@ from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.wrapper import _Wrapper
+from lrsched.foundation.errors import LIMIT
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.schedules.endless import index_at, index_of
@@ -30,6 +31,9 @@ class SampledEvery(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     every: int = fields.count(low=1)
     counts_phases = True
+
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._read)
@@ -68,6 +72,9 @@ class SampledAt(_Wrapper):
     def validate(self) -> None:
         check_increasing(self.where(), "at", self.at)
 
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
+
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._read)
 
@@ -93,11 +100,15 @@ class PerEpoch(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     steps_per_epoch: int = fields.count(low=1)
     counts_phases = True
+    adds_up = True
 
     @property
     def duration(self) -> Any:
         n = self.schedule.duration
         return n if isinstance(n, float) else n * self.steps_per_epoch
+
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner * self.steps_per_epoch)
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b

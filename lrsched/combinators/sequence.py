@@ -17,7 +17,7 @@ from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
 from lrsched.combinators.wrapper import inner_edges
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, check_duration, fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Term
@@ -50,9 +50,9 @@ class Sequence(Schedule):
         """See :func:`sequence`."""
         schedules = (first, *others)
         if isinstance(first, Sequence) and _may_follow(first, others):
-            return longer(first, others) if others else first
+            return _lasting(longer(first, others), first, others) if others else first
         if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
-            return longer(schedules[-1], schedules[:-1], before=True)
+            return _lasting(longer(schedules[-1], schedules[:-1], before=True), schedules[-1], schedules[:-1])
         parts: list[Schedule] = []
         for i, schedule in enumerate(schedules):
             if not isinstance(schedule, Schedule):
@@ -66,9 +66,15 @@ class Sequence(Schedule):
         if Sequence in map(type, self.parts):
             flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
             set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
+        total: Any = 0
         for i, part in enumerate(self.parts[:-1]):
-            if isinstance(part.duration, float):
+            duration = part.duration
+            if isinstance(duration, float):
                 fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)
+            total += duration
+        total += self.parts[-1].duration
+        if type(total) is int and total >= LIMIT:
+            check_duration(self.where(), total)
 
     @property
     def duration(self) -> Any:
@@ -97,6 +103,11 @@ class Sequence(Schedule):
     def goes_on(self) -> bool:
         last: Schedule = self.parts.last if isinstance(self.parts, Stack) else self.parts[-1]
         return last.goes_on
+
+    @property
+    def reach(self) -> float:
+        last: Any = self.parts[-1].reach
+        return last if last == math.inf else min(LIMIT, last + sum(part.duration for part in self.parts[:-1]))
 
     def edges(self, stop: Any) -> Iterable[int]:
         start = 0
@@ -146,6 +157,14 @@ def sequence(*schedules: Any) -> Schedule:
 def _total(parts: tuple[Schedule, ...]) -> Any:
     lengths = [part.duration for part in parts]
     return math.inf if any(isinstance(n, float) for n in lengths) else sum(lengths)
+
+
+def _lasting(whole: Sequence, known: Sequence, others: tuple[Schedule, ...]) -> Sequence:
+    """The sequence that a known one and others make, its duration checked without looking at all parts again."""
+    if not whole._arrays:
+        duration = whole._memo["duration"] = known.duration + sum(part.duration for part in others)
+        check_duration(whole.where(), duration)
+    return whole
 
 
 def _stacked_pieces(stack: Any) -> Any:

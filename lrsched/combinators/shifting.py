@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.cycles import backwards, periodic
 from lrsched.combinators.wrapper import _Ending, _Wrapper
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked, lowered
@@ -40,6 +41,9 @@ class Advanced(_Wrapper):
     def duration(self) -> Any:
         n = self.schedule.duration
         return n if isinstance(n, float) else n - self.k
+
+    def reached(self, inner: float) -> float:
+        return inner - self.k
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._later)
@@ -81,11 +85,15 @@ class Delayed(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     k: int = fields.count()
+    adds_up = True
 
     @property
     def duration(self) -> Any:
         n = self.schedule.duration
         return n if isinstance(n, float) else n + self.k
+
+    def reached(self, inner: float) -> float:
+        return inner if inner == math.inf else min(LIMIT, inner + self.k)
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b
@@ -158,6 +166,10 @@ class After(_Wrapper):
     @property
     def goes_on(self) -> bool:
         return bool(self.policy != "hold")
+
+    @property
+    def reach(self) -> float:
+        return LIMIT if self.counts_phases else math.inf
 
     @property
     def counts_phases(self) -> bool:

@@ -16,7 +16,7 @@ from lrsched.algebra.rescaling import check_finite, rescale
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.shifting import Advanced
 from lrsched.combinators.wrapper import _Ending, _Wrapper
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock, forked
 from lrsched.ir.exact_steps import number_of
@@ -32,6 +32,7 @@ class Stretched(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     k: float = fields.positive(lengthens=True)
+    adds_up = True
 
     @property
     def duration(self) -> Any:
@@ -44,6 +45,12 @@ class Stretched(_Wrapper):
             return OPERATIONS["share"](self.k, n)
         column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
         return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
+
+    def reached(self, inner: float) -> float:
+        if inner == math.inf:
+            return inner
+        k, ahead = Fraction(self.k), max(0, LIMIT - inner)
+        return min(math.ceil(inner * k), max(LIMIT // 2, LIMIT - math.ceil(ahead * k)))
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,15 @@ class _Wrapper(Schedule):
     def duration(self) -> Any:
         return self.inner.duration
 
+    @property
+    def reach(self) -> float:
+        """See :class:`Schedule`; what ends is held, however far the clock inside has run."""
+        return self.reached(self.inner.reach) if isinstance(self.duration, float) or self.inner.goes_on else math.inf
+
+    def reached(self, inner: float) -> float:
+        """The reach that follows from that of the schedule inside."""
+        return inner
+
     def edges(self, stop: Any) -> Iterable[int]:
         return self.inner.edges(stop)
 
@@ -58,3 +68,4 @@ class _Ending(_Wrapper):
 
     __slots__ = ()
     goes_on = False
+    reach = math.inf

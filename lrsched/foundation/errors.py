@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
+__all__ = ["LIMIT", "ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
 
+LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
 BRACKETS: dict[Any, str] = {list.__repr__: "[]", tuple.__repr__: "()", set.__repr__: "{}", dict.__repr__: "{}"}
 
@@ -113,13 +114,15 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
         number = float(value)
     except OverflowError:
         fail(where, argument, allowed, value)
+    except TypeError:  # a span of time is an integer of NumPy's, and none
+        fail(where, argument, allowed, value, wrong_type=True)
     if not math.isfinite(number):
         fail(where, argument, allowed, value)
     return number + 0.0  # -0.0 becomes 0.0
 
 
-def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int:
-    """``value`` as an ``int`` of at least ``smallest``; floats with an integer value are refused too."""
+def check_count(where: str, argument: str, value: Any, smallest: int = 0, below: float = LIMIT) -> int:
+    """``value`` as an ``int`` from ``smallest`` to ``below``; floats with an integer value are refused too."""
     allowed = f"an integer >= {smallest}"
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         fail(where, argument, allowed, value, wrong_type=True)
@@ -129,7 +132,21 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
         fail(where, argument, allowed, value, wrong_type=True)
     if number < smallest:
         fail(where, argument, allowed, value)
+    if number >= below:
+        fail(where, argument, f"{allowed} and below {power_of_two(below)}", value)
     return int(number)
+
+
+def check_duration(where: str, duration: Any) -> None:
+    """Refuse a duration that is no count: lengths that are counts may add up to one that is none."""
+    if type(duration) is int and duration >= LIMIT:
+        fail(where, "the duration", f"below {power_of_two(LIMIT)}", duration)
+
+
+def power_of_two(number: Any) -> str:
+    """A limit as it is best read: ``2**53``, or its digits."""
+    exponent = number.bit_length() - 1
+    return f"2**{exponent}" if number == 1 << exponent else f"{number:,}"
 
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:

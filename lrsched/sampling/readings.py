@@ -7,32 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail
+from lrsched.foundation.errors import LIMIT, ScheduleError, check_count, check_real, fail
 from lrsched.foundation.numbers import float_type
 from lrsched.sampling.array_code import BLOCK
 from lrsched.sampling.filler import filler
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
 
-LONGEST = 2**60 - 1
-
 
 def sample(schedule: Any, start: Any, stop: Any, *, out: Any, dtype: Any) -> Any:
     """See :meth:`lrsched.Schedule.sample`."""
-    if stop is None and out is None and dtype is None and type(start) is int and start >= 0:
+    if stop is None and out is None and dtype is None and type(start) is int and 0 <= start < LIMIT:
         made = schedule._memo.get("filler")
-        if made is not None:
+        if made is not None and start <= made.reach:
             result = np.empty(start)
             made.fill(schedule, 0, start, result)
             return result
     schedule.concrete("sampled on the host")
     first, last = (0, start) if stop is None else (start, stop)
+    name, most = "stop" if stop is not None else "n", min(LIMIT, schedule.reach)
     first = check_count("sample", "start", first)
-    last = check_count("sample", "stop" if stop is not None else "n", last)
+    last = check_count("sample", name, last, below=math.inf)
     if last < first:
         fail("sample", "stop", f"an integer >= start, {first}", last)
-    if last - first > LONGEST:
-        fail("sample", "stop" if stop is not None else "n", f"at most start + {LONGEST}: a vector holds no more", last)
+    if last > most:
+        fail("sample", name, f"at most {most}, where its steps end", last)
     if out is None:
         out = np.empty(last - first, dtype=np.float64 if dtype is None else _float_type(dtype))
     elif not isinstance(out, np.ndarray):

@@ -12,7 +12,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.ir import folding
 from lrsched.ir.clock import Clock
@@ -174,6 +174,7 @@ class StepDecay(_Endless):
     every: int = fields.count(low=1)
     gamma: float = fields.positive(default=0.1)
     counts_phases = endless_edges = True
+    reach = LIMIT
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.ipow(self.gamma, index_of(clock, self.every))
@@ -232,6 +233,7 @@ class ExponentialDecay(_Endless):
 
     gamma: float = fields.positive()
     counts_phases = True
+    reach = LIMIT
 
     def formula(self, clock: Clock) -> Term:
         t = whole_time(clock)
