@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import flatten_left
 from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Schedule, longest
-from lrsched.combinators.wrapper import _Wrapper, inner_edges
+from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.errors import LIMIT, ScheduleError, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
@@ -56,11 +56,9 @@ class _Operator(Schedule):
         """See :class:`Schedule`."""
         return min(part.reach for part in self.operands())
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return {edge for part in self.operands() for edge in inner_edges(part, stop)}
-
-    def cycles(self, stop: int) -> list[int] | None:
-        return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        some = [found for part in self.operands() if (found := part.edge(t, back, ends)) is not None]
+        return (max(some) if back else min(some)) if some else None
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return type(self)(tuple(rescale(part, ratio) for part in self.operands()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterable
@@ -16,7 +17,6 @@ from lrsched.algebra.rescaling import rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
-from lrsched.combinators.wrapper import inner_edges
 from lrsched.foundation.errors import LIMIT, check_duration, fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
@@ -109,26 +109,39 @@ class Sequence(Schedule):
         last: Any = self.parts[-1].reach
         return last if last == math.inf else min(LIMIT, last + sum(part.duration for part in self.parts[:-1]))
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        start = 0
-        for part in self.parts:
-            if start >= stop:
-                break
-            if start:
-                yield start
-            yield from (start + edge for edge in inner_edges(part, stop - start))
-            start += part.duration
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        memo, parts = self._memo, self.parts
+        if "starts" not in memo:
+            memo["starts"] = [*itertools.accumulate((part.duration for part in parts[:-1]), initial=0)]
+        starts: list[int] = memo["starts"]
+        places = (
+            range(bisect.bisect_left(starts, t) - 1, -1, -1)
+            if back
+            else range(bisect.bisect_right(starts, max(t, 0)) - 1, len(parts))
+        )
+        for i in places:
+            found = parts[i].edge(t - starts[i], back, ends)
+            if found is not None:
+                return starts[i] + found
+            joint = starts[i] if back else starts[i + 1] if i + 1 < len(parts) else 0
+            if not ends and joint:
+                return joint if 0 < joint < self.duration else None if not back else self.edge(joint, back)
+        return None
 
-    def cycles(self, stop: int) -> list[int] | None:
-        found: list[int] = []
-        start = 0
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        starts, rows = itertools.accumulate((part.lasts for part in self.parts[:-1]), initial=0), []
+        for i, (part, start) in enumerate(zip(self.parts, starts, strict=True), 1):
+            length = n - start if i == len(self.parts) else min(part.lasts, n - start)
+            if length > 0:
+                rows.append((part, start, length, 1))
+        return rows if n else [(self.parts[0], 0, 0, 1)]
+
+    def in_cycle(self, t: int) -> bool:
         for part in self.parts:
-            if start >= stop:
-                break
-            ends = part.cycles(stop - start)
-            found.extend(start + end for end in ends or ())
-            start += part.duration
-        return found or None
+            if t < part.duration:
+                return part.in_cycle(t)
+            t -= part.duration
+        return False
 
     def _first_value(self) -> Any:
         begun = None if self._arrays else blend_of(self.parts[0])

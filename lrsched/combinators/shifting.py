@@ -68,12 +68,11 @@ class Advanced(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, -self.k),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return [edge - self.k for edge in self.schedule.edges(stop + self.k)]
+    def place(self, step: int) -> int:
+        return step - self.k
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(stop + self.k)
-        return None if ends is None else [end - self.k for end in ends if end >= self.k]
+    def come(self, t: int) -> int:
+        return t + self.k
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return Advanced(rescale(self.schedule, ratio), round(self.k * ratio))
@@ -105,12 +104,14 @@ class Delayed(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, self.k),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return [self.k, *(edge + self.k for edge in self.schedule.edges(stop))]
+    def joints(self) -> tuple[int, ...]:
+        return (self.k,)
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(max(0, stop - self.k))
-        return None if ends is None else [end + self.k for end in ends]
+    def place(self, step: int) -> int:
+        return step + self.k
+
+    def come(self, t: int) -> int:
+        return t - self.k
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         k = round(self.k * ratio)
@@ -138,14 +139,21 @@ class Lasting(_Ending):
             return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
         return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)))
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        end = min(stop, self.n)
-        inner = self.schedule.duration
-        return [*(e for e in self.schedule.edges(end) if e < end), *([inner] if inner < end else [])]
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        n, inner = self.n, self.schedule
+        if not ends:
+            return _Ending.edge(self, t, back)
+        cut = n if n > 0 and inner.in_cycle(n - 1) else None  # a cycle that goes on is cut there
+        if back and cut is not None and t > n:
+            return cut
+        found = inner.edge(min(t, n + 1) if back else t, back, True) if back or t < n else None
+        return found if found is not None and found <= n else cut if not back and t < n else None
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(min(stop, self.n))
-        return None if ends is None else sorted({min(end, self.n - 1) for end in ends})
+    def joints(self) -> tuple[int, ...]:
+        return (self.schedule.duration,)
+
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        return [(self.schedule, 0, min(n, self.n), 1)]
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
@@ -210,9 +218,3 @@ class After(_Wrapper):
             return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
-
-    def cycles(self, stop: int) -> list[int] | None:
-        return self.schedule.cycles(min(stop, self.schedule.duration))
-
-    def edges(self, stop: Any) -> Iterable[int]:
-        return self.schedule.edges(min(stop, self.schedule.duration))

@@ -99,6 +99,7 @@ class Constant(Schedule):
     """
 
     value: float = fields.real()
+    is_level = True
 
     @property
     def duration(self) -> Any:
@@ -123,6 +124,7 @@ class Hold(Schedule):
 
     steps: int = fields.count()
     value: float = fields.real(default=1.0)
+    is_level = True
 
     @property
     def duration(self) -> Any:
