@@ -232,11 +232,11 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
 def _counted(t: Any, reach: float) -> Any:
     """Steps of the host, if JAX counts that far."""
-    from jax.numpy import iinfo, result_type
+    from jax.numpy import result_type
 
     array = np.asarray(t)
     if array.dtype.kind in "iu" or (array.dtype == object and isinstance(t, int)):
-        last = int(iinfo(result_type(int)).max)
+        last = int(np.iinfo(result_type(int)).max)
         if array.size and array.max() >= min(reach, last + 1):
             wide = "" if last >= reach else ", the integers that JAX counts in (enable x64)"
             fail("schedule", "step", f"below {power_of_two(min(int(reach), last + 1))}{wide}", t)

@@ -133,7 +133,7 @@ class Node(Expression, metaclass=_Kind):
         return self
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
+        if self is other and not self._arrays:
             return True
         if not isinstance(other, Node):
             return NotImplemented

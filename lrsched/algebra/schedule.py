@@ -96,7 +96,14 @@ class Schedule(Arithmetic["Schedule"]):
     # -- what a kind says of itself and of what is inside it, where it is not as most are
 
     counts_phases: ClassVar[Any] = False  # it counts cycles, samples or steps, for ever: its clock begins at an integer
-    reach: Any = math.inf  # it can be asked for steps below it: beyond, a step that it counts would be no count
+    if TYPE_CHECKING:
+
+        @property
+        def reach(self) -> float:
+            """It can be asked for steps below: from there on, a step that it counts would be no count."""
+
+    else:
+        reach = math.inf
     shows_parts: ClassVar[bool] = False  # a description shows its parts in time, one by one, and not the whole
     after_policy: ClassVar[Any] = None  # what ``after`` says of the steps past the duration
 

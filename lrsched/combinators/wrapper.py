@@ -82,4 +82,7 @@ class _Ending(_Wrapper):
 
     __slots__ = ()
     goes_on = False
-    reach = math.inf
+
+    @property
+    def reach(self) -> float:
+        return math.inf

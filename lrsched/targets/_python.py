@@ -245,6 +245,7 @@ DIALECT = Dialect(
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
     real="float({0})",
+    called="def {0}({1}):",
     rows=True,
 )
 
