@@ -6,12 +6,12 @@ import math
 import numbers
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from lrsched import targets
-from lrsched.foundation.errors import ScheduleError, check_choice, fail
+from lrsched.foundation.errors import LIMIT, ScheduleError, check_choice, fail, power_of_two
 from lrsched.foundation.numbers import float_type, is_jax
 from lrsched.ir.expression import Expression
 from lrsched.ir.lower import lower
@@ -70,7 +70,7 @@ def source(node: Any, language: str = "python") -> str:
         <BLANKLINE>
         double schedule(int64_t t)
         {
-            if (t < 0) return NAN;
+            if (t < 0 || t >= 9007199254740992) return NAN;
             ...
         }
     """
@@ -90,12 +90,26 @@ def c_source(node: Any, name: str = "schedule") -> str:
     from lrsched.targets import _c
 
     root = lower(node.concrete("written as C"), _c.TARGET.builder(node.takes_progress))
-    return _c.source(root, repr(node), name)
+    return _c.source(root, repr(node), name, _reach(node))
 
 
 def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
     source, objects = target.function(lower(node, target.builder(real)), guard, name)
     return source, objects
+
+
+def _reach(node: Any) -> int:
+    """The steps that a schedule can be asked for are below it; 0 for a profile, which has none."""
+    if node.takes_progress:
+        return 0
+    reach: Any = min(LIMIT, node.reach)
+    return reach
+
+
+def _python_variant(node: Any, real: bool, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
+    """A function of a step that refuses those that it cannot be asked for."""
+    root = lower(node, py.TARGET.builder(real))
+    return py.TARGET.function(root, guard, name, _reach(node))
 
 
 # ---- Python
@@ -116,12 +130,11 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
 def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     """The function of a step; steps between whole ones have one of their own where they are computed otherwise."""
-    target = targets.table("python")
     if node.takes_progress:
-        return _variant(node, target, True, "    t = float(t)", "schedule")
+        return _python_variant(node, True, "    t = float(t)")
     check = "    if type(t) is not int: t = step(t)"
-    whole, objects = _variant(node, target, False, check)
-    between, more = _variant(node, target, True, check)
+    whole, objects = _python_variant(node, False, check)
+    between, more = _python_variant(node, True, check)
     if (between, more) == (whole, objects):
         return whole, objects
     names = {old: next((k for k, v in objects.items() if v == value), f"real_{old}") for old, value in more.items()}
@@ -140,12 +153,12 @@ def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
 def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     target = targets.table("numpy")
     source, objects = _variant(node, target, node.takes_progress)
-    whole = target.load(source, objects)
+    whole, reach = target.load(source, objects), _reach(node)
     between: list[Callable[[Any], Any]] = []
     dtype = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
-        steps, is_real = _steps(t) if not node.takes_progress else (_progress(t), False)
+        steps, is_real = _steps(t, reach) if not node.takes_progress else (_progress(t), False)
         if is_real and not between:
             between.append(target.load(*_variant(node, target, True)))
         with np.errstate(all="ignore"):
@@ -157,15 +170,21 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     return schedule
 
 
-def _steps(t: Any) -> tuple[Any, bool]:
-    """Steps as contiguous float64, and whether some lie between whole steps."""
+def _steps(t: Any, reach: int) -> tuple[Any, bool]:
+    """Steps below ``reach`` as contiguous float64, and whether some lie between whole steps."""
     array = np.asarray(t)
     if array.dtype.kind not in "iuf":
         fail("schedule", "step", "a number >= 0, or an array of them", t, wrong_type=True)
     steps = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
-    if steps.size and not (steps.min() >= 0 and steps.max() < math.inf):
+    if steps.size and not (steps.min() >= 0 and (most := steps.max()) < reach):
+        if steps.min() >= 0 and most < math.inf:
+            _too_late(reach, t)
         fail("schedule", "step", "finite and >= 0", t)
     return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))
+
+
+def _too_late(reach: int, t: Any) -> NoReturn:
+    fail("schedule", "step", f"below {power_of_two(reach)}", t)
 
 
 def _progress(u: Any) -> Any:
@@ -185,6 +204,7 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     target = targets.table("jax")
     wanted = target_type(dtype)
     loaded: dict[Any, Callable[[Any], Any]] = {}
+    reach = math.inf if node._arrays or node.takes_progress else _reach(node)
 
     def variant(real: bool) -> Callable[[Any], Any]:
         from jax.numpy import result_type
@@ -197,7 +217,7 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     def schedule(t: Any) -> Any:
         import jax.numpy as jnp
 
-        steps = jnp.asarray(t)
+        steps = jnp.asarray(t if is_jax(t) else _counted(t, reach))
         if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
             fail("schedule", "step", "integers or real numbers", t, wrong_type=True)
         real = node.takes_progress or not jnp.issubdtype(steps.dtype, jnp.integer)
@@ -208,6 +228,19 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
     schedule.source = _variant(node, target, node.takes_progress)[0] if not node._arrays else ""  # type: ignore[attr-defined]
     return schedule
+
+
+def _counted(t: Any, reach: float) -> Any:
+    """Steps of the host, if JAX counts that far."""
+    from jax.numpy import result_type
+
+    array = np.asarray(t)
+    if array.dtype.kind in "iu" or (array.dtype == object and isinstance(t, int)):
+        last = int(np.iinfo(result_type(int)).max)
+        if array.size and array.max() >= min(reach, last + 1):
+            wide = "" if last >= reach else ", the integers that JAX counts in (enable x64)"
+            fail("schedule", "step", f"below {power_of_two(min(int(reach), last + 1))}{wide}", t)
+    return t
 
 
 def target_type(dtype: Any) -> Any:
@@ -240,7 +273,7 @@ def calling(node: Expression) -> Callable[[Any], Any]:
     if node.takes_progress:
         return caller
     # faster than type(t), which compile() keeps: torch.compile traces through that without a break
-    source, objects = _variant(node, py.TARGET, False, "    if t.__class__ is not int: return other(t)")
+    source, objects = _python_variant(node, False, "    if t.__class__ is not int: return other(t)")
     return py.loaded(source, {**objects, "other": caller})
 
 
@@ -271,9 +304,16 @@ class _Caller:
         where = "profile" if profile else "schedule"
         if isinstance(t, bool | np.bool_) or not isinstance(t, numbers.Real):
             fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
-        value = int(t) if isinstance(t, numbers.Integral) else float(t)
+        try:
+            value = int(t) if isinstance(t, numbers.Integral) else float(t)
+        except OverflowError:
+            value = math.inf
+        except TypeError:  # a span of time is an integer of NumPy's, and none
+            fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
         if not 0 <= value < math.inf or (profile and value > 1):
             fail(where, name, allowed, t)
+        if not profile and value >= LIMIT:
+            _too_late(LIMIT, t)
         return value
 
     def on_jax(self, t: Any) -> Any:

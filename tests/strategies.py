@@ -167,7 +167,8 @@ class Maker:
     def many_alike(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
         """Pieces that differ in their numbers alone, enough of them to be compiled together."""
         count = self.random.choice((6, 9))
-        return tuple((self.random.choice((0.5, 2.0, 3.0)) * parts[i % 2]).stretched(1.0 + i % 3) for i in range(count))
+        few = [p if p.duration == math.inf or 3 * p.duration < 2**53 else p.lasting(_length(p)) for p in parts]
+        return tuple((self.random.choice((0.5, 2.0, 3.0)) * few[i % 2]).stretched(1.0 + i % 3) for i in range(count))
 
     def numbers(self, spec: fields.Field, depth: int) -> list[Any]:
         names = self.random.sample(("a", "b", "gain"), self.random.choice((0, 1, 2)))

@@ -57,7 +57,7 @@ class SnapshotCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, path: str | Path, schedule: Any, unit: str = "step", *, batch: Any = None) -> None:
         super().__init__()
         self.schedule = concrete_schedule("SnapshotCallback", schedule)
-        if self.schedule.duration == float("inf") and self.schedule.cycles(1) is None:
+        if self.schedule.duration == float("inf") and self.schedule.edge(0, ends=True) is None:
             fail("SnapshotCallback", "schedule", "one that has cycles, or ends", self.schedule)
         self.unit: str = check_choice("SnapshotCallback", "unit", unit, ("step", "epoch", "sample"))
         self.batch = check_batch("SnapshotCallback", batch)

@@ -10,7 +10,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.fields import CHECKS, NUMBERS, REQUIRED, Field
 from lrsched.algebra.node import Node, prepare, set_arrays
 from lrsched.algebra.registry import KINDS, MAX_DEPTH, ON_NEW_KIND
-from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, check_duration, fail
 
 __all__ = ["kind"]
 
@@ -132,6 +132,8 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
         if plain:
             set_arrays(self, False)
         self.validate()
+        if plain and self.adds_up:
+            check_duration(cls.where(), self.duration)
         prepare(self, depth + 1)
 
     construct.__name__, construct.__qualname__ = "__init__", f"{cls.__qualname__}.__init__"

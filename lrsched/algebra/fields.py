@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrsched.algebra.registry import BASES
-from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import LIMIT, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.foundation.records import Record
 from lrsched.ir.expression import Expression
@@ -27,6 +27,7 @@ __all__ = ["CHECKS", "Field", "NUMBERS", "REQUIRED", "field_of", "names_of"]
 
 REQUIRED: Any = object()
 NUMBERS = ("real", "count")  # forms of single numbers
+MOST_ITEMS = 2**24  # of a sequence of numbers
 POLICIES = ("hold", "error", "repeat", "mirror", "extrapolate")
 
 
@@ -80,11 +81,11 @@ class Field(Record):
 
     def check_count(self, where: str, name: str, value: Any) -> Any:
         """One integer of at least ``low``; a JAX scalar passes as it is."""
-        if type(value) is int and value >= max(self.low, 0):
+        if type(value) is int and max(self.low, 0) <= value < self.high:
             return value
         if is_jax(value) or (value is None and self.optional):
             return value
-        return check_count(where, name, value, int(max(self.low, 0)))
+        return check_count(where, name, value, int(max(self.low, 0)), self.high)
 
 
 def _range_text(field: Field) -> str:
@@ -102,7 +103,11 @@ def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
     scalar = isinstance(value, np.ndarray) and value.ndim == 0
     if isinstance(value, str | bytes | dict | set | Expression) or scalar or not isinstance(value, Iterable):
         fail(where, name, field.allowed or "a sequence of numbers", value, wrong_type=True)
-    items = list(value.tolist() if isinstance(value, np.ndarray) else value)
+    if isinstance(value, range) and len(value[: MOST_ITEMS + 1]) > MOST_ITEMS:
+        fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", value)
+    items = list(itertools.islice(value.tolist() if isinstance(value, np.ndarray) else value, MOST_ITEMS + 1))
+    if len(items) > MOST_ITEMS:
+        fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", f"{type(value).__name__} of more")
     if len(items) < field.least:
         fail(where, name, f"a sequence of at least {field.least} number{'s' * (field.least != 1)}", value)
     return items
@@ -190,9 +195,9 @@ def positive(*, default: Any = REQUIRED, lengthens: bool = False) -> Any:
     return real(default=default, low=0.0, open_low=True, lengthens=lengthens)
 
 
-def count(*, default: Any = REQUIRED, low: int = 0) -> Any:
-    """A whole number of steps: an int, and an integer leaf under JAX."""
-    return Field("count", default, low=low)
+def count(*, default: Any = REQUIRED, low: int = 0, below: int = LIMIT) -> Any:
+    """A whole number of steps, below 2**53 unless said otherwise: an int, and an integer leaf under JAX."""
+    return Field("count", default, low=low, high=below)
 
 
 def reals(**limits: Any) -> Any:
@@ -202,7 +207,7 @@ def reals(**limits: Any) -> Any:
 
 def counts(**limits: Any) -> Any:
     """A tuple of whole numbers: one integer leaf under JAX."""
-    return Field("counts", **limits)
+    return Field("counts", **{"high": LIMIT, **limits})
 
 
 def static(base: str, *, default: Any = REQUIRED, **limits: Any) -> Any:

@@ -28,10 +28,12 @@ set_field = object.__setattr__
 
 # what authors of kinds write and callers never need: not shown, see _Kind.__dir__
 INTERNAL = frozenset(
-    {"after_policy", "as_power", "concrete", "counts_phases", "cycles", "edges", "endless_edges", "first"}
-    | {"fixed_counts", "fixed_length", "formula", "goes_on", "key", "kind_name", "last", "lift", "method"}
-    | {"milestones", "nearer", "operands", "parts", "parts_in_time", "shows_parts", "side", "sided", "steady"}
-    | {"takes_progress", "twin", "validate", "varying", "where"}
+    {"adds_up", "after_policy", "as_power", "begun", "come", "concrete", "counts_phases", "edge"}
+    | {"endless_edges", "first", "fixed_counts", "fixed_length", "formula", "goes_on", "in_cycle"}
+    | {"is_level", "joints", "key", "kind_name", "last", "lasts", "lift", "method", "milestones"}
+    | {"nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "reach", "reached", "repeats"}
+    | {"shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
+    | {"walk_edges", "where"}
 )
 
 
@@ -54,6 +56,7 @@ class Node(Expression, metaclass=_Kind):
     kind_name: ClassVar[str]
     method: ClassVar[str]
     takes_progress: ClassVar[bool] = False
+    adds_up: ClassVar[bool] = False  # it may last longer than any length that it was given
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None
     _depth: int
@@ -133,7 +136,7 @@ class Node(Expression, metaclass=_Kind):
         return self
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
+        if self is other and not self._arrays:
             return True
         if not isinstance(other, Node):
             return NotImplemented

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from lrsched.algebra.profile import Profile
@@ -59,13 +60,34 @@ class Schedule(Arithmetic["Schedule"]):
         """The value on a clock."""
         raise NotImplementedError
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        """The boundaries inside this schedule, below ``stop``, in any order."""
-        return ()
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        """The first boundary after step t, or the last before it (``back``), inside (0, duration).
 
-    def cycles(self, stop: int) -> list[int] | None:
-        """The last steps of the outermost cycles that begin below ``stop``; None if there are none."""
-        return None
+        With ``ends`` where an outermost cycle ends, which may be the duration. One question costs one of each node,
+        whatever the number of cycles.
+        """
+        marks = () if ends else self.milestones
+        i = bisect.bisect_left(marks, t) - 1 if back else bisect.bisect_right(marks, max(t, 0))
+        return marks[i] if 0 <= i < len(marks) and marks[i] > 0 else None
+
+    def walk_edges(self, stop: Any, ends: bool = False) -> Iterator[int]:
+        """The boundaries below ``stop``, or the ends of cycles up to it, one by one."""
+        found = self.edge(0, ends=ends)
+        while found is not None and (found <= stop if ends else found < stop):
+            yield found
+            found = self.edge(found, ends=ends)
+
+    @property
+    def lasts(self) -> Any:
+        """The duration, found once."""
+        memo = self._memo
+        if "lasts" not in memo:
+            memo["lasts"] = self.duration
+        return memo["lasts"]
+
+    def in_cycle(self, t: int) -> bool:
+        """Whether step t lies in a cycle."""
+        return any(inner.in_cycle(t) for inner in self._inside())
 
     def _first_value(self) -> Any:
         """The value at step 0, as it was given where that is exactly it."""
@@ -74,6 +96,14 @@ class Schedule(Arithmetic["Schedule"]):
     # -- what a kind says of itself and of what is inside it, where it is not as most are
 
     counts_phases: ClassVar[Any] = False  # it counts cycles, samples or steps, for ever: its clock begins at an integer
+    if TYPE_CHECKING:
+
+        @property
+        def reach(self) -> float:
+            """It can be asked for steps below: from there on, a step that it counts would be no count."""
+
+    else:
+        reach = math.inf
     shows_parts: ClassVar[bool] = False  # a description shows its parts in time, one by one, and not the whole
     after_policy: ClassVar[Any] = None  # what ``after`` says of the steps past the duration
 
@@ -85,6 +115,20 @@ class Schedule(Arithmetic["Schedule"]):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         """The schedules inside that run forwards; of cycles the first, or all that begin below ``stop``."""
         return map(Part, self._inside())
+
+    def parts_from(self, start: int, stop: Any) -> Iterable[Part]:
+        """The parts in time, those that end before ``start`` perhaps left out."""
+        return self.parts_in_time(stop)
+
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        """What the first n steps are made of, where that is parts whose values it does not change.
+
+        Rows (part, offset, length, times): the first ``length`` steps of a part, so often one after the other. What is
+        behind them is level.
+        """
+        return []
+
+    is_level: ClassVar[bool] = False  # all its values are the same
 
     def varying(self) -> Schedule | None:
         """The one schedule inside whose values this one changes, each by itself and by constants; None if none is."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import flatten_left
 from lrsched.algebra.schedule import Schedule, longest
-from lrsched.combinators.wrapper import _Wrapper, inner_edges
-from lrsched.foundation.errors import ScheduleError, fail
+from lrsched.combinators.wrapper import _Wrapper
+from lrsched.foundation.errors import LIMIT, ScheduleError, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import words
@@ -49,11 +49,14 @@ class _Operator(Schedule):
         inner = clock if varying == 1 else clock.within(False)
         return [clock.b.floats(part.formula(inner)) for part in self.operands()]
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return {edge for part in self.operands() for edge in inner_edges(part, stop)}
+    @property
+    def reach(self) -> float:
+        """See :class:`Schedule`."""
+        return min(part.reach for part in self.operands())
 
-    def cycles(self, stop: int) -> list[int] | None:
-        return next((c for c in (part.cycles(stop) for part in self.operands()) if c is not None), None)
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        some = [found for part in self.operands() if (found := part.edge(t, back, ends)) is not None]
+        return (max(some) if back else min(some)) if some else None
 
 
 @kind("sum")
@@ -244,11 +247,10 @@ class Perturbed(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     scale: float = fields.real()
-    seed: int = fields.count()
+    seed: int = fields.count(below=2**64)
 
-    def validate(self) -> None:
-        if not is_jax(self.seed) and self.seed >= 2**64:
-            fail(self.where(), "seed", "an integer in [0, 2**64)", self.seed)
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._noisy)

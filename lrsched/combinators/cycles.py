@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import builtins
 import itertools
 import math
@@ -17,7 +18,7 @@ from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.combinators.wrapper import _Ending
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 MOST_CYCLES = 100_000
+MOST_GROWTH = 1_000_000
 
 
 @kind("restarted", method="restarted")
@@ -41,13 +43,16 @@ class Restarted(_Ending):
     t_mult: float = fields.static("real", default=1.0, low=0.0, open_low=True)
     gamma: float = fields.positive(default=1.0)
     shows_parts = True
+    adds_up = True
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
         if self.times is None and self.t_mult < 1:
             fail(self.where(), "t_mult", ">= 1 when times is None", self.t_mult)
+        if self.t_mult > MOST_GROWTH:
+            fail(self.where(), "t_mult", f"at most {MOST_GROWTH}", self.t_mult)
         if self.t_mult != 1.0 and not is_jax(self.schedule.duration):
-            cycle_lengths(self.schedule.duration, self.t_mult, self.times, 2**53)
+            self._lengths()
 
     def fixed_length(self) -> Any:
         """Cycle lengths that are no constant factor of the first are part of the structure."""
@@ -72,12 +77,24 @@ class Restarted(_Ending):
             return first * self.times
         if is_jax(first):
             return first * builtins.sum(int(self.t_mult) ** i for i in range(self.times))
-        return builtins.sum(cycle_lengths(first, self.t_mult, self.times, math.inf))
+        return builtins.sum(self._lengths())
+
+    def _lengths(self) -> list[int]:
+        """The lengths of growing cycles, up to the last step that there is."""
+        memo = self._memo
+        if "lengths" not in memo:
+            memo["lengths"] = cycle_lengths(self._first, self.t_mult, self.times, LIMIT)
+        found: list[int] = memo["lengths"]
+        return found
 
     def formula(self, clock: Clock) -> Term:
         if self.times is None:
             return self._cycle(clock)
         return clock.finite(self.duration, self._cycle)
+
+    @property
+    def reach(self) -> float:
+        return LIMIT if self.times is None else math.inf
 
     def _cycle(self, clock: Clock) -> Term:
         b = clock.b
@@ -120,32 +137,74 @@ class Restarted(_Ending):
         return self.times is None or self.schedule.endless_edges
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
-        first = self.schedule.duration
-        spans = ((0, first),) if stop is None else self._spans(stop)
-        return (Part(self.schedule, a, Fraction(n, first), last=False, cycle=i) for i, (a, n) in enumerate(spans, 1))
+        return self.parts_from(0, 0 if stop is None else stop)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        found: list[int] = []
-        first = self.schedule.duration
-        edges = list(self.schedule.edges(first if self.t_mult < 1 else min(first, stop)))
-        for start, length in self._spans(stop):
-            found.append(start)
-            inner = (math.ceil(Fraction(edge * length, first)) for edge in edges)
-            found.extend(start + edge for edge in inner if edge < length)
+    def parts_from(self, start: int, stop: Any) -> Iterable[Part]:
+        first, i = self.schedule.duration, self._index(start)
+        while i < self._many:
+            begin, length = self._span(i)
+            if i and begin >= stop:
+                return
+            i += 1
+            yield Part(self.schedule, begin, Fraction(length, first), last=False, cycle=i)
+
+    def in_cycle(self, t: int) -> bool:
+        return bool(t < self.lasts)
+
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        if self.t_mult != 1.0 or self.gamma != 1.0:
+            return []
+        first = self.schedule.lasts
+        times, rest = divmod(int(min(n, self.lasts)), first)
+        return [(self.schedule, 0, first, times), *([(self.schedule, times * first, rest, 1)] if rest else [])]
+
+    @property
+    def _many(self) -> float:
+        """How many cycles begin before the last step that there is."""
+        if self.t_mult != 1.0:
+            return len(self._lengths())
+        return math.inf if self.times is None else self.times
+
+    def _starts(self) -> list[int]:
+        memo = self._memo
+        if "starts" not in memo:
+            memo["starts"] = [*itertools.accumulate(self._lengths(), initial=0)]
+        found: list[int] = memo["starts"]
         return found
 
-    def _spans(self, stop: Any) -> Iterable[tuple[int, int]]:
-        """Start and length of each cycle that begins below ``stop``."""
-        first = self.schedule.duration
-        if self.t_mult == 1.0:
-            number: Any = math.ceil(stop / first) if self.times is None else min(self.times, math.ceil(stop / first))
-            return ((i * first, first) for i in range(int(number)))
-        lengths = cycle_lengths(first, self.t_mult, self.times, stop)
-        starts = [*itertools.accumulate(lengths[:-1], initial=0)]
-        return [(s, n) for s, n in zip(starts, lengths, strict=False) if s < stop]
+    def _index(self, t: int) -> int:
+        """The cycle that step t is in; the last where t is past all."""
+        i = t // self.schedule.lasts if self.t_mult == 1.0 else bisect.bisect_right(self._starts(), t) - 1
+        return int(min(i, self._many - 1))
 
-    def cycles(self, stop: int) -> list[int]:
-        return [start + length - 1 for start, length in self._spans(stop)]
+    def _span(self, i: int) -> tuple[int, int]:
+        """Start and length of a cycle."""
+        first = self.schedule.lasts
+        return (i * first, first) if self.t_mult == 1.0 else (self._starts()[i], self._lengths()[i])
+
+    def begun(self, stop: int) -> int:
+        """How many cycles begin below ``stop``."""
+        return self._index(stop - 1) + 1
+
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        end = self.lasts
+        if back and ends and t > end:
+            return int(end)
+        if t >= end and not back:
+            return None
+        t = t if back else max(t, 0)
+        i = self._index(max(t - back, 0))
+        start, length = self._span(i)
+        if not ends:
+            first, come = self.schedule.lasts, t - back - start
+            come = come if length == first else come * first // length
+            found = self.schedule.edge(come + 1, True) if back else self.schedule.edge(come)
+            step = length if found is None else found if length == first else -(-found * length // first)
+            if step < length:
+                return start + step
+        if back:
+            return start or None
+        return start + length if i + 1 < self._many or ends else None
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         if self.times is None or self.t_mult != 1.0:
@@ -161,8 +220,16 @@ class Restarted(_Ending):
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
     """``round(first * t_mult**i)``, at least 1, until ``times`` of them, or until they pass ``stop`` steps."""
-    if (times or 0) > MOST_CYCLES or (times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES):
-        fail("restarted", "t_mult", f"1, or such that at most {MOST_CYCLES} cycles fill the clock", t_mult)
+    if times is not None and times > MOST_CYCLES:
+        fail(
+            "restarted",
+            "times",
+            f"at most {MOST_CYCLES}, the limit of cycles of growing length (t_mult other than 1)",
+            times,
+        )
+    if times is None and _cycles_within(first, t_mult, stop) > MOST_CYCLES:
+        allowed = f"1, or so large that no more than {MOST_CYCLES} cycles, the limit, fill the clock of 2**53 steps"
+        fail("restarted", "t_mult", allowed, t_mult)
     whole = isinstance(first, int) and float(t_mult).is_integer()
     ratio: Any = int(t_mult) if whole else Fraction(t_mult)
     power: Any = first if whole else Fraction(first)
@@ -311,14 +378,19 @@ class Reversed(_Ending):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return ()
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        n = self.schedule.duration
-        return [n - edge + 1 for edge in self.schedule.edges(n)]
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        n, inner = self.schedule.lasts, self.schedule
+        found = inner.edge(max(n + 1 - t, 1), ends=ends) if back else inner.edge(min(n + 1 - t, n), True, ends)
+        if ends and (t > n if back else (found or 1) == 1 and t < n) and self._has_cycles():
+            return int(n)
+        return n - found + 1 if found is not None and 1 < found < n else None
 
-    def cycles(self, stop: int) -> list[int] | None:
-        n = self.schedule.duration
-        ends = self.schedule.cycles(n)
-        return None if ends is None else sorted({*(n - end - 1 for end in ends[:-1]), n - 1})
+    def _has_cycles(self) -> bool:
+        memo = self._memo
+        if "cyclic" not in memo:
+            memo["cyclic"] = self.schedule.edge(self.duration + 1, True, True) is not None
+        found: bool = memo["cyclic"]
+        return found
 
 
 @kind("mirrored", method="mirrored")
@@ -326,6 +398,7 @@ class Mirrored(_Ending):
     """See :meth:`Schedule.mirrored`."""
 
     schedule: Schedule = fields.node("Schedule")
+    adds_up = True
 
     def validate(self) -> None:
         check_finite(self.where(), self.schedule)
@@ -351,13 +424,21 @@ class Mirrored(_Ending):
         inner = self.schedule.formula
         return forked(self, clock, lambda: clock.split(n, inner, lambda c: inner(_back(c, n))))
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        n = self.schedule.duration
-        inner = list(self.schedule.edges(min(n, stop)))
-        return inner if stop <= n else [*inner, n, *(2 * n - edge + 1 for edge in inner)]
+    def in_cycle(self, t: int) -> bool:
+        return False
 
-    def cycles(self, stop: int) -> list[int] | None:
-        return None
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        n, inner = self.schedule.lasts, self.schedule
+        if ends or (t >= 2 * n and not back):
+            return None
+        if (t < n and not back) or (t <= n and back):
+            found = inner.edge(t, back)
+            return found if found is not None or back else n
+        found = inner.edge(max(2 * n + 1 - t, 0), not back)
+        turned = 0 if found is None else 2 * n - found + 1
+        if n < turned < 2 * n:
+            return turned
+        return n if back else None
 
 
 def _back(clock: Clock, n: Any) -> Clock:

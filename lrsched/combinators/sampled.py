@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,6 +16,7 @@ from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.rescaling import rescale
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.wrapper import _Wrapper
+from lrsched.foundation.errors import LIMIT
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.schedules.endless import index_at, index_of
@@ -30,6 +32,15 @@ class SampledEvery(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     every: int = fields.count(low=1)
     counts_phases = True
+
+    def place(self, step: int) -> int:
+        return -(-step // self.every) * self.every
+
+    def come(self, t: int) -> int:
+        return t // self.every * self.every
+
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
 
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._read)
@@ -68,6 +79,17 @@ class SampledAt(_Wrapper):
     def validate(self) -> None:
         check_increasing(self.where(), "at", self.at)
 
+    def place(self, step: int) -> float:
+        i = bisect.bisect_left(self.at, step)
+        return self.at[i] if i < len(self.at) else math.inf
+
+    def come(self, t: int) -> int:
+        i = bisect.bisect_right(self.at, t)
+        return self.at[i - 1] if i else 0
+
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner)
+
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._read)
 
@@ -93,11 +115,15 @@ class PerEpoch(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     steps_per_epoch: int = fields.count(low=1)
     counts_phases = True
+    adds_up = True
 
     @property
     def duration(self) -> Any:
         n = self.schedule.duration
         return n if isinstance(n, float) else n * self.steps_per_epoch
+
+    def reached(self, inner: float) -> float:
+        return min(LIMIT, inner * self.steps_per_epoch)
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b
@@ -107,12 +133,11 @@ class PerEpoch(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, pace=self.steps_per_epoch),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return [edge * self.steps_per_epoch for edge in self.schedule.edges(stop / self.steps_per_epoch)]
+    def place(self, step: int) -> int:
+        return step * self.steps_per_epoch
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(math.ceil(stop / self.steps_per_epoch))
-        return None if ends is None else [(end + 1) * self.steps_per_epoch - 1 for end in ends]
+    def come(self, t: int) -> int:
+        return t // self.steps_per_epoch
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         per_epoch = self.steps_per_epoch * ratio

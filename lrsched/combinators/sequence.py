@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterable
@@ -16,8 +17,7 @@ from lrsched.algebra.rescaling import rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
-from lrsched.combinators.wrapper import inner_edges
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, check_duration, fail
 from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Term
@@ -50,9 +50,9 @@ class Sequence(Schedule):
         """See :func:`sequence`."""
         schedules = (first, *others)
         if isinstance(first, Sequence) and _may_follow(first, others):
-            return longer(first, others) if others else first
+            return _lasting(longer(first, others), first, others) if others else first
         if isinstance(schedules[-1], Sequence) and _may_precede(schedules[:-1], schedules[-1]):
-            return longer(schedules[-1], schedules[:-1], before=True)
+            return _lasting(longer(schedules[-1], schedules[:-1], before=True), schedules[-1], schedules[:-1])
         parts: list[Schedule] = []
         for i, schedule in enumerate(schedules):
             if not isinstance(schedule, Schedule):
@@ -66,9 +66,15 @@ class Sequence(Schedule):
         if Sequence in map(type, self.parts):
             flat = (part.parts if isinstance(part, Sequence) else (part,) for part in self.parts)
             set_field(self, "parts", tuple(itertools.chain.from_iterable(flat)))
+        total: Any = 0
         for i, part in enumerate(self.parts[:-1]):
-            if isinstance(part.duration, float):
+            duration = part.duration
+            if isinstance(duration, float):
                 fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)
+            total += duration
+        total += self.parts[-1].duration
+        if type(total) is int and total >= LIMIT:
+            check_duration(self.where(), total)
 
     @property
     def duration(self) -> Any:
@@ -98,26 +104,44 @@ class Sequence(Schedule):
         last: Schedule = self.parts.last if isinstance(self.parts, Stack) else self.parts[-1]
         return last.goes_on
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        start = 0
-        for part in self.parts:
-            if start >= stop:
-                break
-            if start:
-                yield start
-            yield from (start + edge for edge in inner_edges(part, stop - start))
-            start += part.duration
+    @property
+    def reach(self) -> float:
+        last: Any = self.parts[-1].reach
+        return last if last == math.inf else min(LIMIT, last + sum(part.duration for part in self.parts[:-1]))
 
-    def cycles(self, stop: int) -> list[int] | None:
-        found: list[int] = []
-        start = 0
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        memo, parts = self._memo, self.parts
+        if "starts" not in memo:
+            memo["starts"] = [*itertools.accumulate((part.duration for part in parts[:-1]), initial=0)]
+        starts: list[int] = memo["starts"]
+        places = (
+            range(bisect.bisect_left(starts, t) - 1, -1, -1)
+            if back
+            else range(bisect.bisect_right(starts, max(t, 0)) - 1, len(parts))
+        )
+        for i in places:
+            found = parts[i].edge(t - starts[i], back, ends)
+            if found is not None:
+                return starts[i] + found
+            joint = starts[i] if back else starts[i + 1] if i + 1 < len(parts) else 0
+            if not ends and joint:
+                return joint if 0 < joint < self.duration else None if not back else self.edge(joint, back)
+        return None
+
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        starts, rows = itertools.accumulate((part.lasts for part in self.parts[:-1]), initial=0), []
+        for i, (part, start) in enumerate(zip(self.parts, starts, strict=True), 1):
+            length = n - start if i == len(self.parts) else min(part.lasts, n - start)
+            if length > 0:
+                rows.append((part, start, length, 1))
+        return rows if n else [(self.parts[0], 0, 0, 1)]
+
+    def in_cycle(self, t: int) -> bool:
         for part in self.parts:
-            if start >= stop:
-                break
-            ends = part.cycles(stop - start)
-            found.extend(start + end for end in ends or ())
-            start += part.duration
-        return found or None
+            if t < part.duration:
+                return part.in_cycle(t)
+            t -= part.duration
+        return False
 
     def _first_value(self) -> Any:
         begun = None if self._arrays else blend_of(self.parts[0])
@@ -146,6 +170,14 @@ def sequence(*schedules: Any) -> Schedule:
 def _total(parts: tuple[Schedule, ...]) -> Any:
     lengths = [part.duration for part in parts]
     return math.inf if any(isinstance(n, float) for n in lengths) else sum(lengths)
+
+
+def _lasting(whole: Sequence, known: Sequence, others: tuple[Schedule, ...]) -> Sequence:
+    """The sequence that a known one and others make, its duration checked without looking at all parts again."""
+    if not whole._arrays:
+        duration = whole._memo["duration"] = known.duration + sum(part.duration for part in others)
+        check_duration(whole.where(), duration)
+    return whole
 
 
 def _stacked_pieces(stack: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.cycles import backwards, periodic
 from lrsched.combinators.wrapper import _Ending, _Wrapper
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked, lowered
@@ -41,6 +42,9 @@ class Advanced(_Wrapper):
         n = self.schedule.duration
         return n if isinstance(n, float) else n - self.k
 
+    def reached(self, inner: float) -> float:
+        return inner - self.k
+
     def formula(self, clock: Clock) -> Term:
         return self.held(clock, self._later)
 
@@ -64,12 +68,11 @@ class Advanced(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, -self.k),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return [edge - self.k for edge in self.schedule.edges(stop + self.k)]
+    def place(self, step: int) -> int:
+        return step - self.k
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(stop + self.k)
-        return None if ends is None else [end - self.k for end in ends if end >= self.k]
+    def come(self, t: int) -> int:
+        return t + self.k
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return Advanced(rescale(self.schedule, ratio), round(self.k * ratio))
@@ -81,11 +84,15 @@ class Delayed(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     k: int = fields.count()
+    adds_up = True
 
     @property
     def duration(self) -> Any:
         n = self.schedule.duration
         return n if isinstance(n, float) else n + self.k
+
+    def reached(self, inner: float) -> float:
+        return inner if inner == math.inf else min(LIMIT, inner + self.k)
 
     def formula(self, clock: Clock) -> Term:
         b = clock.b
@@ -97,12 +104,14 @@ class Delayed(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, self.k),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return [self.k, *(edge + self.k for edge in self.schedule.edges(stop))]
+    def joints(self) -> tuple[int, ...]:
+        return (self.k,)
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(max(0, stop - self.k))
-        return None if ends is None else [end + self.k for end in ends]
+    def place(self, step: int) -> int:
+        return step + self.k
+
+    def come(self, t: int) -> int:
+        return t - self.k
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         k = round(self.k * ratio)
@@ -130,14 +139,21 @@ class Lasting(_Ending):
             return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
         return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)))
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        end = min(stop, self.n)
-        inner = self.schedule.duration
-        return [*(e for e in self.schedule.edges(end) if e < end), *([inner] if inner < end else [])]
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        n, inner = self.n, self.schedule
+        if not ends:
+            return _Ending.edge(self, t, back)
+        cut = n if n > 0 and inner.in_cycle(n - 1) else None  # a cycle that goes on is cut there
+        if back and cut is not None and t > n:
+            return cut
+        found = inner.edge(min(t, n + 1) if back else t, back, True) if back or t < n else None
+        return found if found is not None and found <= n else cut if not back and t < n else None
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(min(stop, self.n))
-        return None if ends is None else sorted({min(end, self.n - 1) for end in ends})
+    def joints(self) -> tuple[int, ...]:
+        return (self.schedule.duration,)
+
+    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
+        return [(self.schedule, 0, min(n, self.n), 1)]
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
@@ -158,6 +174,10 @@ class After(_Wrapper):
     @property
     def goes_on(self) -> bool:
         return bool(self.policy != "hold")
+
+    @property
+    def reach(self) -> float:
+        return LIMIT if self.counts_phases else math.inf
 
     @property
     def counts_phases(self) -> bool:
@@ -198,9 +218,3 @@ class After(_Wrapper):
             return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
-
-    def cycles(self, stop: int) -> list[int] | None:
-        return self.schedule.cycles(min(stop, self.schedule.duration))
-
-    def edges(self, stop: Any) -> Iterable[int]:
-        return self.schedule.edges(min(stop, self.schedule.duration))

@@ -16,7 +16,7 @@ from lrsched.algebra.rescaling import check_finite, rescale
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.shifting import Advanced
 from lrsched.combinators.wrapper import _Ending, _Wrapper
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock, forked
 from lrsched.ir.exact_steps import number_of
@@ -32,6 +32,7 @@ class Stretched(_Wrapper):
 
     schedule: Schedule = fields.node("Schedule")
     k: float = fields.positive(lengthens=True)
+    adds_up = True
 
     @property
     def duration(self) -> Any:
@@ -44,6 +45,12 @@ class Stretched(_Wrapper):
             return OPERATIONS["share"](self.k, n)
         column: Any = next((x for x in (n, self.k) if hasattr(x, "b")), None)
         return round(n * Fraction(self.k)) if column is None else column.b.share(_exact(self.k), n)
+
+    def reached(self, inner: float) -> float:
+        if inner == math.inf:
+            return inner
+        k, ahead = Fraction(self.k), max(0, LIMIT - inner)
+        return min(math.ceil(inner * k), max(LIMIT // 2, LIMIT - math.ceil(ahead * k)))
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
@@ -60,14 +67,11 @@ class Stretched(_Wrapper):
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, pace=Fraction(self.k)),)
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        k = Fraction(self.k)
-        return [math.ceil(edge * k) for edge in self.schedule.edges(_over(stop, k))]
+    def place(self, step: int) -> int:
+        return math.ceil(step * Fraction(self.k))
 
-    def cycles(self, stop: int) -> list[int] | None:
-        k = Fraction(self.k)
-        ends = self.schedule.cycles(math.ceil(_over(stop, k)))
-        return None if ends is None else [math.ceil((end + 1) * k) - 1 for end in ends]
+    def come(self, t: int) -> int:
+        return math.floor(t / Fraction(self.k))
 
 
 def _exact(k: Any) -> Any:
@@ -76,10 +80,6 @@ def _exact(k: Any) -> Any:
         return k
     values, index = k.args
     return k.b.column(np.array([Fraction(v) for v in values.tolist()], dtype=object), index)
-
-
-def _over(stop: Any, k: Fraction) -> Any:
-    return stop if stop == math.inf else Fraction(stop) / k
 
 
 @kind("extended", method="extended")
@@ -119,19 +119,16 @@ class Extended(_Ending):
 
         return forked(self, clock, lambda: clock.split(self.at, inner, after))
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        n = self.schedule.duration
-        ratio = Fraction(self.total - self.at, n - self.at)
-        for edge in self.schedule.edges(n):
-            yield edge if edge <= self.at else self.at + math.ceil((edge - self.at) * ratio)
-        yield self.at
+    def joints(self) -> tuple[int, ...]:
+        return (self.at,)
 
-    def cycles(self, stop: int) -> list[int] | None:
-        ends = self.schedule.cycles(self.schedule.duration)
-        ratio = Fraction(self.total - self.at, self.schedule.duration - self.at)
-        if ends is None:
-            return None
-        return [e if e < self.at else self.at + math.ceil((e + 1 - self.at) * ratio) - 1 for e in ends]
+    def place(self, step: int) -> int:
+        late, ratio = step - self.at, Fraction(self.total - self.at, self.schedule.duration - self.at)
+        return step if late <= 0 else self.at + math.ceil(late * ratio)
+
+    def come(self, t: int) -> int:
+        late, ratio = t - self.at, Fraction(self.total - self.at, self.schedule.duration - self.at)
+        return t if late < 0 else self.at + math.floor(late / ratio)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         inner = rescale(self.schedule, ratio, least=1)

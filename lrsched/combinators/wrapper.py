@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,6 @@ from lrsched.ir.clock import Clock
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
-
-
-def inner_edges(part: Schedule, stop: Any) -> Iterator[int]:
-    """The boundaries of a part inside its own duration."""
-    end = min(stop, part.duration)
-    return (edge for edge in part.edges(end) if 0 < edge < end)
 
 
 class _Wrapper(Schedule):
@@ -34,11 +29,40 @@ class _Wrapper(Schedule):
     def duration(self) -> Any:
         return self.inner.duration
 
-    def edges(self, stop: Any) -> Iterable[int]:
-        return self.inner.edges(stop)
+    @property
+    def reach(self) -> float:
+        """See :class:`Schedule`; what ends is held, however far the clock inside has run."""
+        return self.reached(self.inner.reach) if isinstance(self.duration, float) or self.inner.goes_on else math.inf
 
-    def cycles(self, stop: int) -> list[int] | None:
-        return self.inner.cycles(stop)
+    def reached(self, inner: float) -> float:
+        """The reach that follows from that of the schedule inside."""
+        return inner
+
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        end, inner = self.lasts + ends, self.inner
+        if not back:
+            found = inner.edge(max(self.come(t), 0), ends=ends) if t + 1 < end else None
+        else:
+            found = inner.edge(self.come(min(t, end) - 1) + 1, True, ends)
+        step = None if found is None else self.place(found)
+        own = () if ends else [joint for joint in self.joints() if 0 < joint < end]
+        some = [x for x in (step, *own) if x is not None and 0 < x < end and (x < t if back else x > t)]
+        return (max(some) if back else min(some)) if some else None
+
+    def in_cycle(self, t: int) -> bool:
+        return t < self.lasts and self.inner.in_cycle(max(self.come(t), 0))
+
+    def joints(self) -> tuple[int, ...]:
+        """The boundaries that it makes itself."""
+        return ()
+
+    def place(self, step: int) -> Any:
+        """The step at which a boundary of the schedule inside takes effect."""
+        return step
+
+    def come(self, t: int) -> int:
+        """The last step inside that has come at step t: none after it has its place there or before."""
+        return t
 
     def held(self, clock: Clock, formula: Callable[[Clock], Term]) -> Term:
         """``formula``, held after the duration unless a policy inside says what comes then."""
@@ -58,3 +82,7 @@ class _Ending(_Wrapper):
 
     __slots__ = ()
     goes_on = False
+
+    @property
+    def reach(self) -> float:
+        return math.inf

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = ["ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
+__all__ = ["LIMIT", "ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
 
-WHOLE = 2**53  # below it, every integer is a float
+LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
 BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),
@@ -120,13 +120,15 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
         number = float(value)
     except OverflowError:
         fail(where, argument, allowed, value)
+    except TypeError:  # a span of time is an integer of NumPy's, and none
+        fail(where, argument, allowed, value, wrong_type=True)
     if not math.isfinite(number):
         fail(where, argument, allowed, value)
     return number + 0.0  # -0.0 becomes 0.0
 
 
-def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int:
-    """``value`` as an ``int`` of at least ``smallest``; a float may stand for it if it is whole, as 1e4 is."""
+def check_count(where: str, argument: str, value: Any, smallest: int = 0, below: float = LIMIT) -> int:
+    """``value`` as an ``int`` from ``smallest`` to ``below``; a float may stand for it if it is whole, as 1e4 is."""
     allowed = f"an integer >= {smallest}"
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         fail(where, argument, allowed, value, wrong_type=True)
@@ -138,13 +140,27 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0) -> int
         number = int(value)
     if number < smallest:
         fail(where, argument, allowed, value)
+    if number >= below:
+        fail(where, argument, f"{allowed} and below {power_of_two(below)}", value)
     return int(number)
 
 
 def _is_whole(value: Any) -> bool:
     """Whether a value is a float, of Python or NumPy, that is a whole number."""
     is_float = isinstance(value, float) or (isinstance(value, numbers.Real) and hasattr(value, "dtype"))
-    return is_float and value % 1 == 0 and abs(value) < WHOLE
+    return is_float and value % 1 == 0 and abs(value) < LIMIT
+
+
+def check_duration(where: str, duration: Any) -> None:
+    """Refuse a duration that is no count: lengths that are counts may add up to one that is none."""
+    if type(duration) is int and duration >= LIMIT:
+        fail(where, "the duration", f"below {power_of_two(LIMIT)}", duration)
+
+
+def power_of_two(number: Any) -> str:
+    """A limit as it is best read: ``2**53``, or its digits."""
+    exponent = number.bit_length() - 1
+    return f"2**{exponent}" if number == 1 << exponent else f"{number:,}"
 
 
 def check_choice(where: str, argument: str, value: object, choices: tuple[object, ...]) -> Any:

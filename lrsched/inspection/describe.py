@@ -14,6 +14,8 @@ from lrsched.algebra.fields import names_of
 from lrsched.algebra.node import walk
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Negative
+from lrsched.combinators.cycles import Restarted
+from lrsched.combinators.shifting import After, Lasting
 from lrsched.foundation.errors import check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
@@ -23,6 +25,8 @@ __all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics"]
 MOST = 1000
 CHUNK = 1 << 20
 LONGEST = 1 << 27
+COUNTED = 10_000
+TAIL = 3
 
 
 def describe(schedule: Schedule, steps: int | None = None) -> Description:
@@ -31,22 +35,24 @@ def describe(schedule: Schedule, steps: int | None = None) -> Description:
     steps = horizon(schedule) if steps is None else check_count("describe", "steps", steps, 1)
     known = defined(schedule, steps)
     found = list(itertools.islice(_whole(schedule, steps), MOST + 1))
+    complete = len(found) <= MOST
+    found = found[:MOST] if complete else [*found[: MOST - TAIL], *_tail(schedule, steps)]
     peak, floor, total = statistics(schedule, known)
     segments = tuple(
         Segment(a, b, text, *(float(schedule(t)) if t < known else math.nan for t in (a, b - 1)))
-        for a, b, text in found[:MOST]
+        for a, b, text in found
     )
     return Description(
         repr(schedule),
         steps,
         schedule.duration,
         segments,
-        len(found) <= MOST,
+        complete,
         *peak,
         *floor,
         total / known,
         total,
-        len(cycles(schedule, steps)),
+        cycles(schedule, steps),
     )
 
 
@@ -61,25 +67,31 @@ def horizon(schedule: Schedule) -> int:
         return max(1, int(schedule.duration))
     stop = 1024
     while stop < 2**40:
-        ends = schedule.cycles(stop)
-        if ends and len(ends) > 3:
-            return int(ends[3]) + 1
-        edges = sorted(e for e in _few(schedule.edges(stop)) if 0 < e < stop)
-        if edges and (len(edges) > 3 or 4 * max(edges) <= stop) and not ends:
-            return math.ceil(1.25 * edges[:SHOWN][-1])
+        ends = (
+            list(itertools.islice(schedule.walk_edges(2**53, ends=True), 4)) if schedule.edge(stop, True, True) else []
+        )
+        if len(ends) > 3 and ends[3] <= stop:
+            return ends[3]
+        edges = list(itertools.islice(schedule.walk_edges(stop), SHOWN))
+        last = schedule.edge(stop, True)
+        if last and not ends and (len(edges) > 3 or 4 * last <= stop):
+            return math.ceil(1.25 * edges[-1])
         stop *= 4
     scales = [getattr(n, "timescale", 0) or getattr(n, "steps", 0) for n in walk(schedule)]
     longest = max((int(x) for x in scales if isinstance(x, int | float)), default=0)
     return 10 * longest if longest else 1000
 
 
-def _few(edges: Any) -> list[int]:
-    return list(itertools.islice(edges, 4 * MOST))
-
-
-def cycles(schedule: Schedule, stop: int) -> list[int]:
-    """The last steps of the outermost cycles that begin below ``stop``."""
-    return sorted(schedule.cycles(stop) or ())
+def cycles(schedule: Schedule, stop: int) -> int:
+    """How many cycles begin below ``stop``; where they cannot be counted at once, at most about ten thousand."""
+    inner: Schedule | None = schedule
+    while inner is not None:
+        schedule, stop = inner, int(min(inner.duration, stop))
+        inner = schedule.schedule if isinstance(schedule, Lasting | After) else schedule.varying()
+    if stop and isinstance(schedule, Restarted):
+        return schedule.begun(stop)
+    ended = len(list(itertools.islice(schedule.walk_edges(stop - 1, ends=True), COUNTED)))
+    return ended + (stop > 0 and schedule.in_cycle(stop - 1))
 
 
 def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple[float, int], float]:
@@ -102,7 +114,7 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
 def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
     """Steps of a run and the values there, in chunks: every step; of a very long run a million and the boundaries."""
     if steps > LONGEST:
-        edges = [int(e) for e in _few(schedule.edges(steps)) if 0 < e < steps]
+        edges = list(itertools.islice(schedule.walk_edges(steps), 4 * MOST))
         marks = [0, *edges, *(e - 1 for e in edges), steps - 1]
         some = np.union1d(spread(0, steps - 1, CHUNK), np.array(marks))
         yield some, schedule(some)
@@ -128,14 +140,22 @@ def _unbounded(sums: list[float]) -> float:
 # ---- segments
 
 
-def _whole(schedule: Schedule, steps: int) -> Iterator[tuple[int, int, str]]:
-    """Start, stop and text of the segments of a run, what comes after the duration included."""
+def _whole(schedule: Schedule, steps: int, start: int = 0) -> Iterator[tuple[int, int, str]]:
+    """Start, stop and text of the segments of a run from ``start`` on, what comes after the duration included."""
     end = min(schedule.duration, steps)
-    for start, stop, cycle, expression in _segments(schedule, end):
-        yield start, stop, (f"cycle {cycle} of " if cycle else "") + repr(expression)
+    for begin, stop, cycle, expression in _segments(schedule, start, end):
+        yield begin, stop, (f"cycle {cycle} of " if cycle else "") + repr(expression)
     if end < steps:
         policy = next(_policies(schedule), "hold")
         yield int(end), steps, "held" if policy == "hold" else f"after({policy!r})"
+
+
+def _tail(schedule: Schedule, steps: int) -> list[tuple[int, int, str]]:
+    """The last few segments."""
+    start = steps
+    for _ in range(TAIL):
+        start = schedule.edge(start, back=True) or 0
+    return list(_whole(schedule, steps, start))[-TAIL:]
 
 
 def _policies(schedule: Schedule) -> Iterator[Any]:
@@ -147,16 +167,27 @@ def _policies(schedule: Schedule) -> Iterator[Any]:
 Found = tuple[int, int, int, Any]
 
 
-def _segments(s: Schedule, stop: Any) -> Iterator[Found]:
-    """Start, stop, number of the cycle (or 0) and expression of each segment below ``stop``."""
+def _segments(s: Schedule, start: int, stop: Any) -> Iterator[Found]:
+    """Start, stop, number of the cycle (or 0) and expression of each segment that lies between two steps."""
     inner = s.varying()
     if inner is not None:
-        for start, end, cycle, expression in _segments(inner, min(stop, inner.duration)):
-            yield start, end, cycle, _with(s, inner, expression)
+        for begin, end, cycle, expression in _segments(inner, start, min(stop, inner.duration)):
+            yield begin, end, cycle, _with(s, inner, expression)
     elif s.shows_parts:
-        yield from _of_parts(s, stop)
+        yield from _of_parts(s, start, stop)
     else:
-        yield from _between_edges(s, stop)
+        marks = itertools.takewhile(lambda edge: edge < stop, _from(s, start))
+        for a, b in itertools.pairwise([*itertools.islice(marks, MOST + 2), int(stop)]):
+            if a < b:
+                yield a, b, 0, s
+
+
+def _from(s: Schedule, start: int) -> Iterator[int]:
+    """The boundary at or before a step, and those after it."""
+    edge: int | None = s.edge(start + 1, back=True) or 0
+    while edge is not None:
+        yield edge
+        edge = s.edge(edge)
 
 
 def _with(s: Any, inner: Schedule, other: Schedule) -> Any:
@@ -170,31 +201,20 @@ def _with(s: Any, inner: Schedule, other: Schedule) -> Any:
     return -other if isinstance(s, Negative) else type(s)(**values)
 
 
-def _of_parts(s: Schedule, stop: Any) -> Iterator[Found]:
+def _of_parts(s: Schedule, start: int, stop: Any) -> Iterator[Found]:
     """The segments of the parts; behind the last of them, the schedule itself."""
     reached = 0
-    for part in s.parts_in_time(stop):
+    for part in s.parts_from(start, stop):
         if part.start >= stop:
             return
         end = min(part.schedule.duration, math.ceil((stop - part.start) / Fraction(part.pace)))
-        for a, b, cycle, expression in _segments(part.schedule, end):
-            low, high = part.at(a), min(part.at(b), stop)
-            if low < high:
-                yield low, int(high), part.cycle or cycle, expression
         reached = min(part.at(end), stop)
+        if reached <= start:
+            continue
+        early = max(0, math.floor((start - part.start) / Fraction(part.pace)))
+        for a, b, cycle, expression in _segments(part.schedule, early, end):
+            low, high = part.at(a), min(part.at(b), stop)
+            if max(low, start) < high:
+                yield low, int(high), part.cycle or cycle, expression
     if reached < stop:
         yield reached, int(stop), 0, s
-
-
-def _between_edges(s: Schedule, stop: Any) -> Iterator[Found]:
-    end, limit = int(stop), 1024
-    edges: list[int] = []
-    while True:
-        limit = min(limit, end)
-        edges = sorted({int(e) for e in _few(s.edges(limit)) if 0 < e < limit})
-        if limit == end or len(edges) > MOST:
-            break
-        limit *= 4
-    for a, b in itertools.pairwise([0, *edges, end]):
-        if a < b:
-            yield a, b, 0, s

@@ -53,7 +53,7 @@ class Description:
 
     def rows(self) -> list[str]:
         """The segments as lines of one width, the middle ones left out when there are many."""
-        table = [("steps", "first", "last", "expression"), *map(cells, self.shown())]
+        table = [("steps", "first", "last", "expression"), *map(self.cells, self.shown())]
         widths = [max(len(row[i]) for row in table) for i in range(3)]
         return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in table]
 
@@ -63,7 +63,14 @@ class Description:
         if self.complete and len(found) <= SHOWN:
             return found
         head = found[: SHOWN - 3]
-        return [*head, None, *found[-2:]] if self.complete else [*head, None]
+        return [*head, None, *found[-2:]]
+
+    def cells(self, segment: Segment | None) -> tuple[str, str, str, str]:
+        """A row of the table; that of the segments left out says how many cycles they are, where they are many."""
+        if segment is None and not self.complete and self.cycles:
+            shown = {s.expression.partition(" of ")[0] for s in self.shown() if s and s.expression.startswith("cycle ")}
+            return ("...", "", "", f"and {self.cycles - len(shown):,} more cycles")
+        return cells(segment)
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and text of each reading."""
@@ -85,7 +92,7 @@ class Description:
     def _repr_html_(self) -> str:
         rows = []
         for segment in self.shown():
-            steps, first, last, text = map(html.escape, cells(segment))
+            steps, first, last, text = map(html.escape, self.cells(segment))
             rows.append(f"<tr><td>{steps}</td><td>{first}</td><td>{last}</td><td><code>{text}</code></td></tr>")
         head = "".join(f"<th>{name}</th>" for name in ("steps", "first", "last", "expression"))
         facts = " · ".join(f"{name} {html.escape(text)}" for name, text in self.facts())

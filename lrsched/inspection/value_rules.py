@@ -215,16 +215,16 @@ def short_last_cycle(run: Run) -> Iterator[Finding]:
     cut = ((part, part.schedule) for part in run.parts if part.last)
     windows += [(s.schedule, s.n, Fraction(p.start), Fraction(p.pace)) for p, s in cut if isinstance(s, Lasting)]
     for schedule, stop, start, pace in windows:
-        ends = sorted({int(e) for e in _cycle_ends(schedule, stop)})
-        if not ends or ends[-1] < stop:
+        last = schedule.edge(stop - 1, ends=True) if stop > 0 and schedule.duration == math.inf else None
+        if last is None or last <= stop or not schedule.in_cycle(stop - 1):
             continue
-        begin = ends[-2] + 1 if len(ends) > 1 else max((int(e) for e in _edges_below(schedule, stop)), default=0)
-        length, done = ends[-1] + 1 - begin, stop - begin
+        begin = schedule.edge(stop, True, True) or max((int(e) for e in _edges_below(schedule, stop)), default=0)
+        length, done = last - begin, stop - begin
         if 0 < done < 0.95 * length and not _at_its_foot(schedule, begin, stop, length):
             at = math.ceil(start + begin * pace)
             rate = number(schedule(stop - 1))
             sentence = f"The run ends {done:,} steps into a cycle of {length:,}, with the rate at {rate}."
-            remedy = f"End the run with a cycle, at step {begin:,} or {ends[-1] + 1:,}, or change their length."
+            remedy = f"End the run with a cycle, at step {begin:,} or {last:,}, or change their length."
             yield Finding("warning", at, sentence.replace(" 1 steps", " 1 step"), remedy, "short-last-cycle")
 
 
@@ -233,12 +233,6 @@ def _at_its_foot(schedule: Schedule, begin: int, stop: int, length: int) -> bool
     values = schedule(spread(begin, begin + length))
     low, high = float(np.min(values)), float(np.max(values))
     return float(schedule(stop)) - low < 0.01 * (high - low)
-
-
-def _cycle_ends(schedule: Schedule, stop: int) -> list[int]:
-    if schedule.duration < math.inf or stop > 10**7:
-        return []
-    return schedule.cycles(stop) or []
 
 
 def _edges_below(schedule: Schedule, stop: int) -> list[int]:

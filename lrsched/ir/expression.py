@@ -12,6 +12,7 @@ class Expression:
 
     __slots__ = ()
     takes_progress: ClassVar[bool] = False  # whether it is called with progress in [0, 1] and not with a step
+    reach: Any  # the steps at which it can be asked for are below it
     _arrays: bool  # whether some number in it is an array or a tracer, so that it evaluates on JAX only
 
     def formula(self, clock: Any) -> Any:

@@ -346,7 +346,7 @@ class Builder:
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
-        a, c = self.lift(a), self.lift(c)
+        a, c = self._whole(a), self.lift(c)
         return self.lift(0) if c.equals(1) else self.make("mod", a, c)
 
     def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
@@ -455,7 +455,12 @@ class Builder:
 
     def valuation(self, t: Any) -> Term:
         """The exponent of 2 in the integer t > 0."""
-        return self.make("valuation", self.lift(t))
+        return self.make("valuation", self._whole(t))
+
+    def _whole(self, t: Any) -> Term:
+        """An operand of what is defined for integers alone: a real number that is one becomes one."""
+        t = self.lift(t)
+        return self.floor(t) if t.dtype == "f" else t
 
     def share(self, x: Any, n: Any) -> Term:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
@@ -466,7 +471,7 @@ class Builder:
 
         Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
         """
-        seed, t, high = self.lift(seed), self.lift(t), self.lift(high)
+        seed, t, high = self.lift(seed), self._whole(t), self._whole(high)
         if high.equals(0):
             return self.make("noise", seed, t)
         if seed.op == t.op == high.op == "const":

@@ -470,7 +470,7 @@ def _running_product(lr_lambda: Any) -> Schedule:
 
 def _powers(factors: Piecewise | MultiStep) -> Schedule:
     """The running product of constants, a power in each piece; that of the first step is 1."""
-    starts = [0, *factors.boundaries(2**53)]
+    starts = [0, *factors.boundaries(2**53 - 1)]
     parts = [geometric_drop(float(factors(0)))]
     for start, end in itertools.pairwise(starts):
         parts[-1] = parts[-1].lasting(end - start)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.foundation.errors import LIMIT
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Builder, Term
 from lrsched.sampling.array_code import BLOCK
@@ -27,14 +28,15 @@ def filler(schedule: Any) -> Filler:
     memo = schedule._memo
     found = memo.get("filler")
     if found is None:
-        found = memo["filler"] = Filler()
+        found = memo["filler"] = Filler(min(LIMIT, schedule.reach))
     return found
 
 
 class Filler:
     """Fills vectors with a schedule's values; long ranges of what repeats, in a way of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: float) -> None:
+        self.reach = reach
         self.repeating: int | None = None
         self._ways: dict[bool, Piecewise] = {}
         self._together: Callable[[Any], Any] | None = None

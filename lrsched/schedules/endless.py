@@ -12,7 +12,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.ir import folding
 from lrsched.ir.clock import Clock
@@ -96,9 +96,6 @@ class MultiStep(_Endless):
             return b.gather(np.array(powers(gamma.args[0], size + 1)), index)
         return b.ipow(gamma, index)
 
-    def edges(self, stop: Any) -> list[int]:
-        return [int(m) for m in self.milestones]
-
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return MultiStep(tuple(round(m * ratio) for m in self.milestones), self.gamma)
 
@@ -164,12 +161,14 @@ class StepDecay(_Endless):
     every: int = fields.count(low=1)
     gamma: float = fields.positive(default=0.1)
     counts_phases = endless_edges = True
+    reach = LIMIT
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.ipow(self.gamma, index_of(clock, self.every))
 
-    def edges(self, stop: Any) -> Any:
-        return range(self.every, math.ceil(stop), self.every)
+    def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
+        found = (t - 1) // self.every if back else max(t, 0) // self.every + 1
+        return found * self.every if found > 0 and not ends else None
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return StepDecay(max(1, round(self.every * ratio)), self.gamma)
@@ -195,9 +194,6 @@ class Piecewise(_Endless):
     def formula(self, clock: Clock) -> Term:
         return read(clock.b, self.values, piece_index(clock, self.starts))
 
-    def edges(self, stop: Any) -> list[int]:
-        return [int(m) for m in self.starts]
-
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         later = {round(m * ratio): value for m, value in zip(self.starts, self.values[1:], strict=True)}
         return Piecewise(tuple(later), (self.values[0], *later.values()))
@@ -222,6 +218,7 @@ class ExponentialDecay(_Endless):
 
     gamma: float = fields.positive()
     counts_phases = True
+    reach = LIMIT
 
     def formula(self, clock: Clock) -> Term:
         t = whole_time(clock)

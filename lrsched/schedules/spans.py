@@ -96,6 +96,7 @@ class Constant(Schedule):
     """
 
     value: float = fields.real()
+    is_level = True
 
     @property
     def duration(self) -> Any:
@@ -120,6 +121,7 @@ class Hold(Schedule):
 
     steps: int = fields.count()
     value: float = fields.real(default=1.0)
+    is_level = True
 
     @property
     def duration(self) -> Any:

@@ -204,10 +204,11 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(root: Term, comment: str, name: str = "schedule") -> str:
+def source(root: Term, comment: str, name: str = "schedule", reach: int = 0) -> str:
     """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
-    A negative step gives NaN. On machines with fused multiplication, compile with ``-ffp-contract=off`` for the bits
+    A negative step gives NaN, and so does one that is not below ``reach``.
+    On machines with fused multiplication, compile with ``-ffp-contract=off`` for the bits
     that Python gives.
 
     Raises:
@@ -217,7 +218,8 @@ def source(root: Term, comment: str, name: str = "schedule") -> str:
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
     progress = root.b.real_steps
     text, _ = TARGET.function(root, "double t" if progress else "int64_t t", name)
-    guard = "    if (!(t >= 0.0 && t <= 1.0)) return NAN;" if progress else "    if (t < 0) return NAN;"
+    between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}" if reach else "t < 0"
+    guard = f"    if ({between}) return NAN;"
     text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
     comment = comment.replace("*/", "* /")
     head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]

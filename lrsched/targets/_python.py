@@ -25,11 +25,19 @@ def step(t):
     real = hasattr(t, "__float__") or hasattr(t, "__index__")
     if not real or type(t).__name__.startswith(("bool", "complex")):
         raise TypeError(f"step must be a number >= 0, got {t!r}")
-    number = float(t)
+    try:
+        number = float(t)
+    except OverflowError:
+        number = inf
     if not 0.0 <= number < inf:
         raise ValueError(f"step must be a finite number >= 0, got {t!r}")
     return int(t) if number == int(number) else number
 ''',
+    "refused": """
+def refused(t, reach):
+    if t < 0: raise ValueError(f"step must be >= 0, got {t}")
+    raise ValueError(f"step must be below {reach}, got {t if t < 10**99 else 'a number of 100 digits or more'}")
+""",
     "divide": """
 def divide(a, b):
     if b != 0:
@@ -237,6 +245,7 @@ DIALECT = Dialect(
     twice=frozenset({"minimum", "maximum", "search", "valuation"}),
     search=_looked_up,
     real="float({0})",
+    called="def {0}({1}):",
     rows=True,
 )
 
@@ -252,11 +261,14 @@ class PythonTarget:
         """A builder of terms for this target."""
         return Builder(branching=True, limit=self.limit, real_steps=real_steps)
 
-    def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
-        """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions."""
+    def function(self, root: Term, guard: str, name: str = "schedule", reach: int = 0) -> tuple[str, dict[str, Any]]:
+        """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions.
+
+        Steps from ``reach`` on are refused, if there is one.
+        """
         code = emit(root, DIALECT)
         objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
-        return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines)]) + "\n", objects
+        return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines, reach)]) + "\n", objects
 
 
 def tables(objects: dict[str, Any]) -> str:
@@ -272,14 +284,35 @@ def _spelled(values: tuple[Any, ...]) -> str:
     return f"({', '.join(spelled)},)"
 
 
-def _guarded(lines: list[str]) -> list[str]:
-    """The check for negative steps, inside the innermost branch that every negative step goes to."""
-    check = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    head = "    if t < "
-    depth = 0
-    while (line := lines[depth]).startswith(head) and line[len(head) : -1].isdecimal() and line.endswith(":"):
-        head, depth = "    " + head, depth + 1
-    return [*lines[:depth], "    " * (depth + 1) + check, *lines[depth:]]
+def _guarded(lines: list[str], reach: int) -> list[str]:
+    """The checks of the step: for negative ones inside the innermost branch that they go to, and so for late ones.
+
+    Where no branch tells them apart, both are one comparison.
+    """
+    refusal = f'refused(t, "{"2**53" if reach == WHOLE else f"{reach:,}"}")'
+    first, depth, head, size = _after_branches(lines, reach), 0, "    if t < ", 11
+    if reach and not first:
+        return [f"    if not 0 <= t < {reach}: {refusal}", *lines]
+    while (line := lines[depth])[:size] == head and line[-1] == ":" and line[size:-1].isdecimal():
+        head, size, depth = "    " + head, size + 4, depth + 1
+    late = [f"    if t >= {reach}: {refusal}"] if reach else []
+    early = "    " * (depth + 1) + 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
+    return [*lines[:depth], early, *lines[depth:first], *late, *lines[first:]]
+
+
+def _after_branches(lines: list[str], reach: int) -> int:
+    """The line after the branches of steps far below ``reach``, each of which returns; 0 if there are none."""
+    found, digits = 0, len(str(reach))
+    while (line := lines[found])[:11] == "    if t < " and line[-1] == ":":
+        end = found + 1
+        if not line[11:-1].isdecimal() or len(line) - 12 >= digits:
+            return found
+        while lines[end][4] == " ":
+            end += 1
+        if lines[end][4:8] == "else":
+            return found
+        found = end
+    return found
 
 
 def loaded(text: str, objects: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -21,6 +22,7 @@ Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 PREFIXES = frozenset({"custom", "table", "v"})  # with a counter, the names of objects that code uses
 LONGEST = 12
+DEEPEST = 20  # levels of indentation, of which Python takes a hundred
 ROWS = 3
 LEAVES = frozenset({"step", "const", "bound", "column"})
 CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
@@ -51,6 +53,7 @@ class Dialect(Record):
     rows: bool = False
     types: Mapping[str, str] = NO_TYPES
     real: str | None = None
+    called: str = ""
 
 
 class Code:
@@ -68,7 +71,7 @@ def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
         writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
     writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
-    return Code(writer.lines, writer.objects)
+    return Code(writer.apart + writer.lines, writer.objects)
 
 
 Given = dict[int, bool]
@@ -207,6 +210,7 @@ class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.lines: list[str] = []
+        self.apart: list[str] = []  # functions that the lines call
         self.objects: dict[str, Any] = {}
         self.count = 0
         self.inputs: dict[int, list[Term]] = {}
@@ -238,6 +242,8 @@ class _Writer:
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
         root = named(root)
+        if level > DEEPEST and self.dialect.called and not _is_plain(root) and root.num not in known:
+            return self._apart(root, known, level, returns)
         if returns and self._branches(root):
             return self._returning(root, known, level)
         expression = self._needed(root, dict(known), level)
@@ -247,6 +253,19 @@ class _Writer:
             expression = str(self.dialect.real).format(expression) if whole else expression
             self.line(level, self.dialect.result.format(expression))
         return expression
+
+    def _apart(self, root: Term, known: dict[int, str], level: int, returns: bool) -> str:
+        """Write the block as a function of its own, which begins at the margin again, and call it."""
+        outer, self.lines = self.lines, []
+        self.block(root, dict(known), 2, returns=True)
+        inner, self.lines = self.lines, outer
+        used = set(re.findall(r"\bx\d+\b", "\n".join(inner)))
+        names = ", ".join(sorted(used.intersection(re.findall(r"\bx\d+\b", " ".join(map(str, known.values()))))))
+        name = self.name()
+        self.apart += [self.dialect.indent + self.dialect.called.format(name, names), *inner]
+        if returns:
+            self.line(level, self.dialect.result.format(f"{name}({names})"))
+        return f"{name}({names})"
 
     def line(self, level: int, text: str) -> None:
         """Write a line."""

@@ -549,3 +549,12 @@ def test_a_start_beyond_int32_is_refused_where_phases_are_counted_from_it_and_ri
     assert float(cycles.advanced(2**31 - 1)(jnp.int32(5))) == np.float32(cycles.advanced(2**31 - 1)(5))
     power = lrs.inverse_sqrt(1e9).advanced(2**40)
     assert float(power(jnp.int32(5))) == pytest.approx(power(5), rel=1e-6)
+
+
+def test_an_expression_that_holds_arrays_says_so_when_it_is_compared_with_itself() -> None:
+    """One object is no exception; containers, which ask for identity first, still find it."""
+    held = lrs.hold(3, jnp.float32(0.5))
+    with pytest.raises(TypeError, match="cannot be compared"):
+        held == held  # noqa: B015
+    several = [held, lrs.hold(3)]
+    assert several.index(held) == 0
