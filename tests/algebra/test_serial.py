@@ -96,7 +96,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"format": 1, "kind": "linear", "power": 1}, "no field 'power'"),
     ({"format": 1, "kind": "warmup"}, "needs the field 'steps'"),
     ({"format": 1, "kind": "warmup", "steps": "5"}, "steps"),
-    ({"format": 1, "kind": "warmup", "steps": 5.0}, "steps"),
+    ({"format": 1, "kind": "warmup", "steps": 5.5}, "steps"),
     ({"format": 1, "kind": "warmup", "steps": True}, "steps"),
     ({"format": 1, "kind": "warmup", "steps": -1}, "got -1"),
     ({"format": 1, "kind": "warmup", "steps": None}, "steps"),
