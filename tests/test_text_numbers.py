@@ -465,8 +465,37 @@ def test_hostile_texts_with_names(text: str) -> None:
 
 def test_a_computed_length_is_no_share_of_a_recipe():
     text = "recipes.warmup_cosine(3e-4, total, 0.03 * total)"
-    assert lrs.parse(text, total=10) == lrs.recipes.warmup_cosine(3e-4, 10, 0)
     assert lrs.parse(text, total=1000) == lrs.recipes.warmup_cosine(3e-4, 1000, 30)
-    assert lrs.parse("recipes.warmup_cosine(3e-4, total, 0.03)", total=1000) == lrs.recipes.warmup_cosine(
+    assert lrs.parse("recipes.warmup_cosine(3e-4, total, x)", total=1000, x=0.03) == lrs.recipes.warmup_cosine(
         3e-4, 1000, 0.03
     )
+    for other in (text, "recipes.warmup_cosine(1, total, 3/100)", "recipes.warmup_constant(total, 1/20)"):
+        with pytest.raises(
+            lrs.ParseError, match="warmup must be at least one step, or a share of the run that is one number"
+        ):
+            lrs.parse(other, total=10)
+
+
+def test_jax_integers_are_real_numbers_in_arithmetic():
+    jnp = pytest.importorskip("jax.numpy")
+    big = lrs.parse("hold(10, i * 2B)", i=jnp.int32(2))
+    assert float(big(3)) == 4e9
+    assert float(lrs.parse("hold(10, 2 ** (i * 20))", i=jnp.int32(2))(3)) == 2.0**40
+    assert float(lrs.parse("hold(10, 3B * p)", p=jnp.float32(0.5))(3)) == 1.5e9
+    assert lrs.parse("hold(n)", n=jnp.int32(7)).duration == 7
+    for text in ("hold(2 * n)", "recipes.warmup_cosine(1, 100, 0.5 * n)"):
+        with pytest.raises(lrs.ParseError, match="integer"):
+            lrs.parse(text, n=jnp.int32(7))
+
+
+def test_a_jax_share_is_no_length():
+    jnp = pytest.importorskip("jax.numpy")
+    with pytest.raises(lrs.ScheduleError, match="warmup must be an integer"):
+        lrs.recipes.warmup_cosine(1, 100, jnp.float32(0.05))
+    with pytest.raises(lrs.ScheduleError, match="steps must be an integer"):
+        lrs.warmup(jnp.float32(5.0))
+
+
+def test_names_that_could_be_given_are_all_told():
+    with pytest.raises(lrs.ParseError, match=r"the names in this text are a, b, c"):
+        lrs.parse("hold(a, b) >> hold(c)")

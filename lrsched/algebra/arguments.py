@@ -52,7 +52,9 @@ class Taken(Field):
         return number
 
     def check_count(self, where: str, name: str, value: Any) -> Any:
-        """A count below the limit."""
+        """A count below the limit; a text that computes less than a step may mean a share, or a length of none."""
+        if isinstance(value, float) and hasattr(value, "__index__") and 0 < value < 1:
+            fail(where, name, "at least one step, or a share of the run that is one number, as 0.03 is", float(value))
         number = super().check_count(where, name, value)
         if number is None or is_jax(number):
             return number

@@ -18,7 +18,18 @@ import numpy as np
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["APPLY", "Computed", "PowerError", "applied", "given", "is_number", "is_plain", "negated", "too_large"]
+__all__ = [
+    "APPLY",
+    "Computed",
+    "PowerError",
+    "applied",
+    "applied_by_jax",
+    "given",
+    "is_number",
+    "is_plain",
+    "negated",
+    "too_large",
+]
 
 ROOM = 4096  # the most bits of a numerator and denominator; beyond, the exact number is the float64 again
 LARGEST_INT, LARGEST_POWER = 10**40, 1100
@@ -107,6 +118,16 @@ def applied(sign: str, a: Any, b: Any) -> Any:
     return computed(value, None, sign, a, b)
 
 
+def applied_by_jax(sign: str, a: Any, b: Any) -> Any:
+    """An operation of numbers of which one is JAX's: on real numbers, since its integers would wrap."""
+    import jax.numpy as jnp
+
+    real = jnp.result_type(float)
+    return APPLY[sign](
+        *(x.astype(real) if is_jax(x) and x.dtype.kind in "iu" else float(x) if is_plain(x) else x for x in (a, b))
+    )
+
+
 def _exact(sign: str, a: Any, b: Any, value: float) -> Fraction:
     """The exact result; where it has no fraction, or one of too many digits, the one that the float64 is."""
     if sign == "**" and (b.denominator > 1 or abs(b) * _bits(a) > ROOM):
@@ -122,6 +143,8 @@ def _bits(exact: Fraction) -> int:
 def given(name: str, value: Any) -> Any:
     """The number that is bound to a name: an int, a float, a JAX scalar, or a fraction as what arithmetic gives."""
     allowed = "a number"
+    if type(value) is float or (type(value) is int and abs(value) <= LARGEST_INT):
+        return value if value == value else fail("parse", name, allowed, value)
     if is_jax(value):
         if value.shape != () or value.dtype.kind in "bc":
             fail("parse", name, "a single real number", value, wrong_type=True)

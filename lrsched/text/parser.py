@@ -14,7 +14,7 @@ from lrsched.algebra.registry import MAX_DEPTH
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import POWER, PRODUCT, SHIFT, SUM, UNARY
 from lrsched.foundation.errors import ScheduleError, listed, show
-from lrsched.text.numbers import APPLY, PowerError, applied, is_number, is_plain, negated, too_large
+from lrsched.text.numbers import APPLY, PowerError, applied, applied_by_jax, is_number, is_plain, negated, too_large
 from lrsched.text.tokens import LONGEST_NUMBER, ParseError, Tokens, literal
 from lrsched.text.vocabulary import CONSTANTS, PREFIXES, can_be_given, foreign, functions, methods, nearest
 
@@ -165,11 +165,16 @@ class _Parser(Tokens):
 
     def unbound(self, name: str) -> str:
         """What is wrong with a name that stands for no number."""
-        message = self.unknown(name, [*functions(), *self.numbers])
+        message = self.unknown(name, self.numbers or functions())
         if not can_be_given(name):
             return message
+        try:
+            free = sorted(free_names(self.text))
+        except ParseError:  # of what comes later in the text
+            free = []
         known = f"numbers are given for {listed(sorted(self.numbers))}"
-        return f"{message} ({known if self.numbers else f'a number is given by its name: {name[:100]}=1000'})"
+        asked = known if self.numbers else f"a number is given by its name: {name[:100]}=1000"
+        return f"{message} ({asked}{f'; the names in this text are {listed(free)}' if len(free) > 1 else ''})"
 
     def trailer(self, value: Any) -> Any:
         """Method calls after a value, and a power."""
@@ -263,13 +268,30 @@ class _Parser(Tokens):
         if sign == ">>":
             raise self.error("'>>' joins schedules, not numbers", position)
         if not plain:
-            return self.made(lambda: APPLY[sign](a, b), position)
+            return self.made(lambda: applied_by_jax(sign, a, b), position)
         try:
             return self.bounded(applied(sign, a, b), position)
         except PowerError as error:
             raise self.error(str(error), position) from None
         except (ZeroDivisionError, OverflowError, ValueError):
             raise self.error(f"{a!r} {sign} {b!r} has no value", position) from None
+
+
+def free_names(text: str) -> frozenset[str]:
+    """The names in a text that stand for numbers, as its words alone tell."""
+    words = Tokens(text)
+    found: set[str] = set()
+    before: str | None = ""  # the sign before a word, None after what may be an operand
+    while words.kind != "end":
+        kind, name, start = words.kind, words.token, words.start
+        free = kind == "name" and before != "." and not words.names_argument()
+        words.next()
+        if kind != "sign" and before is None:
+            raise words.error(f"unexpected {show(name)}", start)
+        if free and not (words.kind == "sign" and words.token == "(") and name not in found and can_be_given(name):
+            found.add(name)
+        before = name if kind == "sign" and name not in (")", "]") else None
+    return frozenset(found)
 
 
 def _lengthens(sign: str, value: Any, right: Any) -> bool:

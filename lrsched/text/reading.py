@@ -9,10 +9,10 @@ from lrsched.algebra.node import Node
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import LONGEST
-from lrsched.foundation.errors import LISTED, ScheduleError, ScheduleTypeError, fail, listed, shortened, show
+from lrsched.foundation.errors import LISTED, ScheduleError, ScheduleTypeError, fail, listed, shortened
 from lrsched.text.numbers import given, is_number
-from lrsched.text.parser import _Parser
-from lrsched.text.tokens import ParseError, Tokens
+from lrsched.text.parser import _Parser, free_names
+from lrsched.text.tokens import ParseError
 from lrsched.text.vocabulary import can_be_given, nearest
 
 __all__ = ["names", "parse", "profile", "read", "schedule"]
@@ -99,19 +99,7 @@ def names(text: str) -> frozenset[str]:
         >>> sorted(lrs.names("3e-4 * plan(total, warmup(2 * epoch), cosine())"))
         ['epoch', 'total']
     """
-    words = Tokens(_checked(text))
-    found: set[str] = set()
-    before: str | None = ""  # the sign before a word, None after what may be an operand
-    while words.kind != "end":
-        kind, name, start = words.kind, words.token, words.start
-        free = kind == "name" and before != "." and not words.names_argument()
-        words.next()
-        if kind != "sign" and before is None:
-            raise words.error(f"unexpected {show(name)}", start)
-        if free and not (words.kind == "sign" and words.token == "(") and name not in found and can_be_given(name):
-            found.add(name)
-        before = name if kind == "sign" and name not in (")", "]") else None
-    return frozenset(found)
+    return free_names(_checked(text))
 
 
 def read(text: str, offered: Mapping[str, Any], *, bare: bool = False) -> tuple[Any, set[str]]:

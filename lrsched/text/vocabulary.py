@@ -67,6 +67,11 @@ def is_own(name: str) -> bool:
 
 def can_be_given(name: str) -> bool:
     """Whether a number may be called so."""
+    return _can_be_given(name, len(KINDS))
+
+
+@functools.lru_cache(1000)
+def _can_be_given(name: str, kinds: int) -> bool:
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not is_own(name)
 
 

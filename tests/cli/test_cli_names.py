@@ -49,8 +49,14 @@ def test_two_expressions_share_names(capsys: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((LR, "--set", "total=10k"), "unknown name 'peak' (numbers are given for total) (at column 1)\n  peak * plan"),
-        ((LR,), "unknown name 'peak' (a number is given by its name: peak=1000)"),
+        (
+            (LR, "--set", "total=10k"),
+            "unknown name 'peak' (numbers are given for total; the names in this text are peak, total) (at column 1)\n  peak * plan",
+        ),
+        (
+            (LR,),
+            "unknown name 'peak' (a number is given by its name: peak=1000; the names in this text are peak, total)",
+        ),
         ((LR, *SET, "--set", "epoch=3"), "--set epoch: no such name is used; used are: peak, total"),
         (("hold(3)", "--set", "epoch=3"), "--set epoch: no such name is used; used are: none"),
         ((LR, *SET, "--set", "total=3"), "--set gives a name two numbers"),
