@@ -20,7 +20,7 @@ from lrsched.combinators.wrapper import _Ending
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
-from lrsched.ir.clock import Clock, forked
+from lrsched.ir.clock import Clock, forked, lowered
 from lrsched.ir.exact_steps import exact_constant, multiple, number_of
 from lrsched.ir.runtime_scale import Pace
 from lrsched.schedules.endless import count_passed, index_of, powers
@@ -283,6 +283,21 @@ def backwards(clock: Clock, length: Any) -> Clock:
     return replaced(moved, past=number_of(past), root=0 if pace is not None else offset, pace=pace)
 
 
+def turned(schedule: Schedule, clock: Clock, back: Clock, length: Any) -> Term:
+    """The schedule on a clock that runs back from ``length``, where it gives what its last step leaves.
+
+    Which piece that is depends on the schedule alone, not on how long a step of the clock takes.
+    """
+    b, value = clock.b, schedule.formula(back)
+    if clock.plain:
+        return value
+    last = b.lift(length) - 1
+    end = lowered(schedule, Clock(b, last, b.lift(length), inside=True))
+    known = all(exact_constant(b.lift(x)) for x in (back.scale, back.offset))
+    before = b.lt(back.at, back.edge(length)) if known else b.lt(0.0, b.floats(back.progress(length).left))
+    return b.where(before, value, end)
+
+
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
     """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
     if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
@@ -306,7 +321,7 @@ class Reversed(_Ending):
 
     def formula(self, clock: Clock) -> Term:
         n = self.schedule.duration
-        return clock.finite(n, lambda c: self.schedule.formula(backwards(c, n)))
+        return clock.finite(n, lambda c: turned(self.schedule, c, backwards(c, n), n))
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return ()
@@ -349,7 +364,7 @@ class Mirrored(_Ending):
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
         inner = self.schedule.formula
-        return forked(self, clock, lambda: clock.split(n, inner, lambda c: inner(_back(c, n))))
+        return forked(self, clock, lambda: clock.split(n, inner, lambda c: turned(self.schedule, c, _back(c, n), n)))
 
     def edges(self, stop: Any) -> Iterable[int]:
         n = self.schedule.duration
