@@ -148,15 +148,29 @@ class Restarted(_Ending):
         return [start + length - 1 for start, length in self._spans(stop)]
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        if self.times is None or self.t_mult != 1.0:
-            return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
-        first = self.schedule.duration
-        starts = [round(i * first * ratio) for i in range(self.times + 1)]
+        inner, times, growth, gamma = self.schedule, self.times, self.t_mult, self.gamma
+        if times is None:
+            return Restarted(rescale(inner, ratio, least=1), times, growth, gamma)
+        first = inner.duration
+        old = [first] * times if growth == 1.0 else cycle_lengths(first, growth, times, math.inf)
+        starts = [round(start * ratio) for start in itertools.accumulate(old, initial=0)]
         lengths = [b - a for a, b in itertools.pairwise(starts)]
-        if len(set(lengths)) == 1:
-            return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
-        cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]
-        return sequence(*cycles)
+        if growth == 1.0:
+            if len(set(lengths)) == 1:
+                return Restarted(rescale_to(inner, lengths[0]), times, 1, gamma)
+            return sequence(*(rescale_to(inner, n) * gamma**i for i, n in enumerate(lengths)))
+        if lengths[0] and lengths == cycle_lengths(lengths[0], growth, times, math.inf):
+            return Restarted(rescale_to(inner, lengths[0]), times, growth, gamma)
+        return sequence(*(_laid(inner, n) * gamma**i for i, n in enumerate(lengths) if n))
+
+
+def _laid(schedule: Schedule, steps: int) -> Schedule:
+    """The schedule stretched to so many steps: by the number next below, so that no joint on a step comes later."""
+    if not [*schedule.edges(schedule.duration)]:
+        return rescale_to(schedule, steps)
+    exact = Fraction(steps, schedule.duration)
+    k = float(exact)
+    return schedule.stretched(k if Fraction(k) <= exact else math.nextafter(k, 0.0))
 
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,22 @@ def test_an_index_is_never_counted_in_reals() -> None:
     ):
         with pytest.raises(lrs.ScheduleError, match="too finely"):
             use()
+
+
+@pytest.mark.parametrize("k", [2, 3, 7])
+def test_cycles_are_rescaled_with_their_edges(k: int) -> None:
+    """By a whole number every boundary, every value and the duration; by another ratio each cycle rounded once."""
+    joint = hold(3) >> linear().over(4)
+    for s in (linear().over(7), linear().over(3), cosine().sampled(times=3).over(5), joint):
+        for t_mult in (0.5, 0.7, 1.5, 2.0, 2.5):
+            r = s.restarted(times=3, t_mult=t_mult, gamma=0.5)
+            far = r.rescaled(r.duration * k)
+            assert far.duration == r.duration * k
+            cycles = [t + 1 for t in r.cycle_ends(10**6)][:-1]
+            assert {t * k for t in cycles} <= set(far.boundaries()), repr(far)
+            if s is not joint:
+                assert far.boundaries() == tuple(t * k for t in r.boundaries()), repr(far)
+            np.testing.assert_allclose(far.sample(r.duration * k + 9)[::k][: r.duration], r.sample(r.duration), 1e-12)
+            other = r.rescaled(r.duration + 5)
+            starts = {round(Fraction(t * other.duration, r.duration)) for t in cycles}
+            assert starts - {0, other.duration} <= set(other.boundaries()), repr(other)
