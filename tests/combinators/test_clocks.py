@@ -159,3 +159,23 @@ def test_cycles_are_rescaled_with_their_edges(k: int) -> None:
             other = r.rescaled(r.duration + 5)
             starts = {round(Fraction(t * other.duration, r.duration)) for t in cycles}
             assert starts - {0, other.duration} <= set(other.boundaries()), repr(other)
+
+
+@pytest.mark.parametrize("n", [1000, 2**31 - 2])
+def test_profiles_through_points_are_exact_from_both_ends(n: int) -> None:
+    """Near the end where a rise begins they keep their digits in float64, and their sign in float32 too."""
+    points = (0.0, 0.5, 1.0), (1.0, 0.25, 0.0)
+    profiles = lrs.knots(*points), lrs.knots((0, 0.25, 1), (1, 0.5, 0)), lrs.pchip(*points)
+    rises = [p.over(n, start=0.0, end=1.0) for p in profiles] + [lrs.warmup(n, profile=p) for p in profiles]
+    schedules = [*rises, *(p.reversed().over(n) for p in profiles), *(p.over(n) for p in profiles)]
+    steps = [0, 1, 2, n - 2, n - 1, n]
+    for s in schedules:
+        for t in steps:
+            assert not oracle.complaint(s.to_dict(), t, s(t)), repr(s)
+    jax = pytest.importorskip("jax")
+    kind = oracle.FLOAT64 if jax.config.jax_enable_x64 else oracle.FLOAT32
+    rows = jax.jit(lambda t: [lrs.compile(s, "jax")(t) for s in schedules])(np.array(steps, dtype=np.int32))
+    for s, row in zip(schedules, rows, strict=True):
+        for t, value in zip(steps, np.asarray(row, dtype=np.float64).tolist(), strict=True):
+            assert not oracle.complaint(s.to_dict(), t, value, kind), repr(s)
+            assert (value > 0) == (s(t) > 0)
