@@ -103,10 +103,9 @@ class Time:
         return dataclasses.replace(self, own=own, at=min(self.at, Fraction(n)))
 
     def backwards(self, n: Any) -> Time:
-        """n - time."""
-        turned = Time(n - self.at, n - self.at, self.gap, n - self.zero)
-        last = turned.ended(n)
-        return dataclasses.replace(last, own=max(last.own, Fraction(0)))
+        """n - time; what is read at the end belongs to the last step before it, however long the steps are."""
+        at = n - self.at
+        return Time(at if at < n else max(at - 1, Fraction(0)), at, self.gap, n - self.zero)
 
 
 @dataclasses.dataclass(frozen=True)

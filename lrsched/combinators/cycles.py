@@ -21,7 +21,7 @@ from lrsched.combinators.wrapper import _Ending
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
-from lrsched.ir.clock import Clock, forked
+from lrsched.ir.clock import Clock, forked, lowered
 from lrsched.ir.exact_steps import exact_constant, multiple, number_of
 from lrsched.ir.runtime_scale import Pace
 from lrsched.schedules.endless import count_passed, index_of, powers
@@ -207,15 +207,29 @@ class Restarted(_Ending):
         return start + length if i + 1 < self._many or ends else None
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        if self.times is None or self.t_mult != 1.0:
-            return Restarted(rescale(self.schedule, ratio, least=1), self.times, self.t_mult, self.gamma)
-        first = self.schedule.duration
-        starts = [round(i * first * ratio) for i in range(self.times + 1)]
+        inner, times, growth, gamma = self.schedule, self.times, self.t_mult, self.gamma
+        if times is None:
+            return Restarted(rescale(inner, ratio, least=1), times, growth, gamma)
+        first = inner.duration
+        old = [first] * times if growth == 1.0 else cycle_lengths(first, growth, times, math.inf)
+        starts = [round(start * ratio) for start in itertools.accumulate(old, initial=0)]
         lengths = [b - a for a, b in itertools.pairwise(starts)]
-        if len(set(lengths)) == 1:
-            return Restarted(rescale_to(self.schedule, lengths[0]), self.times, 1, self.gamma)
-        cycles = [rescale_to(self.schedule, n) * self.gamma**i for i, n in enumerate(lengths)]
-        return sequence(*cycles)
+        if growth == 1.0:
+            if len(set(lengths)) == 1:
+                return Restarted(rescale_to(inner, lengths[0]), times, 1, gamma)
+            return sequence(*(rescale_to(inner, n) * gamma**i for i, n in enumerate(lengths)))
+        if lengths[0] and lengths == cycle_lengths(lengths[0], growth, times, math.inf):
+            return Restarted(rescale_to(inner, lengths[0]), times, growth, gamma)
+        return sequence(*(_laid(inner, n) * gamma**i for i, n in enumerate(lengths) if n))
+
+
+def _laid(schedule: Schedule, steps: int) -> Schedule:
+    """The schedule stretched to so many steps: by the number next below, so that no joint on a step comes later."""
+    if not [*schedule.edges(schedule.duration)]:
+        return rescale_to(schedule, steps)
+    exact = Fraction(steps, schedule.duration)
+    k = float(exact)
+    return schedule.stretched(k if Fraction(k) <= exact else math.nextafter(k, 0.0))
 
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
@@ -350,6 +364,21 @@ def backwards(clock: Clock, length: Any) -> Clock:
     return replaced(moved, past=number_of(past), root=0 if pace is not None else offset, pace=pace)
 
 
+def turned(schedule: Schedule, clock: Clock, back: Clock, length: Any) -> Term:
+    """The schedule on a clock that runs back from ``length``, where it gives what its last step leaves.
+
+    Which piece that is depends on the schedule alone, not on how long a step of the clock takes.
+    """
+    b, value = clock.b, schedule.formula(back)
+    if clock.plain:
+        return value
+    last = b.lift(length) - 1
+    end = lowered(schedule, Clock(b, last, b.lift(length), inside=True))
+    known = all(exact_constant(b.lift(x)) for x in (back.scale, back.offset))
+    before = b.lt(back.at, back.edge(length)) if known else b.lt(0.0, b.floats(back.progress(length).left))
+    return b.where(before, value, end)
+
+
 def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
     """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
     if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
@@ -373,7 +402,7 @@ class Reversed(_Ending):
 
     def formula(self, clock: Clock) -> Term:
         n = self.schedule.duration
-        return clock.finite(n, lambda c: self.schedule.formula(backwards(c, n)))
+        return clock.finite(n, lambda c: turned(self.schedule, c, backwards(c, n), n))
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return ()
@@ -422,7 +451,7 @@ class Mirrored(_Ending):
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
         inner = self.schedule.formula
-        return forked(self, clock, lambda: clock.split(n, inner, lambda c: inner(_back(c, n))))
+        return forked(self, clock, lambda: clock.split(n, inner, lambda c: turned(self.schedule, c, _back(c, n), n)))
 
     def in_cycle(self, t: int) -> bool:
         return False

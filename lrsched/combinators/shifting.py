@@ -12,7 +12,7 @@ from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
 from lrsched.algebra.schedule import Part, Schedule
-from lrsched.combinators.cycles import backwards, periodic
+from lrsched.combinators.cycles import backwards, periodic, turned
 from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
@@ -205,7 +205,8 @@ class After(_Wrapper):
         if self.policy == "mirror":
             back, odd = backwards(cycle, n), b.eq(b.mod(index, 2), 1)
             if not clock.plain:
-                return forked(self, clock, lambda: b.where(odd, inner(back), inner(cycle.within(True))))
+                there, late = cycle.within(True), self.schedule
+                return forked(self, clock, lambda: b.where(odd, turned(late, clock, back, n), inner(there)))
             cycle = cycle.moved(b.where(odd, back.own, cycle.own), b.where(odd, back.at, cycle.at))
         return inner(cycle.within(True))
 

@@ -181,7 +181,7 @@ class Clock(Record):
     def whole(self, step: Term, times: Any = 1, over: Any = 1) -> Term:
         """floor(local * times / over) at a step of this clock, in integers; ``over`` divides in whole numbers."""
         b, scale, root, past = self.b, self.b.lift(self.scale), self.b.lift(self.root), self.b.lift(self.past)
-        total = b.add(step, self.gone)
+        total = b.known(b.add(step, self.gone), lo=0)  # counted from where the stretch began, whose first step is 0
         if self.pace is not None:
             count = b.sub(self.pace.whole(self._in_stretch(step)), past)
             return b.maximum(b.floordiv(b.maximum(count, 0), over), 0)
@@ -262,9 +262,13 @@ class Clock(Record):
         if length.equals(0) or b.lift(steps).equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         x = self._begun(replaced(self._through(length, steps), unit=self.scale), length)
-        if self.most is not None and self.most is not steps and b.le(steps, self.most).value is not True:
+        if self._ends_before(steps):
             x = self._stopped(x, length, steps)
         return x if x.total.lo > 0 else ended(x)
+
+    def _ends_before(self, steps: Any) -> bool:
+        """Whether the clock may stop before ``steps`` local steps."""
+        return self.most is not None and self.most is not steps and self.b.le(steps, self.most).value is not True
 
     def _begun(self, x: Progress, length: Term) -> Progress:
         """The progress that begins where a clock that runs back stops."""
@@ -302,6 +306,8 @@ class Clock(Record):
             left = b.where(b.le(left, b.mul(b.floats(length), self.slack**2 * 4.0)), 0.0, left)
         total = length if self.counted else b.floats(length)
         raw = self if self.counted and self.at.dtype == "i" else None
+        if raw is not None and raw.most is not None and not self._ends_before(steps):
+            raw = replaced(raw, most=None)
         return Progress(b, b.maximum(elapsed, 0.0), left, total, stepped=True, raw=raw)
 
     def _at_pace(self, pace: Pace, total: Term, steps: Any) -> Progress:

@@ -163,11 +163,12 @@ class ExactPart(Record):
 
 def multiple(b: Builder, t: Term, amount: Term, start: Term) -> tuple[Term, ExactPart]:
     """t * amount + start for an integer t and exact constants or columns: the nearest whole number, and the part."""
+    widest = min(b.limit, WIDEST)
 
     def row(slope: Fraction, first: Fraction) -> tuple[Any, ...]:
         steep = math.floor(slope)
         over = math.lcm(slope.denominator, first.denominator)
-        over = over if over <= b.limit else (slope - steep).limit_denominator(b.limit).denominator
+        over = over if over <= widest else (slope - steep).limit_denominator(widest).denominator
         times, more = round((slope - steep) * over), round(first * over)
         slack = float(slope - steep - Fraction(times, over)), float(first - Fraction(more, over))
         return (steep, times, over, *divmod(more + over // 2, over), *slack)
@@ -193,8 +194,8 @@ def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...
 def _row(slope: Fraction, start: Fraction, limit: int, narrow: bool) -> tuple[int, int, int, int, int]:
     """A line as whole steps, a whole start, and a fraction (t * times + more) / over between 0 and 1."""
     steep, first = math.floor(slope), math.floor(start)
-    line = Line.through(slope - steep, start - first, limit)
-    if narrow and line.over > limit:
-        line = Line.through(slope - steep, start - first, limit // 2)
+    line, widest = Line.through(slope - steep, start - first, limit), min(limit, WIDEST)
+    if narrow and line.over > widest:
+        line = Line.through(slope - steep, start - first, widest // 2)
     more = math.floor(Fraction(line.more, line.over))
     return steep, first + more, line.times, line.over, line.more - more * line.over

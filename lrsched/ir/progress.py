@@ -121,9 +121,9 @@ class Progress(Record):
             return b.lift(False)
         if raw is not None and place.dtype in "iq":
             local = b.div(place, self.unit)
-            if b.lift(raw.offset).is_const or not local.is_const:
-                return b.lt(raw.at, b.neg(b.floor(-(place + raw.offset))))
-            return b.lt(raw.at, raw.edge(number_of(local)))
+            exact = b.lift(raw.offset).is_const or not local.is_const
+            edge = b.neg(b.floor(-(place + raw.offset))) if exact else raw.edge(number_of(local))
+            return raw.stops_before(local, b.lt(raw.at, edge), None)
         if self.done.dtype == "i" and place.dtype == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
@@ -133,7 +133,8 @@ class Progress(Record):
         raw = self.raw
         t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
         known = t.dtype == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
-        if not known or self.paced is not None or (raw is not None and raw.least is not None):
+        bent = raw is not None and (raw.least is not None or raw.most is not None)
+        if not known or self.paced is not None or bent:
             return None
         edges = [min(math.ceil(place + offset), WIDEST) for place in places]
         return self.b.search(np.array(edges, dtype=np.int64), t)
@@ -205,6 +206,8 @@ class Progress(Record):
             return b.muldiv(self.done, times, self.total)
         if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).dtype == "i":
             index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
+            if self.raw.most is not None:
+                index = b.minimum(index, b.floor(b.div(b.mul(self.raw.most, times) * self.unit, self.total)))
             if self.raw.least is not None:
                 index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
             return b.minimum(index, times)

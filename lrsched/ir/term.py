@@ -18,6 +18,7 @@ import numpy as np
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir import folding, simplify
 from lrsched.ir.columns import aligned, ends
+from lrsched.ir.integers import check_whole
 from lrsched.ir.intervals import is_bounded, range_of
 from lrsched.ir.operations import CONSTANTS, DTYPE, INF, NAME, NUMBER, OPERATIONS, READY, SCALAR
 from lrsched.ir.simplify import chosen, eased, halved, moved, scaled
@@ -99,6 +100,7 @@ class Builder:
         self.scalar = branching and not exact_ends  # one step at a time is computed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
+        self.real_lengths = False  # whether an index was divided by a plain number that is no integer
         self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}
@@ -229,6 +231,8 @@ class Builder:
         dtypes, result = OPERATIONS.get(op) or SCALAR[op]
         common = ""
         for t, k in zip(terms, dtypes, strict=True):
+            if k == "i" and t.dtype != "i":
+                check_whole(t)
             if k == "n":
                 real = t.dtype not in "ib" or (t.op == "const" and not self.fits(t.args[0]))
                 common = "f" if real else common or t.dtype
@@ -333,7 +337,7 @@ class Builder:
         return simplify.extreme(self, "maximum", a, c)
 
     muldiv, pow, ipow = simplify.muldiv, simplify.power, simplify.whole_power
-    search, narrow = simplify.search, simplify.narrow
+    search, narrow, known = simplify.search, simplify.narrow, simplify.known
 
     def floordiv(self, a: Any, c: Any) -> Term:
         """floor(a / c) of integers, c > 0."""
@@ -443,6 +447,7 @@ class Builder:
     def _gathered(self, table: Any, index: Term, dtype: str, low: Any, high: Any) -> Term:
         if low == high:
             return self.lift(table[0])
+        check_whole(index)
         self.gathered += 1
         return self.term("gather", (table, self.settled(index)), dtype, low, high)
 

@@ -40,6 +40,11 @@ class _Shaped(Profile):
             if any(abs(b - a) > STEEPEST * (y - x) for (x, y), (a, b) in pairs):
                 fail(where, "xs", f"so far apart that no slope between points is above {STEEPEST:g}", xs)
 
+    def formula(self, x: Progress) -> Pair:
+        value, ys = self.side(x, False), self.ys  # type: ignore[attr-defined]
+        within = isinstance(ys, tuple) and all(isinstance(y, float) and 0.0 <= y <= 1.0 for y in ys)
+        return value, self.side(x, True) if within else 1.0 - value  # else errors of both would add up in products
+
     def segments(self, x: Progress, shape: Callable[[Callable[[Any], Any], Progress], Any]) -> Any:
         """The segment's shape at its own progress, from a function that picks the segment's number of several."""
         b, xs, ys = x.b, self.xs, self.ys  # type: ignore[attr-defined]
@@ -120,9 +125,16 @@ class Knots(_Shaped):
     ys: tuple[float, ...] = fields.reals(least=2)
     first, last = None, None
 
-    def formula(self, x: Progress) -> Pair:
-        value = self.segments(x, lambda of, s: line(x.b, of(self.ys), of(self.ys[1:]), s.z, s.u))
-        return value, 1.0 - value
+    def side(self, x: Progress, rest: bool) -> Term:
+        ys = _rests(x.b, self.ys) if rest else self.ys
+        return self.segments(x, lambda of, s: line(x.b, of(ys), of(ys[1:]), s.z, s.u))  # type: ignore[no-any-return]
+
+
+def _rests(b: Builder, levels: Any) -> Any:
+    """1 less each of the levels: what a profile through them leaves, as exact where that is small as they are."""
+    if not isinstance(levels, tuple):
+        return 1.0 - levels
+    return tuple(1.0 - y if isinstance(y, float) else b.sub(1.0, y) for y in levels)
 
 
 def line(b: Builder, start: Any, end: Any, p: Any, q: Any) -> Any:
@@ -152,15 +164,16 @@ class Pchip(_Shaped):
     ys: tuple[float, ...] = fields.reals(least=2)
     first, last = None, None
 
-    def formula(self, x: Progress) -> Pair:
-        slopes = _slopes(x.b, self.xs, self.ys)
-        value = self.segments(x, lambda of, s: self._cubic(of, s, slopes))
-        return value, 1.0 - value
+    def side(self, x: Progress, rest: bool) -> Term:
+        b, ys, slopes = x.b, self.ys, _slopes(x.b, self.xs, self.ys)
+        if rest:
+            ys, slopes = _rests(b, ys), [b.neg(slope) for slope in slopes]
+        return self.segments(x, lambda of, s: self._cubic(of, s, ys, slopes))  # type: ignore[no-any-return]
 
-    def _cubic(self, of: Callable[[Any], Any], s: Progress, slopes: list[Any]) -> Any:
+    def _cubic(self, of: Callable[[Any], Any], s: Progress, ys: Any, slopes: list[Any]) -> Any:
         b, u, z = s.b, s.u, s.z
         width = b.lift(of(self.xs[1:])) - of(self.xs)
-        start, end = b.floats(of(self.ys)), b.floats(of(self.ys[1:]))
+        start, end = b.floats(of(ys)), b.floats(of(ys[1:]))
         out = (z * z) * (start * (1.0 + 2.0 * u) + (width * of(slopes)) * u)
         back = (u * u) * (end * (1.0 + 2.0 * z) - (width * of(slopes[1:])) * z)
         return out + back

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrsched.ir.intervals import range_of
-from lrsched.ir.term import Term
+from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, in_order
 
 __all__ = ["unclamped"]
@@ -61,12 +61,12 @@ def _known(terms: list[Term], kept: frozenset[Term]) -> dict[int, _Wide]:
 
 def _needed(root: Term, terms: list[Term], known: dict[int, _Wide]) -> frozenset[Term]:
     """Clamps without which some operation could go wrong; of those inside each other the outermost, which may do."""
-    wrong = set(known[root.num].marks)
+    wrong = set(known[named(root).num].marks)
     for term in terms:
         wide = known[term.num]
         if wide.marks and not _is_harmless(wide, [known[a.num] for a in arguments(term)], term.dtype):
             wrong |= wide.marks
-    inner: set[Term] = set().union(*(known[clamp.args[0].num].marks for clamp in wrong))
+    inner: set[Term] = set().union(*(known[named(clamp.args[0]).num].marks for clamp in wrong))
     return frozenset(wrong - inner)
 
 
@@ -114,14 +114,14 @@ def _is_harmless(wide: _Wide, inputs: list[_Wide], dtype: str) -> bool:
 def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: frozenset[Term]) -> Term:
     made: dict[int, Term] = {}
     for term in terms:
-        args = tuple(made[a.num] if type(a) is Term else a for a in term.args)
+        args = tuple(made[named(a).num] if type(a) is Term else a for a in term.args)
         if term.op == "clamp":
-            made[term.num] = _clamped(term, args[0], known[term.args[0].num]) if term in kept else args[0]
+            made[term.num] = _clamped(term, args[0], known[named(term.args[0]).num]) if term in kept else args[0]
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:
             made[term.num] = term
         else:
             made[term.num] = term.b.term(term.op, args, term.dtype, term.lo, term.hi)
-    return made[root.num]
+    return made[named(root).num]
 
 
 def _clamped(clamp: Term, inner: Term, wide: _Wide) -> Term:

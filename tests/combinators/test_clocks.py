@@ -1,0 +1,181 @@
+"""Which piece a changed clock means, and no further than its cut: composed expressions against the contract."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lrsched as lrs
+import matrix
+import oracle
+import strategies
+from lrsched import cosine, hold, linear, rex, table
+from lrsched.ir.term import Builder
+
+SEEDS = range(6)
+
+
+def values(schedule: Any, steps: list[int]) -> dict[str, list[float]]:
+    """The values at steps in each of the ways that a host computes them."""
+    return {
+        "python": [schedule(t) for t in steps],
+        "numpy": schedule(np.array(steps)).tolist(),
+        "sample": [float(schedule.sample(t, t + 1)[0]) for t in steps] if len(steps) < 4 else
+        schedule.sample(max(steps) + 1)[steps].tolist(),
+    }  # fmt: skip
+
+
+def check(schedule: Any, steps: list[int]) -> None:
+    data = schedule.to_dict()
+    for target, found in values(schedule, steps).items():
+        for t, value in zip(steps, found, strict=True):
+            complaint = oracle.complaint(data, t, value)
+            assert not complaint, f"{target}: {complaint}\n{schedule!r}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_composed_expressions(depth: int, seed: int) -> None:
+    rnd = random.Random(seed)
+    for _, schedule in matrix.composed(depth, rnd, 25):
+        check(schedule, matrix.steps_of(schedule, rnd))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_composed_expressions_in_jax(seed: int) -> None:
+    jax = pytest.importorskip("jax")
+    x64 = bool(jax.config.jax_enable_x64)
+    kind, step = (oracle.FLOAT64, np.int64) if x64 else (oracle.FLOAT32, np.int32)
+    schedules = [s for _, s in matrix.composed(2, random.Random(100 + seed), 10)]
+    steps = np.array([*range(24), 100, 199], dtype=step)
+    found = jax.jit(lambda t: [lrs.compile(s, "jax")(t) for s in schedules])(steps)
+    for schedule, row in zip(schedules, found, strict=True):
+        for t, value in zip(steps.tolist(), np.asarray(row, dtype=np.float64).tolist(), strict=True):
+            complaint = oracle.complaint(schedule.to_dict(), t, value, kind)
+            assert not complaint, f"{complaint}\n{schedule!r}"
+
+
+@pytest.mark.parametrize("k", [0.1, 0.3, 0.5, 1.1])
+def test_a_stretched_schedule_begins_as_it_is(k: float) -> None:
+    """``s.stretched(k)(0) == s(0)`` for every schedule, for each way back and in cycles too."""
+    drawn = [strategies.seeded(seed, "Schedule", 3, big=False) for seed in range(12)]
+    for schedule in [*(lrs.parse(text) for text in matrix.BASES), *drawn]:
+        if not 0 < schedule.duration < lrs.constant(1).duration:
+            continue
+        for changed in (schedule, schedule.reversed(), schedule.mirrored(), schedule.reversed().restarted(times=3)):
+            if round(changed.duration * k) == 0:
+                continue
+            first = changed(0)
+            stretched = changed.stretched(k)
+            for value in (stretched(0), stretched(np.array([0]))[0]):
+                assert value == pytest.approx(first, rel=1e-14, nan_ok=True), repr(changed)
+
+
+@pytest.mark.parametrize("times", [2, 3, 20])
+def test_the_first_cycle_is_the_schedule(times: int) -> None:
+    """However long the cycles grow: whether they end or not, at every sample of it."""
+    for profile in (rex(), cosine()):
+        for n, rest in ((1, 1), (7, 5), (900, 100)):
+            s = profile.sampled(times=times).over(n, end=0.125) >> hold(rest, 0.05)
+            steps = sorted(random.Random(n).sample(range(n + rest), min(n + rest, 12)))
+            later = [t + n + rest for t in steps]
+            exact = values(s, steps)["python"]
+            for t_mult in (1.1, 1.4, 1.75, 3.308):
+                endless, twice = s.restarted(t_mult=t_mult), s.restarted(times=3, t_mult=t_mult)
+                assert values(endless, steps)["python"] == exact, repr(endless)
+                assert values(endless, steps + later) == values(twice, steps + later), repr(endless)
+                check(endless, later)
+
+
+@pytest.mark.parametrize("squeeze", [0.1, 0.3, 0.9])
+def test_a_cut_piece_is_read_up_to_its_cut(squeeze: float) -> None:
+    profiles = (
+        cosine().sampled(times=4), linear().sampled(times=7), rex().sampled(at=(0.2, 0.5, 0.6, 0.9)),
+        lrs.staircase((0.25, 0.4, 0.6, 0.8), (1.0, 0.7, 0.5, 0.3, 0.1)),
+        lrs.staircase((0.1, 0.2, 0.3, 0.5, 0.7, 0.9), (1.0, 0.9, 0.8, 0.6, 0.4, 0.2, 0.1)),
+        lrs.phases((1.0, linear()), (2.0, cosine().sampled(times=3))), lrs.knots((0.0, 0.3, 1.0), (1.0, 0.4, 0.1)),
+    )  # fmt: skip
+    for profile in profiles:
+        s = profile.over(11, end=0.125)
+        for cut in (2, 4, 5, 9):
+            for changed in (s.lasting(cut) >> hold(9, 3.0), s.cooldown(cut, 4)):
+                check(changed.stretched(squeeze), [*range(10)])
+
+
+def test_values_that_were_wrong() -> None:
+    r = (hold(2) >> hold(2, 0.5) >> hold(1, 0.25)).reversed()
+    m = (hold(1) >> hold(1, 0.5) >> hold(1, 0.25) >> hold(1, 0.1)).mirrored()
+    s = rex().sampled(times=20).over(900) >> hold(100, 0.05)
+    q = cosine().sampled(times=4).over(7, end=0.125) >> cosine().over(5)
+    for schedule, t, value in (
+        (s.restarted(t_mult=1.4), 45, s(45)),
+        ((linear().sampled(times=2).over(1) >> hold(1, 0.0)).restarted(t_mult=1.3), 3, 0.5),
+        ((linear().sampled(times=3).over(1) >> hold(2, 0.0)).restarted(t_mult=1.7), 3, 1.0),
+        (q.restarted(t_mult=1.3), 14, 1.0),
+        (r.stretched(0.5), 0, 0.25),
+        (r.stretched(0.25), 0, 0.25),
+        (table((0.5, 0.25, 1, 0.75, 0.1)).reversed().restarted(times=3, t_mult=0.5), 5, 0.1),
+        (m.stretched(0.5), 2, 0.1),
+        (cosine().sampled(times=4).over(7, end=0.125).cooldown(4, 3).stretched(0.3), 2, 0.5625),
+    ):
+        for target, found in values(schedule, [t]).items():
+            assert found[0] == pytest.approx(value, rel=1e-15), (target, schedule)
+
+
+def test_an_index_is_never_counted_in_reals() -> None:
+    """Integers beyond those of a target are refused where a piece or a sample is chosen by them."""
+    b = Builder(branching=False, limit=2**31 - 1)
+    t = b.step()
+    index = b.floordiv(t, 2)
+    beyond = b.column(np.array([0, 2**40], dtype=np.int64), b.search(np.array([5]), t))
+    for use in (
+        lambda: b.floordiv(b.add(t, beyond), 3),
+        lambda: b.muldiv(b.add(t, beyond), 2, 3),
+        lambda: b.gather(np.array([1.0, 2.0]), b.add(t, beyond)),
+        lambda: b.mod(b.add(index, 2**40), 3),
+    ):
+        with pytest.raises(lrs.ScheduleError, match="too finely"):
+            use()
+
+
+@pytest.mark.parametrize("k", [2, 3, 7])
+def test_cycles_are_rescaled_with_their_edges(k: int) -> None:
+    """By a whole number every boundary, every value and the duration; by another ratio each cycle rounded once."""
+    joint = hold(3) >> linear().over(4)
+    for s in (linear().over(7), linear().over(3), cosine().sampled(times=3).over(5), joint):
+        for t_mult in (0.5, 0.7, 1.5, 2.0, 2.5):
+            r = s.restarted(times=3, t_mult=t_mult, gamma=0.5)
+            far = r.rescaled(r.duration * k)
+            assert far.duration == r.duration * k
+            cycles = [t + 1 for t in r.cycle_ends(10**6)][:-1]
+            assert {t * k for t in cycles} <= set(far.boundaries()), repr(far)
+            if s is not joint:
+                assert far.boundaries() == tuple(t * k for t in r.boundaries()), repr(far)
+            np.testing.assert_allclose(far.sample(r.duration * k + 9)[::k][: r.duration], r.sample(r.duration), 1e-12)
+            other = r.rescaled(r.duration + 5)
+            starts = {round(Fraction(t * other.duration, r.duration)) for t in cycles}
+            assert starts - {0, other.duration} <= set(other.boundaries()), repr(other)
+
+
+@pytest.mark.parametrize("n", [1000, 2**31 - 2])
+def test_profiles_through_points_are_exact_from_both_ends(n: int) -> None:
+    """Near the end where a rise begins they keep their digits in float64, and their sign in float32 too."""
+    points = (0.0, 0.5, 1.0), (1.0, 0.25, 0.0)
+    profiles = lrs.knots(*points), lrs.knots((0, 0.25, 1), (1, 0.5, 0)), lrs.pchip(*points)
+    rises = [p.over(n, start=0.0, end=1.0) for p in profiles] + [lrs.warmup(n, profile=p) for p in profiles]
+    schedules = [*rises, *(p.reversed().over(n) for p in profiles), *(p.over(n) for p in profiles)]
+    steps = [0, 1, 2, n - 2, n - 1, n]
+    for s in schedules:
+        for t in steps:
+            assert not oracle.complaint(s.to_dict(), t, s(t)), repr(s)
+    jax = pytest.importorskip("jax")
+    kind = oracle.FLOAT64 if jax.config.jax_enable_x64 else oracle.FLOAT32
+    rows = jax.jit(lambda t: [lrs.compile(s, "jax")(t) for s in schedules])(np.array(steps, dtype=np.int32))
+    for s, row in zip(schedules, rows, strict=True):
+        for t, value in zip(steps, np.asarray(row, dtype=np.float64).tolist(), strict=True):
+            assert not oracle.complaint(s.to_dict(), t, value, kind), repr(s)
+            assert (value > 0) == (s(t) > 0)
