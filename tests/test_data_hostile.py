@@ -312,7 +312,7 @@ def test_kinks_are_not_looked_for_in_a_list(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lrsched import text as text_module
+    from lrsched.text import parser as text_module
 
     asked = []
     plain = inspect.signature

@@ -225,7 +225,7 @@ class Restarted(_Ending):
 
 def _laid(schedule: Schedule, steps: int) -> Schedule:
     """The schedule stretched to so many steps: by the number next below, so that no joint on a step comes later."""
-    if not [*schedule.edges(schedule.duration)]:
+    if schedule.edge(0) is None:
         return rescale_to(schedule, steps)
     exact = Fraction(steps, schedule.duration)
     k = float(exact)

@@ -16,5 +16,5 @@ def lower(node: Expression, b: Builder) -> Term:
         value = node.formula(unit_progress(b))[0]
     else:
         t = b.step()
-        value = node.formula(Clock(b, b.floor(t), t))
+        value = node.formula(Clock(b, t if t.dtype == "i" else b.floor(t), t))
     return b.floats(b.settled(value))

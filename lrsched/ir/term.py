@@ -350,7 +350,7 @@ class Builder:
 
     def mod(self, a: Any, c: Any) -> Term:
         """a - c * floor(a / c) of integers, c > 0."""
-        a, c = self._whole(a), self.lift(c)
+        a, c = self.lift(a), self.lift(c)
         return self.lift(0) if c.equals(1) else self.make("mod", a, c)
 
     def mulmod(self, a: Any, times: Any, over: Any, more: Any = 0) -> Term:

@@ -248,7 +248,7 @@ def test_replay_needs_a_series(metrics):
 
 PLATEAU_ERRORS = [
     ("factor", (0.0, 1.0, -0.5, 2.0, NAN, INF, "0.1", None, True, 1j)),
-    ("patience", (-1, 2.0, "3", None, True, 2**31)),
+    ("patience", (-1, 2.5, "3", None, True, 2**31)),
     ("threshold", (-1e-9, NAN, INF, "a", None, False)),
     ("mode", ("auto", None, 1, "MIN")),
     ("threshold_mode", ("relative", None, 0)),
@@ -263,7 +263,7 @@ GREEDY_ERRORS = [
 ]
 OWN_ERRORS = [
     ("dialect", ("pytorch", 0, "Torch")),
-    ("average", (0, -1, 1.0, None, True)),
+    ("average", (0, -1, 1.5, None, True)),
     ("eps", (-1.0, NAN, INF, "a", True)),
 ]
 BAD_ARGUMENTS = [
