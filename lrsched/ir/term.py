@@ -460,12 +460,7 @@ class Builder:
 
     def valuation(self, t: Any) -> Term:
         """The exponent of 2 in the integer t > 0."""
-        return self.make("valuation", self._whole(t))
-
-    def _whole(self, t: Any) -> Term:
-        """An operand of what is defined for integers alone: a real number that is one becomes one."""
-        t = self.lift(t)
-        return self.floor(t) if t.dtype == "f" else t
+        return self.make("valuation", self.floor(t))
 
     def share(self, x: Any, n: Any) -> Term:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
@@ -476,7 +471,7 @@ class Builder:
 
         Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
         """
-        seed, t, high = self.lift(seed), self._whole(t), self._whole(high)
+        seed, t, high = self.lift(seed), self.floor(t), self.floor(high)
         if high.equals(0):
             return self.make("noise", seed, t)
         if seed.op == t.op == high.op == "const":
