@@ -169,6 +169,8 @@ class Progress(Record):
             first, last = b.div(start, self.unit), b.div(stop, self.unit)
             if exact_constant(first) and exact_constant(last) and not last.equals(first.value):
                 x = raw.since(number_of(first)).progress(number_of(last - first))
+                if not inside:  # it may not have begun
+                    x = replaced(x, done=b.maximum(x.done, 0), left=b.minimum(x.left, x.total))
                 return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.dtype == "i" else None)
             raw = raw.since(number_of(first)) if first.dtype == "i" else None
         total = stop - start

@@ -129,7 +129,7 @@ class Knots(_Shaped):
 
     def side(self, x: Progress, rest: bool) -> Term:
         ys = _rests(x.b, self.ys) if rest else self.ys
-        return self.segments(x, lambda of, s: line(x.b, of(ys), of(ys[1:]), s.z, s.u))  # type: ignore[no-any-return]
+        return self.segments(x, lambda of, s: line(x.b, of(ys), of(ys[1:]), s.z, s.u))
 
 
 def _rests(b: Builder, levels: Any) -> Any:
@@ -170,7 +170,7 @@ class Pchip(_Shaped):
         b, ys, slopes = x.b, self.ys, _slopes(x.b, self.xs, self.ys)
         if rest:
             ys, slopes = _rests(b, ys), [b.neg(slope) for slope in slopes]
-        return self.segments(x, lambda of, s: self._cubic(of, s, ys, slopes))  # type: ignore[no-any-return]
+        return self.segments(x, lambda of, s: self._cubic(of, s, ys, slopes))
 
     def _cubic(self, of: Callable[[Any], Any], s: Progress, ys: Any, slopes: list[Any]) -> Any:
         b, u, z = s.b, s.u, s.z

@@ -126,6 +126,15 @@ def test_values_that_were_wrong() -> None:
             assert found[0] == pytest.approx(value, rel=1e-15), (target, schedule)
 
 
+def test_a_section_that_has_not_begun_is_at_its_start() -> None:
+    """Where a piece begins between steps and a phase of its profile on one."""
+    for profile in (linear().delayed(0.4), lrs.phases((1.0, linear()), (2.0, cosine())), linear().delayed(1 / 3)):
+        for n in (3, 5, 6, 12):
+            for k in (0.5, 1.5, 2.5):
+                check((hold(1) >> profile.over(n)).stretched(k), [*range(3 * n)])
+            check(profile.over(n).warmup(2).restarted(times=3, t_mult=0.5), [*range(2 * n + 8)])
+
+
 def test_an_index_is_never_counted_in_reals() -> None:
     """Integers beyond those of a target are refused where a piece or a sample is chosen by them."""
     b = Builder(branching=False, limit=2**31 - 1)
