@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsched.foundation.errors import fail
 from lrsched.foundation.records import Record, replaced
-from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of
+from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of, whole_steps
 from lrsched.ir.runtime_scale import pace_of
 
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ class Progress(Record):
                 fail("sampled", "times", f"at most {b.limit} over so many steps on this target", number.args[0])
             slope = Fraction(number.args[0]) / self.total.args[0]
             return b.minimum(capped_steps(b, self.done, slope, Fraction(0)), times)
+        if self.done.dtype == "i" and exact_constant(self.total) and exact_constant(number) and self.total.hi > b.limit:
+            return b.minimum(whole_steps(b, self.done, b.div(number, self.total)), times)
         if self.done.dtype == "i" and self.total.dtype == "i":
             return b.muldiv(self.done, times, self.total)
         if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).dtype == "i":

@@ -126,6 +126,22 @@ def test_values_that_were_wrong() -> None:
             assert found[0] == pytest.approx(value, rel=1e-15), (target, schedule)
 
 
+def test_whole_growth_is_never_too_fine() -> None:
+    """Cycles that double, whatever is in them, though the last one ends beyond the integers of a target."""
+    for text in matrix.BASES:
+        s = lrs.parse(text)
+        for changed in (
+            s,
+            s.lasting(25).cooldown(1, 2),
+            s.restarted(times=2),
+            s.mirrored(),
+            s.reversed(),
+            s.per_epoch(2),
+        ):
+            for t_mult in (2, 3):
+                check(changed.restarted(t_mult=t_mult), [0, 1, 5, 40, 199])
+
+
 def test_a_section_that_has_not_begun_is_at_its_start() -> None:
     """Where a piece begins between steps and a phase of its profile on one."""
     for profile in (linear().delayed(0.4), lrs.phases((1.0, linear()), (2.0, cosine())), linear().delayed(1 / 3)):
