@@ -176,8 +176,8 @@ def _steps(t: Any, reach: int) -> tuple[Any, bool]:
     if array.dtype.kind not in "iuf":
         fail("schedule", "step", "a number >= 0, or an array of them", t, wrong_type=True)
     steps = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
-    if steps.size and not (steps.min() >= 0 and (most := steps.max()) < reach):
-        if steps.min() >= 0 and most < math.inf:
+    if steps.size and not (steps.min() >= 0 and steps.max() < reach):
+        if steps.min() >= 0 and steps.max() < math.inf:
             _too_late(reach, t)
         fail("schedule", "step", "finite and >= 0", t)
     return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))

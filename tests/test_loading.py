@@ -14,7 +14,7 @@ import alone
 import lrsched as lrs
 from lrsched.algebra.fields import REQUIRED, Field
 from lrsched.foundation.records import replaced
-from lrsched.ir.floor_lines import Line
+from lrsched.ir.floor_lines import FloorLine
 
 SEE = "import sys; before = set(sys.modules)\ndef new(): return sorted(set(sys.modules) - before)\n"
 
@@ -140,10 +140,10 @@ print(lrsched.power_decay(0.5, 10)(0))"""
 
 
 def test_records_have_the_fields_that_they_declare_and_never_change():
-    line = Line(3, more=1, over=2)
-    assert (line.at(5), replaced(line, more=5).at(5), repr(line)) == (8, 10, "Line(times=3, more=1, over=2)")
+    line = FloorLine(3, more=1, over=2)
+    assert (line.at(5), replaced(line, more=5).at(5), repr(line)) == (8, 10, "FloorLine(times=3, more=1, over=2)")
     assert Field("real", low=0.0).default is REQUIRED and Field("real", 0.5).default == 0.5
-    with pytest.raises(AttributeError, match="a Line never changes: cannot set 'more'"):
+    with pytest.raises(AttributeError, match="a FloorLine never changes: cannot set 'more'"):
         line.more = 2
 
 

@@ -44,7 +44,9 @@ class Arithmetic(Node, Generic[S]):
 
     def __sub__(self, other: Any) -> S:
         lifted = self.lift(other)
-        return NotImplemented if lifted is None else self._joined("sum", self, -lifted)
+        if lifted is None:
+            return NotImplemented
+        return self._joined("sum", self, -lifted)
 
     def __rsub__(self, other: Any) -> S:
         return self._joined("sum", other, -self)
@@ -56,7 +58,9 @@ class Arithmetic(Node, Generic[S]):
         return self._joined("product", other, self)
 
     def __pow__(self, power: Any) -> S:
-        return NotImplemented if isinstance(power, Node) else built(self._family + "power", self, power)
+        if isinstance(power, Node):
+            return NotImplemented
+        return built(self._family + "power", self, power)
 
     def __neg__(self) -> S:
         negative: S = built(self._family + "negative", self)

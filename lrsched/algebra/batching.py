@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra.fields import NUMBERS, field_of, names_of
-from lrsched.algebra.node import LATER, Node, make, prepare, set_arrays, set_field
+from lrsched.algebra.node import ON_DEMAND, Node, make, prepare, set_arrays, set_field
 from lrsched.algebra.registry import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _finds_structure(node: Node) -> Any:
     return shape(node)
 
 
-LATER["_structure"] = _finds_structure
+ON_DEMAND["_structure"] = _finds_structure
 
 
 def _shape(kind: type[Node]) -> Callable[[Node], Any]:

@@ -83,8 +83,9 @@ class Field(Record):
         """One integer of at least ``low``; a JAX scalar passes as it is."""
         if type(value) is int and max(self.low, 0) <= value < self.high:
             return value
-        if (is_jax(value) and value.dtype.kind in "iu") or (value is None and self.optional):
-            return value
+        given: Any = value
+        if (is_jax(given) and given.dtype.kind in "iu") or (given is None and self.optional):
+            return given
         return check_count(where, name, value, int(max(self.low, 0)), self.high)
 
 

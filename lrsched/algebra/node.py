@@ -21,7 +21,7 @@ from lrsched.ir.expression import Expression
 __all__ = ["NO_NUMBERS", "Node", "children", "leaves_of", "make", "walk"]
 
 
-LATER: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
+ON_DEMAND: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
 
 set_field = object.__setattr__
 
@@ -67,7 +67,7 @@ class Node(Expression, metaclass=_Kind):
     else:
 
         def __getattr__(self, name: str) -> Any:
-            make = LATER.get(name)
+            make = ON_DEMAND.get(name)
             if make is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             value = make(self)
@@ -306,7 +306,7 @@ def _finds_arrays(node: Node) -> bool:
     return any(map(_is_array, leaves_of(node))) or any(map(holds_arrays, children(node)))
 
 
-LATER["_arrays"] = _finds_arrays
+ON_DEMAND["_arrays"] = _finds_arrays
 
 
 def flatten_left(operator: Any) -> None:

@@ -95,22 +95,18 @@ class Schedule(Arithmetic["Schedule"]):
 
     # -- what a kind says of itself and of what is inside it, where it is not as most are
 
-    counts_phases: ClassVar[Any] = False  # it counts cycles, samples or steps, for ever: its clock begins at an integer
-    if TYPE_CHECKING:
-
-        @property
-        def reach(self) -> float:
-            """It can be asked for steps below: from there on, a step that it counts would be no count."""
-
-    else:
-        reach = math.inf
     shows_parts: ClassVar[bool] = False  # a description shows its parts in time, one by one, and not the whole
-    after_policy: ClassVar[Any] = None  # what ``after`` says of the steps past the duration
-
-    @property
-    def milestones(self) -> Any:
-        """The steps that it was given for something to happen at."""
-        return ()
+    if TYPE_CHECKING:
+        counts_phases: Any  # it counts cycles, samples or steps, for ever: its clock begins at an integer
+        reach: Any  # it can be asked for steps below: from there on, a step that it counts would be no count
+        after_policy: Any  # what ``after`` says of the steps past the duration
+        milestones: Any  # the steps that it was given for something to happen at
+        goes_on: Any  # whether a policy inside decides what comes after the duration
+        endless_edges: Any  # whether there is no end to the boundaries, of this schedule or of one inside
+    else:
+        counts_phases, reach, after_policy, milestones = False, math.inf, None, ()
+        goes_on = property(lambda self: any(inner.goes_on for inner in self._inside()))
+        endless_edges = property(lambda self: any(inner.endless_edges for inner in self._inside()))
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         """The schedules inside that run forwards; of cycles the first, or all that begin below ``stop``."""
@@ -133,16 +129,6 @@ class Schedule(Arithmetic["Schedule"]):
     def varying(self) -> Schedule | None:
         """The one schedule inside whose values this one changes, each by itself and by constants; None if none is."""
         return None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether a policy inside decides what comes after the duration."""
-        return any(inner.goes_on for inner in self._inside())
-
-    @property
-    def endless_edges(self) -> bool:
-        """Whether there is no end to the boundaries, of this schedule or of one inside."""
-        return any(inner.endless_edges for inner in self._inside())
 
     def _inside(self) -> list[Schedule]:
         return [child for child in children(self) if isinstance(child, Schedule)]

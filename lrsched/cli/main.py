@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import lrsched.cli.commands as _commands
 from lrsched import __version__
-from lrsched.cli import commands as _commands
 from lrsched.cli.inputs import told
 from lrsched.foundation.errors import ScheduleError, printable, shortened
 from lrsched.text import number

@@ -113,11 +113,13 @@ class Reducer(Generic[S]):
 
     def _read(self, where: str, name: str, state: Any) -> S:
         """The state that ``state`` is, or that the stored list was: a reader of :mod:`lrsched.foundation.states`."""
-        kind: Any = self.state_type
+        state_class: Any = self.state_type
         plain = isinstance(state, (list, tuple)) and not hasattr(state, "_fields")
-        if type(state) is not kind and (not plain or len(state) != len(kind._fields)):
-            fail(where, name, f"a {kind.__name__} or the list that it was", state, wrong_type=True)
-        return cast(S, kind(*[self._entry(where, name, *entry) for entry in zip(kind._fields, state, strict=True)]))
+        if type(state) is not state_class and (not plain or len(state) != len(state_class._fields)):
+            fail(where, name, f"a {state_class.__name__} or the list that it was", state, wrong_type=True)
+        return cast(
+            S, state_class(*[self._entry(where, name, *e) for e in zip(state_class._fields, state, strict=True)])
+        )
 
     def _entry(self, where: str, state: str, name: str, value: Any) -> Any:
         """One entry of a state; what is JAX's is taken as it is."""
@@ -202,25 +204,25 @@ def _numbers_of(state: tuple[Any, ...], metric: object) -> Scalars:
 
 
 def cast_state(on: Scalars, state: S) -> S:
-    """Every number of the state in the type that it has on this kind of number."""
-    kind: Any = type(state)
+    """Every number of the state in the type that it has on numbers like these."""
+    state_class: Any = type(state)
 
     def convert(name: str, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(on.real, value))
         return on.real(value) if name in REALS else on.count(value)
 
-    return cast(S, kind(*map(convert, kind._fields, state)))
+    return cast(S, state_class(*map(convert, state_class._fields, state)))
 
 
 def select(on: Scalars, condition: Any, yes: S, no: S) -> S:
     """The state ``yes`` where the condition holds, else ``no``."""
-    kind: Any = type(yes)
+    state_class: Any = type(yes)
 
     def pick(a: Any, b: Any) -> Any:
         return tuple(map(pick, a, b)) if isinstance(a, tuple) else on.where(condition, a, b)
 
-    return cast(S, kind(*map(pick, yes, no)))
+    return cast(S, state_class(*map(pick, yes, no)))
 
 
 def set_fields(instance: object, **values: object) -> None:

@@ -148,7 +148,7 @@ def check_count(where: str, argument: str, value: Any, smallest: int = 0, below:
 def _is_whole(value: Any) -> bool:
     """Whether a value is a float, of Python or NumPy, that is a whole number."""
     is_float = isinstance(value, float) or (isinstance(value, numbers.Real) and hasattr(value, "dtype"))
-    return is_float and value % 1 == 0 and abs(value) < LIMIT
+    return is_float and bool(value % 1 == 0) and abs(float(value)) < LIMIT
 
 
 def check_duration(where: str, duration: Any) -> None:

@@ -46,7 +46,9 @@ class State(Record):
 Some = TypeVar("Some", bound=State)
 
 
-def read_state(where: str, kind: type[Some], data: Any, argument: str = "state_dict", what: str = "the state") -> Some:
+def read_state(
+    where: str, record: type[Some], data: Any, argument: str = "state_dict", what: str = "the state"
+) -> Some:
     """The record of a kind that the data are: every entry, and no other.
 
     Raises:
@@ -54,7 +56,7 @@ def read_state(where: str, kind: type[Some], data: Any, argument: str = "state_d
     """
     if not isinstance(data, Mapping):
         fail(where, argument, f"a mapping, {what}", data, wrong_type=True)
-    readers: dict[str, Read] = kind._defaults
+    readers: dict[str, Read] = record._defaults
     if surplus := listed(name for name in data if name not in readers):
         fail(where, argument, what, f"a state with {surplus}")
     values = {}
@@ -62,7 +64,7 @@ def read_state(where: str, kind: type[Some], data: Any, argument: str = "state_d
         if name not in data:
             fail(where, argument, what, f"a state without {listed(name for name in readers if name not in data)}")
         values[name] = read(where, name, data[name])
-    return kind(**values)
+    return record(**values)
 
 
 def entry(read: Read) -> Any:
@@ -79,6 +81,8 @@ def whole(low: int = 0) -> Any:
     """A whole number of at least ``low``, below 2**53."""
 
     def read(where: str, name: str, value: Any) -> int:
+        if isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
+            fail(where, name, f"an integer >= {low}", value, wrong_type=True)
         number = check_count(where, name, value, low)
         if number >= BEYOND:
             fail(where, name, "an integer below 2**53", value)

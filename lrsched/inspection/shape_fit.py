@@ -221,16 +221,16 @@ def _tails(t: Any, v: Any, tolerance: float) -> Iterator[Schedule]:
     """Endless decays from the first value on: their inverse, its square or their logarithm is a line."""
     if not (v > 0).all() or v[0] <= v[-1]:
         return
-    for kind, line in (("sqrt", 1.0 / v**2), ("time", 1.0 / v), ("power", np.log(v))):
+    for shape, line in (("sqrt", 1.0 / v**2), ("time", 1.0 / v), ("power", np.log(v))):
         slope, base = np.polyfit(t.astype(float), line, 1)
         if np.max(np.abs(slope * t + base - line)) > 1e-3 * np.ptp(line):
             continue
-        if kind == "sqrt" and slope > 0 and base > 0:
+        if shape == "sqrt" and slope > 0 and base > 0:
             k = max(1, round(base / slope))
             yield _times(base**-0.5, InverseSqrt(_few(base / slope)).advanced(k), tolerance)
-        elif kind == "time" and slope > 0 and base > 0:
+        elif shape == "time" and slope > 0 and base > 0:
             yield _times(1.0 / base, InverseTimeDecay(_few(slope / base)), tolerance)
-        elif kind == "power":
+        elif shape == "power":
             gamma = float(f"{math.exp(slope):.6g}")
             if len(repr(gamma)) <= 7 and gamma > 0:
                 yield _times(math.exp(base), ExponentialDecay(gamma), tolerance)

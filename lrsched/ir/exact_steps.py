@@ -12,7 +12,7 @@ import numpy as np
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record, replaced
 from lrsched.ir.columns import aligned
-from lrsched.ir.floor_lines import Line
+from lrsched.ir.floor_lines import FloorLine
 
 if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
@@ -194,8 +194,8 @@ def _rows(b: Builder, terms: tuple[Term, ...], row: Callable[..., tuple[int, ...
 def _row(slope: Fraction, start: Fraction, limit: int, narrow: bool) -> tuple[int, int, int, int, int]:
     """A line as whole steps, a whole start, and a fraction (t * times + more) / over between 0 and 1."""
     steep, first = math.floor(slope), math.floor(start)
-    line, widest = Line.through(slope - steep, start - first, limit), min(limit, WIDEST)
+    line, widest = FloorLine.through(slope - steep, start - first, limit), min(limit, WIDEST)
     if narrow and line.over > widest:
-        line = Line.through(slope - steep, start - first, widest // 2)
+        line = FloorLine.through(slope - steep, start - first, widest // 2)
     more = math.floor(Fraction(line.more, line.over))
     return steep, first + more, line.times, line.over, line.more - more * line.over

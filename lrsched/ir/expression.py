@@ -15,7 +15,7 @@ class Expression:
     reach: Any  # the steps at which it can be asked for are below it
     _arrays: bool  # whether some number in it is an array or a tracer, so that it evaluates on JAX only
 
-    def formula(self, clock: Any) -> Any:
+    def formula(self, clock: Any, /) -> Any:
         """The value on a clock; on a progress p and 1 - p."""
         raise NotImplementedError
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from lrsched.foundation.records import Record
 
-__all__ = ["Line", "fitting_below"]
+__all__ = ["FloorLine", "fitting_below"]
 
 
-class Line(Record):
+class FloorLine(Record):
     """floor((t * times + more) / over) for integers t."""
 
     times: int
@@ -22,7 +22,7 @@ class Line(Record):
         return (t * self.times + self.more) // self.over
 
     @classmethod
-    def through(cls, slope: Fraction, start: Fraction, limit: int) -> Line:
+    def through(cls, slope: Fraction, start: Fraction, limit: int) -> FloorLine:
         """A line with the floor of ``t * slope + start`` for every t in [0, limit]; ``over`` is at most 2 * limit.
 
         Both are in [0, 1). Lowered until it meets a point of the grid, the line has the same floors, and so has each

@@ -62,7 +62,7 @@ class Computed(float):
 
     def known(self) -> Fraction:
         """The exact number; those of the operands first, however deep they are."""
-        waiting = [self] if self.exact is None else []
+        waiting: list[Computed] = [self] if self.exact is None else []
         while waiting:
             last = waiting[-1]
             sign, *operands = last.how
@@ -142,11 +142,11 @@ def _bits(exact: Fraction) -> int:
 
 def given(name: str, value: Any) -> Any:
     """The number that is bound to a name: an int, a float, a JAX scalar, or a fraction as what arithmetic gives."""
-    allowed = "a number"
+    allowed, whatever = "a number", value
     if type(value) is float or (type(value) is int and abs(value) <= LARGEST_INT):
         return value if value == value else fail("parse", name, allowed, value)
-    if is_jax(value):
-        if value.shape != () or value.dtype.kind in "bc":
+    if is_jax(whatever):
+        if whatever.shape != () or whatever.dtype.kind in "bc":
             fail("parse", name, "a single real number", value, wrong_type=True)
         return value
     if isinstance(value, np.ndarray | np.generic) and value.shape == ():

@@ -31,10 +31,10 @@ class _Parser(Tokens):
         super().__init__(text)
 
     def whole(self) -> Any:
-        if self.kind == "end":
+        if self.sort == "end":
             raise self.error("the text is empty")
         value = self.expression(SHIFT)
-        if self.kind != "end":
+        if self.sort != "end":
             raise self.error(f"unexpected {show(self.token)}")
         return value
 
@@ -46,7 +46,7 @@ class _Parser(Tokens):
         value = self.unary(level)
         pending: list[Any] = []
         more: list[Any] = []
-        while self.kind == "sign" and BINARY.get(self.token, 0) >= level:
+        while self.sort == "sign" and BINARY.get(self.token, 0) >= level:
             sign, position = self.token, self.start
             self.next()
             tighter = POWER if sign == "**" else BINARY[sign] + 1
@@ -78,11 +78,11 @@ class _Parser(Tokens):
             if not isinstance(value, Schedule):
                 opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
                 hint = "; is a ')' missing before it?" if opened and not isinstance(value, Node) else ""
-                raise self.error(f"'>>' joins schedules, not {_kind_of(value)}{hint}", position)
+                raise self.error(f"'>>' joins schedules, not {_described(value)}{hint}", position)
         return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
 
     def unary(self, level: int) -> Any:
-        if self.kind == "sign" and self.token in "+-" and level <= POWER:
+        if self.sort == "sign" and self.token in "+-" and level <= POWER:
             sign, position = self.token, self.start
             self.next()
             value = self.expression(UNARY)
@@ -92,21 +92,21 @@ class _Parser(Tokens):
         return self.trailer(self.atom())
 
     def atom(self) -> Any:
-        kind, token, start = self.kind, self.token, self.start
-        if kind == "number":
+        sort, token, start = self.sort, self.token, self.start
+        if sort == "number":
             self.next()
             return self.number(token, start)
-        if kind == "string":
+        if sort == "string":
             self.next()
             return token[1:-1]
-        if kind == "name":
+        if sort == "name":
             self.next()
             return self.named(token, start)
         if self.take("("):
             return self.bracketed(")", start)
         if self.take("["):
             return list(_as_tuple(self.bracketed("]", start)))
-        found = "the end of the text" if kind == "end" else show(token)
+        found = "the end of the text" if sort == "end" else show(token)
         raise self.error(f"expected an expression, found {found}")
 
     def number(self, token: str, start: int) -> Any:
@@ -124,12 +124,12 @@ class _Parser(Tokens):
         items: list[Any] = []
         comma = closing == "]"
         while not self.take(closing):
-            if self.kind == "end":
+            if self.sort == "end":
                 raise self.error("this bracket is never closed", start)
             items.append(self.expression(SHIFT))
             if self.take(","):
                 comma = True
-            elif not (self.kind == "sign" and self.token == closing):
+            elif not (self.sort == "sign" and self.token == closing):
                 self.expect(closing)
         return tuple(items) if comma or not items else items[0]
 
@@ -138,14 +138,14 @@ class _Parser(Tokens):
             return CONSTANTS[name]
         if name in self.numbers:
             self.used.add(name)
-            if self.kind == "sign" and self.token == "(":
+            if self.sort == "sign" and self.token == "(":
                 raise self.error(f"{name!r} is a number here; it is not called", start)
             return self.numbers[name]
         prefixed = False
         while name in PREFIXES and self.take("."):
             prefixed = True
             name, start = self.name_after_dot()
-        if self.kind != "sign" or self.token != "(":
+        if self.sort != "sign" or self.token != "(":
             known = name in functions()
             wrong = self.unknown(name, functions()) if prefixed or foreign(name) else self.unbound(name)
             raise self.error(f"{name!r} must be called: {name}(...)" if known else wrong, start)
@@ -154,7 +154,7 @@ class _Parser(Tokens):
         return self.call(functions()[name], name, start)
 
     def name_after_dot(self) -> tuple[str, int]:
-        if self.kind != "name":
+        if self.sort != "name":
             raise self.error("expected a name after '.'")
         name, start = self.token, self.start
         self.next()
@@ -181,7 +181,7 @@ class _Parser(Tokens):
         while self.take("."):
             name, start = self.name_after_dot()
             if not isinstance(value, Node):
-                raise self.error(f"{_kind_of(value)} has no method {name[:100]!r}", start)
+                raise self.error(f"{_described(value)} has no method {name[:100]!r}", start)
             base = Schedule if isinstance(value, Schedule) else Profile
             if name not in methods(base):
                 raise self.error(self.unknown(name, methods(base)), start)
@@ -194,7 +194,7 @@ class _Parser(Tokens):
         keywords: dict[str, Any] = {}
         places: dict[Any, int] = {}
         while not self.take(")"):
-            if self.kind == "end":
+            if self.sort == "end":
                 raise self.error(f"the arguments of {name!r} are never closed", start)
             place = self.start
             key = self.keyword()
@@ -208,14 +208,14 @@ class _Parser(Tokens):
                 raise self.error(f"the argument {show(key)} is given twice")
             else:
                 keywords[key] = value
-            if not self.take(",") and not (self.kind == "sign" and self.token == ")"):
+            if not self.take(",") and not (self.sort == "sign" and self.token == ")"):
                 self.expect(")")
         signature = _signature(getattr(function, "__func__", function), hasattr(function, "__func__"))
         try:
             self.bound(signature, name, positional, keywords, places)
         except TypeError as error:
             raise self.error(f"{name}: {error}", start) from None
-        return self.made(lambda: function(*positional, **keywords), start, _Places(signature, places))
+        return self.made(lambda: function(*positional, **keywords), start, _Positions(signature, places))
 
     def keyword(self) -> str | None:
         if not self.names_argument():
@@ -229,7 +229,7 @@ class _Parser(Tokens):
         """The schedule that a number is."""
         return self.made(lambda: functions()["constant"](value), 0)
 
-    def made(self, build: Callable[[], Any], position: int, places: _Places | None = None) -> Any:
+    def made(self, build: Callable[[], Any], position: int, places: _Positions | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
         try:
             return build()
@@ -282,15 +282,15 @@ def free_names(text: str) -> frozenset[str]:
     words = Tokens(text)
     found: set[str] = set()
     before: str | None = ""  # the sign before a word, None after what may be an operand
-    while words.kind != "end":
-        kind, name, start = words.kind, words.token, words.start
-        free = kind == "name" and before != "." and not words.names_argument()
+    while words.sort != "end":
+        sort, name, start = words.sort, words.token, words.start
+        free = sort == "name" and before != "." and not words.names_argument()
         words.next()
-        if kind != "sign" and before is None:
+        if sort != "sign" and before is None:
             raise words.error(f"unexpected {show(name)}", start)
-        if free and not (words.kind == "sign" and words.token == "(") and name not in found and can_be_given(name):
+        if free and not (words.sort == "sign" and words.token == "(") and name not in found and can_be_given(name):
             found.add(name)
-        before = name if kind == "sign" and name not in (")", "]") else None
+        before = name if sort == "sign" and name not in (")", "]") else None
     return frozenset(found)
 
 
@@ -310,7 +310,7 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _kind_of(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, Profile):
         return "a profile, a shape without steps: say how long, as in .over(1000)"
     return "a number" if is_number(value) else f"a {type(value).__name__}"
@@ -323,7 +323,7 @@ def _signature(function: Callable[..., Any], bound: bool) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:]) if bound else signature
 
 
-class _Places:
+class _Positions:
     """Where each argument of a call stands in the text."""
 
     def __init__(self, signature: inspect.Signature, places: dict[Any, int]) -> None:

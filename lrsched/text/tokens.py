@@ -70,11 +70,11 @@ def _stranger(text: str, position: int) -> str:
 
 
 class Tokens:
-    """One word of a text at a time: its ``kind``, the ``token`` itself, and where it starts."""
+    """One word of a text at a time: its ``sort``, the ``token`` itself, and where it starts."""
 
     def __init__(self, text: str) -> None:
         self.text, self.position = text, 0
-        self.kind, self.token, self.start = "", "", 0
+        self.sort, self.token, self.start = "", "", 0
         self.next()
 
     def error(self, message: str, position: int | None = None) -> ParseError:
@@ -88,13 +88,13 @@ class Tokens:
             blank = BLANKS.match(self.text, self.position)
             assert blank is not None
             raise self.error(_stranger(self.text, blank.end()), blank.end())
-        self.kind = str(match.lastgroup)
-        self.token = match.group(self.kind)
-        self.start, self.position = match.start(self.kind), match.end()
+        self.sort = str(match.lastgroup)
+        self.token = match.group(self.sort)
+        self.start, self.position = match.start(self.sort), match.end()
 
     def take(self, sign: str) -> bool:
         """Whether the next token is ``sign``; if so, it is read."""
-        if self.kind != "sign" or self.token != sign:
+        if self.sort != "sign" or self.token != sign:
             return False
         self.next()
         return True
@@ -102,12 +102,12 @@ class Tokens:
     def expect(self, sign: str) -> None:
         """Read ``sign``, which must be next."""
         if not self.take(sign):
-            found = "the end of the text" if self.kind == "end" else show(self.token)
+            found = "the end of the text" if self.sort == "end" else show(self.token)
             raise self.error(f"expected {sign!r}, found {found}")
 
     def names_argument(self) -> bool:
         """Whether this token is the name of an argument, as in ``end=0.1``."""
-        if self.kind != "name":
+        if self.sort != "name":
             return False
         blank = BLANKS.match(self.text, self.position)
         after = blank.end() if blank else 0

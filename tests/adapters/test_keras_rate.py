@@ -115,7 +115,7 @@ def test_what_is_no_schedule_is_refused():
         LearningRate(lrs.cosine())
     with pytest.raises(TypeError, match="schedule must be a schedule or a number"):
         LearningRate("cosine")
-    for wrong in (0, -1, 2.0, True):
+    for wrong in (0, -1, 2.5, True):
         with pytest.raises(lrs.ScheduleError, match="accumulation must be an integer >= 1"):
             LearningRate(S, wrong)
     assert LearningRate(0.5).schedule == lrs.constant(0.5)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrsched.ir.floor_lines import Line, lowest
+from lrsched.ir.floor_lines import FloorLine, lowest
 
 TOP = 2**31 - 1
 
@@ -20,7 +20,7 @@ def test_short_lines_have_the_same_floor() -> None:
     for _ in range(4000):
         limit, over, other = rnd.randint(1, 60), rnd.choice((rnd.randint(1, 300), 10**6 - 17)), rnd.randint(1, 999)
         slope, start = Fraction(rnd.randrange(over), over), Fraction(rnd.randrange(other), other)
-        line = Line.through(slope, start, limit)
+        line = FloorLine.through(slope, start, limit)
         assert 0 <= line.times <= line.over <= 2 * limit
         assert [line.at(t) for t in range(limit + 1)] == [math.floor(slope * t + start) for t in range(limit + 1)]
 
@@ -29,7 +29,7 @@ def test_short_lines_as_long_as_a_run() -> None:
     rnd = random.Random(2)
     for _ in range(50):
         slope, start = Fraction(rnd.random()), Fraction(rnd.random())
-        line = Line.through(slope, start, TOP)
+        line = FloorLine.through(slope, start, TOP)
         assert line.over < 2**32
         for t in (0, 1, TOP - 1, TOP, *(rnd.randrange(TOP) for _ in range(200))):
             assert line.at(t) == math.floor(slope * t + start)
