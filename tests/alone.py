@@ -16,6 +16,7 @@ JAX = (
     "lrsched.targets._jax",
     "lrsched.targets.threshold_search",
 )  # what only the use of JAX imports
+YAML = ("lrsched.cli.yaml_reader",)  # what only the reading of YAML imports
 finders = list(sys.meta_path)
 
 
@@ -23,7 +24,8 @@ def modules():
     import lrsched
 
     names = ["lrsched", *(found.name for found in pkgutil.walk_packages(lrsched.__path__, "lrsched."))]
-    return [name for name in names if name not in JAX or importlib.util.find_spec("jax")]
+    absent = [*([] if importlib.util.find_spec("jax") else JAX), *([] if importlib.util.find_spec("yaml") else YAML)]
+    return [name for name in names if name not in absent]
 
 
 def forget():

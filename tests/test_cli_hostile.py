@@ -20,6 +20,9 @@ from lrsched import cli
 from lrsched.cli import inputs
 from lrsched.foundation import files
 
+for package in ("rich", "yaml", "matplotlib"):  # what the command and its pictures take
+    pytest.importorskip(package)
+
 LR = "rex().over(5)"
 
 
