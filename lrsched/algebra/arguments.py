@@ -15,12 +15,11 @@ from typing import Annotated, Any
 from lrsched.algebra.fields import Field
 from lrsched.algebra.registry import BASES
 from lrsched.foundation.argument_names import speaking_as
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax, share_of
 
 __all__ = ["HUGE", "REAL", "Taken", "checked"]  # and the declarations, each a name for an annotation
 
-LIMIT = 2**53  # every count is below it
 HUGE = 1e100  # what is larger is no rate: products of a few such numbers, and quotients, would overflow
 
 

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from lrsched.foundation.errors import check_choice, check_count, check_real, fail, listed, show
+from lrsched.foundation.errors import LIMIT, check_choice, check_count, check_real, fail, listed, show
 from lrsched.foundation.records import Record
 
 __all__ = [
@@ -33,8 +33,6 @@ __all__ = [
     "tuple_of",
     "whole",
 ]
-
-BEYOND = 2**53
 
 Read = Callable[[str, str, Any], Any]
 
@@ -83,10 +81,7 @@ def whole(low: int = 0) -> Any:
     def read(where: str, name: str, value: Any) -> int:
         if isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
             fail(where, name, f"an integer >= {low}", value, wrong_type=True)
-        number = check_count(where, name, value, low)
-        if number >= BEYOND:
-            fail(where, name, "an integer below 2**53", value)
-        return number
+        return check_count(where, name, value, low)
 
     return read
 
@@ -108,7 +103,7 @@ def step(where: str, name: str, value: Any) -> Any:
     number = value if type(value) is int else check_real(where, name, value, "a step >= 0")
     if number < 0:
         fail(where, name, "a step >= 0", value)
-    if number >= BEYOND:
+    if number >= LIMIT:
         fail(where, name, "a step below 2**53", value)
     return number
 
