@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers as kinds_of_numbers
 from collections.abc import Mapping
 from typing import Any
 
 from lrsched.algebra.fields import field_of, names_of
 from lrsched.algebra.node import Node, children, holds_arrays, walk
-from lrsched.algebra.registry import BASES
+from lrsched.algebra.registry import BASES, built
 from lrsched.algebra.serial import from_dict
 from lrsched.feedback import Greedy, Plateau
 from lrsched.foundation.errors import (
@@ -17,6 +18,7 @@ from lrsched.foundation.errors import (
     check_count,
     check_real,
     fail,
+    listed,
     show,
 )
 from lrsched.foundation.files import drafted, replacing
@@ -36,6 +38,7 @@ from lrsched.foundation.states import (
     tuple_of,
     whole,
 )
+from lrsched.text import ParseError, read
 
 __all__ = [
     "Node",
@@ -49,6 +52,7 @@ __all__ = [
     "entry",
     "fail",
     "field_of",
+    "given_schedule",
     "holds_arrays",
     "is_jax",
     "none_or",
@@ -69,6 +73,56 @@ __all__ = [
     "walk",
     "whole",
 ]
+
+
+def given_schedule(
+    where: str, argument: str, value: Any, names: Mapping[str, Any] | None = None, *, arrays: bool = False
+) -> Any:
+    """What a caller gave as a schedule: one as it is, a number as that constant, text and data of ``to_dict`` read.
+
+    Args:
+        names: numbers for the names in a text, all of which the text uses.
+        arrays: whether a schedule, or a number, may hold arrays.
+
+    Raises:
+        ScheduleError: it is none of these; for a text with the line and a caret under the mistake.
+    """
+    if isinstance(value, str):
+        value = _read(where, argument, value, names or {})
+    elif names:
+        used = listed(names)
+        fail(where, argument, f"a text that uses the names given ({used})", value, wrong_type=True)
+    elif isinstance(value, Mapping) and "kind" in value:
+        value = _from_data(where, argument, value)
+    elif (isinstance(value, kinds_of_numbers.Real) and not isinstance(value, bool)) or (arrays and is_jax(value)):
+        value = built("constant", value if is_jax(value) else check_real(where, argument, value))
+    if isinstance(value, BASES["Profile"]):
+        fail(where, argument, "a schedule (profile.over(steps) makes one)", value, wrong_type=True)
+    if not isinstance(value, BASES["Schedule"]):
+        fail(where, argument, "a schedule, a number or a text", value, wrong_type=True)
+    if not arrays and holds_arrays(value):
+        fail(where, argument, "a schedule of plain numbers, not of arrays", type(value).__name__)
+    return value
+
+
+def _read(where: str, argument: str, text: str, names: Mapping[str, Any]) -> Any:
+    try:
+        found, used = read(text, names, bare=True)
+    except ParseError as error:
+        raise ScheduleError(f"{where}: {argument}: {error.pointed}") from None
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}: {argument}: {str(error).removeprefix('parse: ')}") from None
+    unused = [name for name in names if name not in used]
+    if unused:
+        fail(where, argument, f"a text that uses {listed(unused)}", text)
+    return found
+
+
+def _from_data(where: str, argument: str, data: Mapping[str, Any]) -> Any:
+    try:
+        return from_dict({"format": 1, **data})
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}: {argument}: {error}") from None
 
 
 def saved_schedule(where: str, name: str, value: Any) -> Any:

@@ -21,11 +21,12 @@ LAYERS = (
     ("targets",),
     ("compiler", "sampling"),
     ("algebra",),
-    ("profiles", "adapting"),
+    ("profiles",),
     ("schedules",),
     ("combinators", "layers", "units", "range_test"),
     ("recipes", "presets", "inspection"),
     ("text", "display"),
+    ("adapting",),
     ("__init__",),
     ("cli", "__main__", "serial", "greedy"),  # the last two are what pickles name
 )

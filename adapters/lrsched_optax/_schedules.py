@@ -11,21 +11,15 @@ import numpy as np
 from jax.core import Tracer
 
 import lrsched as lrs
-from lrsched.adapting import fail, holds_arrays
+from lrsched.adapting import fail, given_schedule, holds_arrays
 
 __all__ = ["as_schedule", "lifted"]
 
 
 def lifted(where: str, argument: str, value: Any) -> lrs.Schedule:
-    """``value`` as a schedule; numbers, and JAX scalars, are constants."""
-    if isinstance(value, lrs.Schedule):
-        return value
-    if isinstance(value, lrs.Profile):
-        fail(where, argument, "a schedule or a number (profile.over(steps) makes a schedule)", value, wrong_type=True)
-    try:
-        return lrs.constant(value)
-    except lrs.ScheduleError:
-        fail(where, argument, "a schedule or a finite number", value, wrong_type=True)
+    """``value`` as a schedule; numbers, and JAX scalars, are constants, text and data are read."""
+    found: lrs.Schedule = given_schedule(where, argument, value, arrays=True)
+    return found
 
 
 def as_schedule(s: Any, dtype: Any = None) -> Callable[[Any], jax.Array]:

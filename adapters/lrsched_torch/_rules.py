@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import lrsched as lrs
 from lrsched.adapting import (
-    check_real,
     fail,
-    holds_arrays,
+    given_schedule,
     list_of,
     mapping_of,
     none_or,
@@ -118,7 +116,7 @@ def check_plan(where: str, plan: Plan, groups: list[Group], defaults: Group) -> 
 
 
 def _rule(where: str, key: str, value: Any, groups: list[Group]) -> Rule:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not isinstance(value.get("kind"), str):  # a name of a kind: a schedule as data
         if not value:
             fail(where, key, "a schedule for at least one group", value)
         pairs = ((_name(where, key, name, groups), _lifted(where, key, s)) for name, s in value.items())
@@ -140,13 +138,5 @@ def _name(where: str, key: str, name: Any, groups: list[Group]) -> Any:
 
 
 def _lifted(where: str, key: str, value: Any) -> lrs.Schedule | None:
-    """A schedule as it is, a number as a constant one, None as None."""
-    if value is None:
-        return None
-    if isinstance(value, lrs.Schedule):
-        if holds_arrays(value):
-            fail(where, key, "a schedule of plain numbers (this one holds arrays)", type(value).__name__)
-        return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        fail(where, key, "a schedule, a number, one per group, or a dictionary by group names", value, wrong_type=True)
-    return lrs.constant(check_real(where, key, value))
+    """A schedule as it is, a number as a constant one, text and data as what they say, None as None."""
+    return None if value is None else given_schedule(where, key, value)

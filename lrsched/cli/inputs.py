@@ -23,7 +23,6 @@ from lrsched.text import read as parsed
 
 __all__ = ["expression", "named", "read", "schedule", "schedules", "standard_input", "told"]
 
-WINDOW = 100
 LONGEST_NAME = 1000
 LONGEST_CONFIG = 1_000_000  # of YAML and TOML, whose readers are slow
 DEEPEST = 100
@@ -242,13 +241,4 @@ def _names(names: Iterable[Any], path: list[str]) -> str:
 
 def told(error: ScheduleError) -> str:
     """An error as lines for people: one that says what is wrong, and for text a caret under the mistake."""
-    message = str(error).removeprefix("parse: ")
-    if not isinstance(error, ParseError):
-        return message
-    start = error.text.rfind("\n", 0, error.position) + 1
-    stop = error.text.find("\n", start)
-    line = error.text[start : stop if stop >= 0 else None]
-    column = error.position - start
-    left = max(0, min(column - WINDOW // 2, len(line) - WINDOW))
-    shown = "".join(c if c.isprintable() else " " for c in line[left : left + WINDOW])
-    return f"{message}\n  {shown}\n  {' ' * (column - left)}^"
+    return error.pointed if isinstance(error, ParseError) else str(error).removeprefix("parse: ")

@@ -10,6 +10,7 @@ __all__ = ["ParseError", "Tokens", "literal", "number"]
 
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "T": 12}
 LONGEST_NUMBER = 400
+WINDOW = 100  # the most characters of a line that are shown above a caret
 BLANK = r"\s*+(?:\#[^\n]*+\s*+)*+"  # comments too
 NUMBER = r"(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9]++)?+[kMBT]?+(?!\w)"
 TOKEN = re.compile(
@@ -32,6 +33,17 @@ class ParseError(ScheduleError):
         where = f"column {column}" if line == 1 else f"line {line}, column {column}"
         super().__init__(f"parse: {message} (at {where})")
         self.text, self.position = text, position
+
+    @property
+    def pointed(self) -> str:
+        """The message, the line of the text that it is about, and a caret under the mistake."""
+        start = self.text.rfind("\n", 0, self.position) + 1
+        stop = self.text.find("\n", start)
+        line = self.text[start : stop if stop >= 0 else None]
+        column = self.position - start
+        left = max(0, min(column - WINDOW // 2, len(line) - WINDOW))
+        shown = "".join(c if c.isprintable() else " " for c in line[left : left + WINDOW])
+        return f"{str(self).removeprefix('parse: ')}\n  {shown}\n  {' ' * (column - left)}^"
 
 
 def number(text: str) -> int | float | None:

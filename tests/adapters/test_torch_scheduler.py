@@ -444,7 +444,7 @@ def test_copies_and_pickles_go_on_by_themselves():
 
 ERRORS = [
     ({}, "lr must be a schedule, unless another hyperparameter has one, got None"),
-    ({"lr": "cosine"}, "lr must be a schedule, a number, one per group, or a dictionary by group names, got 'cosine'"),
+    ({"lr": "cosine"}, "lr: 'cosine' must be called: cosine(...)"),
     ({"lr": lrs.cosine()}, "lr must be a schedule, a number"),
     ({"lr": True}, "lr must be a schedule"),
     ({"lr": math.nan}, "lr must be a finite number, got nan"),
