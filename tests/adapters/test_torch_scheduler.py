@@ -445,7 +445,7 @@ def test_copies_and_pickles_go_on_by_themselves():
 ERRORS = [
     ({}, "lr must be a schedule, unless another hyperparameter has one, got None"),
     ({"lr": "cosine"}, "lr: 'cosine' must be called: cosine(...)"),
-    ({"lr": lrs.cosine()}, "lr must be a schedule, a number"),
+    ({"lr": lrs.cosine()}, "lr must be a schedule (profile.over(steps) makes one)"),
     ({"lr": True}, "lr must be a schedule"),
     ({"lr": math.nan}, "lr must be a finite number, got nan"),
     ({"lr": [LR]}, "lr must be one schedule for each of the 2 parameter groups, got 'a list of 1'"),
