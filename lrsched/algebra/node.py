@@ -28,11 +28,11 @@ set_field = object.__setattr__
 
 # what authors of kinds write and callers never need: not shown, see _Kind.__dir__
 INTERNAL = frozenset(
-    {"adds_up", "after_policy", "as_power", "begun", "come", "concrete", "counts_phases", "edge"}
+    {"adds_up", "after_policy", "as_power", "begun", "changes", "come", "concrete", "counts_phases", "edge"}
     | {"endless_edges", "first", "fixed_counts", "fixed_length", "formula", "goes_on", "in_cycle"}
-    | {"is_level", "joints", "key", "kind_name", "last", "lasts", "lift", "method", "milestones"}
-    | {"nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "reach", "reached", "repeats"}
-    | {"shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
+    | {"is_level", "joints", "key", "kind_name", "laid", "last", "lasts", "lift", "method", "milestones"}
+    | {"nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "ramp", "reach", "reached"}
+    | {"scaled", "shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
     | {"walk_edges", "where"}
 )
 

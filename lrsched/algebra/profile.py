@@ -11,6 +11,9 @@ from lrsched.foundation.errors import ScheduleError
 from lrsched.ir.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lrsched.algebra.schedule import Schedule
     from lrsched.ir.term import Builder, Term
 
@@ -41,9 +44,13 @@ class Profile(Arithmetic["Profile"]):
     steady: ClassVar[bool] = False
 
     if TYPE_CHECKING:
+        ramp: Any  # "line" or "wave", and whether it rises, where it is one of these
 
         def __call__(self, u: Any) -> Any:
             """The value at progress u."""
+
+    else:
+        ramp = None
 
     def formula(self, x: Progress) -> Pair:
         """(p, 1 - p) at progress x."""
@@ -52,6 +59,10 @@ class Profile(Arithmetic["Profile"]):
     def side(self, x: Progress, rest: bool) -> Any:
         """1 - p at progress x if it is the ``rest`` that is asked for, else p; kinds define this or the formula."""
         return self.formula(x)[rest]
+
+    def changes(self, steps: int, first: int, last: int) -> NDArray[np.int64] | None:
+        """The steps of so many, between ``first`` and ``last``, at which alone it changes; None if it may at any."""
+        return None
 
     def nearer(self, x: Progress) -> Pair:
         """Whether p <= 1 - p at progress x, and the smaller of the two."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
 from lrsched.algebra.arithmetic import Arithmetic
@@ -116,13 +120,21 @@ class Schedule(Arithmetic["Schedule"]):
         """The parts in time, those that end before ``start`` perhaps left out."""
         return self.parts_in_time(stop)
 
-    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
-        """What the first n steps are made of, where that is parts whose values it does not change.
+    def laid(self, first: int, last: int) -> Iterable[Laid] | None:
+        """What steps ``first`` to ``last - 1`` are made of, within the duration; None if that is no other schedules."""
+        return None
 
-        Rows (part, offset, length, times): the first ``length`` steps of a part, so often one after the other. What is
-        behind them is level.
-        """
-        return []
+    def scaled(self) -> tuple[Schedule, float, float] | None:
+        """The one schedule inside, and the factor and the shift that make its values those of this one."""
+        return None
+
+    def ramp(self) -> Ramp | None:
+        """The line or the half wave that this is within its duration."""
+        return None
+
+    def changes(self, first: int, last: int) -> NDArray[np.int64] | None:
+        """The steps between ``first`` and ``last`` at which alone the value may change; None if it may at any."""
+        return None
 
     is_level: ClassVar[bool] = False  # all its values are the same
 
@@ -412,6 +424,26 @@ class Schedule(Arithmetic["Schedule"]):
 BASES["Schedule"] = Schedule
 
 
+class Laid(Record):
+    """The first ``length`` steps of a part, ``times`` times one after the other from step ``start`` on, scaled."""
+
+    part: Schedule
+    start: int
+    length: int
+    times: int = 1
+    factor: float = 1.0
+
+
+class Ramp(Record):
+    """From ``start`` to ``end`` in a number of steps, ``ahead`` of them passed at step 0: a line, or half a wave."""
+
+    steps: int
+    start: float
+    end: float
+    waves: bool
+    ahead: int = 0
+
+
 class Part(Record):
     """A schedule inside another, on the clock of that one: its step 0 is at ``start``, one takes ``pace`` steps.
 
@@ -427,6 +459,17 @@ class Part(Record):
     def at(self, step: Any) -> int:
         """The step of the other at which a step of this one begins."""
         return math.ceil(self.start + step * self.pace)
+
+
+def multiples(every: int, first: int, last: int) -> NDArray[np.int64]:
+    """The multiples of a number between ``first`` and ``last``."""
+    return np.arange(first // every * every + every, last, every)
+
+
+def among(steps: Any, first: int, last: int) -> NDArray[np.int64]:
+    """Those of some steps, in order, that lie between ``first`` and ``last``, each once."""
+    found = np.asarray(steps[bisect.bisect_right(steps, first) : bisect.bisect_left(steps, last)], dtype=np.int64)
+    return found[np.diff(found, prepend=first) > 0]
 
 
 def longest(durations: Iterable[Any]) -> Any:

@@ -43,6 +43,10 @@ class _Operator(Schedule):
         found = [part for part in self.operands() if not isinstance(part, Constant)]
         return found[0] if len(found) == 1 else None
 
+    def numbers(self) -> list[float]:
+        """The values of the operands that are constants."""
+        return [part.value for part in self.operands() if isinstance(part, Constant)]
+
     def values(self, clock: Clock) -> list[Term]:
         """Each operand's value on the same clock."""
         varying = builtins.sum(not isinstance(part, Constant) for part in self.operands())
@@ -71,6 +75,10 @@ class Sum(_Operator):
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.add, self.values(clock))
 
+    def scaled(self) -> tuple[Schedule, float, float] | None:
+        inner = self.varying()
+        return None if inner is None else (inner, 1.0, math.fsum(self.numbers()))
+
 
 @kind("product")
 class Product(_Operator):
@@ -83,6 +91,10 @@ class Product(_Operator):
 
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.mul, self.values(clock))
+
+    def scaled(self) -> tuple[Schedule, float, float] | None:
+        inner = self.varying()
+        return None if inner is None else (inner, math.prod(self.numbers()), 0.0)
 
 
 @kind("minimum")
@@ -121,6 +133,10 @@ class Quotient(_Operator):
     def formula(self, clock: Clock) -> Term:
         left, right = self.values(clock)
         return clock.b.div(left, right)
+
+    def scaled(self) -> tuple[Schedule, float, float] | None:
+        right = self.right
+        return (self.left, 1.0 / right.value, 0.0) if isinstance(right, Constant) and right.value else None
 
 
 def _left(operation: Callable[[Any, Any], Term], values: list[Term]) -> Term:
@@ -222,6 +238,9 @@ class Negative(_Changed):
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.neg(self.schedule.formula(clock))
+
+    def scaled(self) -> tuple[Schedule, float, float] | None:
+        return self.schedule, -1.0, 0.0
 
 
 @kind("clipped", method="clipped")

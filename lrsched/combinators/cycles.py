@@ -15,7 +15,7 @@ import numpy as np
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
-from lrsched.algebra.schedule import Part, Schedule
+from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.combinators.wrapper import _Ending
 from lrsched.foundation.errors import LIMIT, fail
@@ -151,12 +151,22 @@ class Restarted(_Ending):
     def in_cycle(self, t: int) -> bool:
         return bool(t < self.lasts)
 
-    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
-        if self.t_mult != 1.0 or self.gamma != 1.0:
-            return []
-        first = self.schedule.lasts
-        times, rest = divmod(int(min(n, self.lasts)), first)
-        return [(self.schedule, 0, first, times), *([(self.schedule, times * first, rest, 1)] if rest else [])]
+    def laid(self, first: int, last: int) -> Iterable[Laid] | None:
+        n = self.schedule.lasts
+        if self.t_mult == self.gamma == 1.0:
+            times, rest = divmod(last, n)
+            rows = Laid(self.schedule, 0, n, times), Laid(self.schedule, times * n, rest)
+            return [row for row in rows if row.length * row.times]
+        ramp = self.schedule.ramp()
+        stretched = self.t_mult == 1.0 or (ramp is not None and ramp.steps == n and not ramp.ahead)
+        return (self._cycle_at(i) for i in range(self._index(first), self.begun(last))) if stretched else None
+
+    def _cycle_at(self, i: int) -> Laid:
+        """One cycle, of a schedule that is a line or a wave where cycles grow."""
+        start, length = self._span(i)
+        part = self.schedule if length == self.schedule.lasts else rescale_to(self.schedule, length)
+        with np.errstate(all="ignore"):
+            return Laid(part, start, length, factor=float(np.float64(self.gamma) ** i))
 
     @property
     def _many(self) -> float:

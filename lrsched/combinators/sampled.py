@@ -9,12 +9,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.rescaling import rescale
-from lrsched.algebra.schedule import Part, Schedule
+from lrsched.algebra.schedule import Part, Schedule, among, multiples
 from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.errors import LIMIT
 from lrsched.foundation.numbers import is_jax
@@ -54,6 +55,9 @@ class SampledEvery(_Wrapper):
             return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
         own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
+
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return multiples(self.every, first, last)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
@@ -104,6 +108,9 @@ class SampledAt(_Wrapper):
         own, at = (b.gather(starts, b.search(starts[1:], i), "i") for i in (index_of(clock), index_at(clock)))
         return self.schedule.formula(_read_at(b, own, at))
 
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return among(self.at, first, last)
+
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))
 
@@ -138,6 +145,9 @@ class PerEpoch(_Wrapper):
 
     def come(self, t: int) -> int:
         return t // self.steps_per_epoch
+
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return multiples(self.steps_per_epoch, first, last)
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         per_epoch = self.steps_per_epoch * ratio

@@ -14,7 +14,7 @@ from lrsched.algebra.batching import Stack, longer
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import set_field
 from lrsched.algebra.rescaling import rescale, rescale_to
-from lrsched.algebra.schedule import Part, Schedule
+from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
 from lrsched.foundation.errors import LIMIT, check_duration, fail
@@ -110,10 +110,7 @@ class Sequence(Schedule):
         return last if last == math.inf else min(LIMIT, last + sum(part.duration for part in self.parts[:-1]))
 
     def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
-        memo, parts = self._memo, self.parts
-        if "starts" not in memo:
-            memo["starts"] = [*itertools.accumulate((part.duration for part in parts[:-1]), initial=0)]
-        starts: list[int] = memo["starts"]
+        parts, starts = self.parts, self._starts()
         places = (
             range(bisect.bisect_left(starts, t) - 1, -1, -1)
             if back
@@ -128,13 +125,20 @@ class Sequence(Schedule):
                 return joint if 0 < joint < self.duration else None if not back else self.edge(joint, back)
         return None
 
-    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
-        starts, rows = itertools.accumulate((part.lasts for part in self.parts[:-1]), initial=0), []
-        for i, (part, start) in enumerate(zip(self.parts, starts, strict=True), 1):
-            length = n - start if i == len(self.parts) else min(part.lasts, n - start)
-            if length > 0:
-                rows.append((part, start, length, 1))
-        return rows if n else [(self.parts[0], 0, 0, 1)]
+    def laid(self, first: int, last: int) -> Iterable[Laid] | None:
+        starts = self._starts()
+        begun = bisect.bisect_left(starts, last)
+        ends = [*starts[1:begun], last]
+        rows = zip(self.parts, starts, ends, strict=False)
+        return (Laid(part, start, end - start) for part, start, end in rows if first < end and start < end)
+
+    def _starts(self) -> list[int]:
+        """The first steps of the parts."""
+        memo = self._memo
+        if "starts" not in memo:
+            memo["starts"] = [*itertools.accumulate((part.duration for part in self.parts[:-1]), initial=0)]
+        starts: list[int] = memo["starts"]
+        return starts
 
     def in_cycle(self, t: int) -> bool:
         for part in self.parts:

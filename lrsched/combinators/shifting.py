@@ -11,7 +11,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
-from lrsched.algebra.schedule import Part, Schedule
+from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.cycles import backwards, periodic, turned
 from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import LIMIT, fail
@@ -152,8 +152,8 @@ class Lasting(_Ending):
     def joints(self) -> tuple[int, ...]:
         return (self.schedule.duration,)
 
-    def repeats(self, n: int = 0) -> list[tuple[Schedule, int, int, int]]:
-        return [(self.schedule, 0, min(n, self.n), 1)]
+    def laid(self, first: int, last: int) -> Iterable[Laid] | None:
+        return [Laid(self.schedule, 0, last)]
 
     def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
         return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)

@@ -71,11 +71,7 @@ class Progress(Record):
             return share
         if b.weighed and share.args[1].is_const:
             return b.where(b.le(rest, 0), 1.0, share)
-        if not b.exact_ends or not b.branching:
-            return share
-        while rest.op == "minimum" and rest.args[1].is_const and rest.args[1].lo > 0:
-            rest = rest.args[0]
-        return b.where(b.eq(rest, 0), 1.0, share)
+        return share
 
     def simple(self) -> Progress:
         """The progress of a shape that is held at its ends by itself."""

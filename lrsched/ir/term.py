@@ -92,12 +92,10 @@ class Builder:
         branching: bool,
         limit: int,
         real_steps: bool = False,
-        exact_ends: bool = False,
         weighed: bool = False,
         constants: Callable[[str, list[Any]], Any] = folding.fold,
     ) -> None:
-        self.branching, self.limit, self.exact_ends, self.weighed = branching, limit, exact_ends, weighed
-        self.scalar = branching and not exact_ends  # one step at a time is computed
+        self.branching, self.limit, self.weighed = branching, limit, weighed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
         self.real_lengths = False  # whether an index was divided by a plain number that is no integer
@@ -309,9 +307,9 @@ class Builder:
                 for x in (known, other):
                     if x.op == "const" and x.args[0] == 0:
                         return x
-        if self.scalar and (a.op == "real" or c.op == "real"):
+        if self.branching and (a.op == "real" or c.op == "real"):
             a, c = eased(self, a, c), eased(self, c, a)
-        if self.scalar and (a.op == "add" or c.op == "add"):
+        if self.branching and (a.op == "add" or c.op == "add"):
             found = scaled(self, a, c) if a.op == "add" else scaled(self, c, a)
             if found is not None:
                 return found

@@ -6,11 +6,14 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.profile import Pair, Profile
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import lowered
 from lrsched.ir.progress import Progress, unit_progress
@@ -149,6 +152,11 @@ class Reversed(Profile):
     def formula(self, x: Progress) -> Pair:
         return self.profile.formula(x.reversed())
 
+    @property
+    def ramp(self) -> Any:
+        inner = self.profile.ramp
+        return inner and (inner[0], not inner[1])
+
 
 def rise(profile: Profile = Linear()) -> Profile:  # noqa: B008
     """A profile reversed, ``profile.reversed()``: a warm-up as a share of the run, from 0 up to 1.
@@ -273,6 +281,12 @@ class SampledTimes(Profile):
         b, times = x.b, x.b.lift(self.times)
         index = x.index(times)
         return self.profile.formula(Progress(b, index, b.sub(times, index), times, stepped=False))
+
+    def changes(self, steps: int, first: int, last: int) -> NDArray[np.int64] | None:
+        passed, coming = first * self.times // steps, (last - 1) * self.times // steps
+        if coming * steps >= LIMIT or self.times > steps:
+            return None
+        return -(np.arange(passed + 1, coming + 1) * -steps // self.times)
 
 
 @kind("profile.sampled_at", method="sampled")

@@ -51,9 +51,8 @@ class _Shaped(Profile):
         count = len(xs) - 1
         places = [0, *(_place(x, xs[i]) for i in range(1, count)), number_of(x.total)]
         plain = isinstance(xs, tuple) and isinstance(ys, tuple) and all_plain((*xs, *ys))
-        ranges = b.branching and b.exact_ends  # only their first and last segments are held at an end
-        first, stop = int(ranges), count - (ranges or x.left is not b.sub(x.total, x.done))
-        index = x.passed(places[first + 1 : stop]) if plain else None
+        stop = count - (x.left is not b.sub(x.total, x.done))
+        index = x.passed(places[1:stop]) if plain else None
 
         def one(i: int) -> Any:
             section = x.section(places[i], places[i + 1], inside=index is not None)
@@ -63,11 +62,10 @@ class _Shaped(Profile):
             return choose(b, lambda i: x.before(places[i]), one, 0, count)
 
         def read(values: Any) -> Term:
-            return b.column([number_of(v) if type(v) is Term else v for v in values[first:stop]], index)
+            return b.column([number_of(v) if type(v) is Term else v for v in values[:stop]], index)
 
         many = x.section(read(places), read(places[1:]), inside=True)
-        value = shape(read, many.simple() if ranges else many)
-        value = b.where(x.before(places[1]), one(0), value) if first else value
+        value = shape(read, many)
         return b.where(x.before(places[stop]), value, one(stop)) if stop < count else value
 
 

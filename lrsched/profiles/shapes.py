@@ -36,7 +36,7 @@ def power_rest(x: Progress, power: Any) -> Term:
     if known.equals(0.5):
         return u / (1.0 + b.pow(x.z if b.branching else z, 0.5))
     late, power = b.le(x.left, x.done), b.floats(power)
-    if b.scalar:
+    if b.branching:
         rest = b.where(late, -b.expm1(b.log(z) * power), -b.expm1(b.log1p(-_half(u)) * power))
     else:
         rest = -b.expm1(b.where(late, b.log(z), b.log1p(-b.where(late, 0.0, u))) * power)
@@ -93,6 +93,8 @@ class Linear(Profile):
         0.75
     """
 
+    ramp = ("line", False)
+
     def side(self, x: Progress, rest: bool) -> Term:
         return x.u if rest else x.z
 
@@ -112,6 +114,7 @@ class Cosine(Profile):
     """
 
     sided = steady = True
+    ramp = ("wave", False)
 
     def nearer(self, x: Progress) -> Pair:
         later, part = smaller(x.b, x.left, x.done)
@@ -126,7 +129,7 @@ class Cosine(Profile):
             done, left = self._square(x, x.done), self._square(x, x.left)
         else:
             done = left = self._square(x, b.minimum(x.done, x.left))
-        if b.scalar:
+        if b.branching:
             done, left = _half(done), _half(left)
         return b.where(late, 1.0 - left, done) if rest else b.where(late, left, 1.0 - done)
 

@@ -12,8 +12,8 @@ import numpy as np
 from lrsched.foundation.errors import LIMIT, ScheduleError, check_count, check_real, fail
 from lrsched.foundation.numbers import float_type
 from lrsched.foundation.records import Record
-from lrsched.sampling.array_code import BLOCK
 from lrsched.sampling.filler import filler
+from lrsched.sampling.program import BLOCK
 
 __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
 
@@ -156,9 +156,6 @@ def _stretches(where: str, argument: str, schedule: Any, n: int) -> list[Stretch
 
 def _spread(s: Any, wanted: dict[int, tuple[int, int]], found: list[Stretch]) -> None:
     """Add the stretches of the first steps of a schedule: how many, where they come first, and how often."""
-    if s.varying() is None and s.repeats():
-        _spread_parts(s, wanted, found)
-        return
     inner: dict[int, tuple[int, int]] = {}
     for n, (start, times) in wanted.items():
         own = n if s.goes_on else int(min(n, s.lasts))
@@ -167,24 +164,23 @@ def _spread(s: Any, wanted: dict[int, tuple[int, int]], found: list[Stretch]) ->
         _want(inner, own, start, times)
     if s.varying() is not None:
         _spread(s.varying(), inner, found)
-    else:
-        level = s.is_level
-        found.extend(Stretch(start, n, times, level) for n, (start, times) in inner.items() if n)
-
-
-def _spread_parts(s: Any, wanted: dict[int, tuple[int, int]], found: list[Stretch]) -> None:
-    """Share out what is wanted of a schedule of parts: to each of them what is wanted of it."""
+        return
     shares: dict[int, tuple[Any, dict[int, tuple[int, int]]]] = {}
-    for n, (start, times) in wanted.items():
-        reached = 0
-        for part, offset, length, repeated in s.repeats(n):
-            asked = shares.setdefault(id(part), (part, {}))[1]
-            _want(asked, length, start + offset, times * repeated)
-            reached = max(reached, offset + length * repeated)
-        if reached < n:
-            found.append(Stretch(start + reached, n - reached, times, True))
+    for n, (start, times) in inner.items():
+        rows = _laid(s, n)
+        for row in rows:
+            asked = shares.setdefault(id(row.part), (row.part, {}))[1]
+            _want(asked, row.length, start + row.start, times * row.times)
+        if not rows:
+            found.append(Stretch(start, n, times, s.is_level))
     for part, asked in shares.values():
         _spread(part, asked, found)
+
+
+def _laid(s: Any, n: int) -> list[Any]:
+    """The parts that the first n steps are made of; none where their values are changed, or the parts too many."""
+    some = [*itertools.islice(s.laid(0, n) or (), MOST + 1)]
+    return some if len(some) <= MOST and all(row.factor == 1.0 for row in some) else []
 
 
 def _want(wanted: dict[int, tuple[int, int]], n: int, start: int, times: int) -> None:

@@ -72,15 +72,15 @@ def blend(x: Progress, profile: Profile | Choice, start: Any, end: Any) -> Term:
     if same or (x.left.equals(0) and profile.last == 0.0):
         return b.settled(end)
     falling = _falls(b, start, end)
-    if b.exact_ends and not b.branching and (profile.sided or not falling.is_const):
+    if not b.branching and (profile.sided or not falling.is_const):
         gap = _gap(falling, start, end) if b.weighed and profile.steady else None
         return _from_both_ends(x, profile, start, end) if gap is None else _from_one_end(x, profile, gap, start, end)
     near, far = _levels(falling, start, end)
     weight, span = _weight(x, profile, falling), _span(near, far)
     value = _between(near, far, span, weight)
-    if b.exact_ends and not b.branching and profile.first == 1.0 and profile.last == 0.0:
+    if not b.branching and profile.first == 1.0 and profile.last == 0.0:
         return b.where(_at_far_end(x, falling), far, value)  # where the weight is 0, near is exact by itself
-    if (profile.first is None and value is weight) or (not b.exact_ends and _reaches(near, far, span)):
+    if (profile.first is None and value is weight) or (b.branching and _reaches(near, far, span)):
         return value
     if profile.first == 1.0:
         return _with_exact_ends(x, profile, value, start, end, near, far)
@@ -100,7 +100,7 @@ def _weight(x: Progress, profile: Profile | Choice, falling: Term) -> Term:
 def _levels(falling: Term, start: Term, end: Term) -> tuple[Term, Term]:
     """The level of smaller size and the other one."""
     b, index = falling.b, _index(start, end)
-    if not b.scalar or index is None or falling.is_const:
+    if not b.branching or index is None or falling.is_const:
         return b.where(falling, end, start), b.where(falling, start, end)
     first, second = _array(start), _array(end)
     down = np.abs(first) >= np.abs(second)
@@ -149,10 +149,10 @@ def _from_one_end(x: Progress, profile: Profile | Choice, gap: Term, start: Term
 def _between(near: Term, far: Term, span: Term, weight: Term) -> Term:
     """``near + span * weight``; counted from ``far`` where the weight is 1 less something small."""
     b = weight.b
-    if b.scalar and weight.op == "where":
+    if b.branching and weight.op == "where":
         condition, yes, no = weight.args
         return b.where(condition, _between(near, far, span, yes), _between(near, far, span, no))
-    if b.scalar and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far, span):
+    if b.branching and weight.op == "sub" and weight.args[0].equals(1.0) and _reaches(near, far, span):
         rest = weight.args[1]
         if rest.hi <= MOSTLY:
             return _crest(near, far, named(rest)) or b.sub(far, b.mul(span, rest))
@@ -182,7 +182,7 @@ def _reaches(near: Term, far: Term, span: Term) -> bool:
     """Whether near + span is far, exactly."""
     if near.op == far.op == "const":
         return bool(near.args[0] + span.args[0] == far.args[0])
-    known = near.b.scalar and _index(near, far) is not None
+    known = near.b.branching and _index(near, far) is not None
     return known and folding.every(_array(near) + _array(span) == _array(far))
 
 
@@ -193,7 +193,7 @@ def _span(near: Term, far: Term) -> Term:
         span = far - near
         return b.lift(folding.reaching(near.args[0], far.args[0], span.args[0])) if span.op == "const" else span
     index = _index(near, far)
-    if index is None or not b.scalar:
+    if index is None or not b.branching:
         return far - near
     with np.errstate(all="ignore"):
         first, second = _array(near), _array(far)
@@ -233,9 +233,9 @@ def _with_exact_ends(
 ) -> Term:
     """The value, replaced at an end where rounding could move it off the number given."""
     b = x.b
-    if profile.last == 0.0 and not (near is end and b.exact_ends is False):
+    if profile.last == 0.0 and not (near is end and b.branching):
         value = b.where(b.eq(x.left, 0), end, value)
-    if profile.first == 1.0 and not (near is start and b.exact_ends is False):
+    if profile.first == 1.0 and not (near is start and b.branching):
         value = b.where(b.eq(x.done, 0), start, value)
     return value
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Schedule, among, multiples
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.ir import folding
@@ -96,6 +97,9 @@ class MultiStep(_Endless):
             return b.gather(np.array(powers(gamma.args[0], size + 1)), index)
         return b.ipow(gamma, index)
 
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return among(self.milestones, first, last)
+
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return MultiStep(tuple(round(m * ratio) for m in self.milestones), self.gamma)
 
@@ -170,6 +174,9 @@ class StepDecay(_Endless):
         found = (t - 1) // self.every if back else max(t, 0) // self.every + 1
         return found * self.every if found > 0 and not ends else None
 
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return multiples(self.every, first, last)
+
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         return StepDecay(max(1, round(self.every * ratio)), self.gamma)
 
@@ -193,6 +200,9 @@ class Piecewise(_Endless):
 
     def formula(self, clock: Clock) -> Term:
         return read(clock.b, self.values, piece_index(clock, self.starts))
+
+    def changes(self, first: int, last: int) -> NDArray[np.int64]:
+        return among(self.starts, first, last)
 
     def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
         later = {round(m * ratio): value for m, value in zip(self.starts, self.values[1:], strict=True)}

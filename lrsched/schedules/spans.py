@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Ramp, Schedule
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
 from lrsched.schedules.blend import LINEAR, blend
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lrsched.ir.term import Term
 
 
@@ -42,6 +45,12 @@ class Over(Schedule):
         else:
             x = clock.progress(self.steps)
         return blend(x, self.profile, self.start, self.end)
+
+    def ramp(self) -> Ramp | None:
+        return _ramp(self, self.steps - self.endpoint)
+
+    def changes(self, first: int, last: int) -> NDArray[np.int64] | None:
+        return None if self.endpoint else self.profile.changes(self.steps, first, last)
 
 
 @kind("warmup")
@@ -83,6 +92,17 @@ class Warmup(Schedule):
             x = clock.since(-1).within(False).progress(self.steps)
             return blend(x, self.profile, self.start, self.end)
         return blend(clock.progress(self.steps), self.profile, self.start, self.end)
+
+    def ramp(self) -> Ramp | None:
+        return _ramp(self, self.steps, int(self.skip_zero))
+
+
+def _ramp(s: Over | Warmup, steps: int, ahead: int = 0) -> Ramp | None:
+    """A schedule as a line or half a wave, if its profile is one."""
+    if s.profile.ramp is None or steps <= 0:
+        return None
+    shape, rises = s.profile.ramp
+    return Ramp(steps, *((s.end, s.start) if rises else (s.start, s.end)), shape == "wave", ahead)
 
 
 @kind("constant")

@@ -49,7 +49,7 @@ class Geometric(Schedule):
         late = b.le(x.left, x.done)
         share = b.where(late, -(range_ * x.z), range_ * x.u)
         value = b.mul(b.exp(share), b.where(late, end, start))
-        return b.where(b.eq(x.left, 0), end, value) if b.exact_ends else value
+        return value if b.branching else b.where(b.eq(x.left, 0), end, value)
 
 
 @kind("table")

@@ -466,7 +466,7 @@ class JaxTarget(CallTarget):
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
         limit = int(np.iinfo(int_type()).max)
-        options: dict[str, Any] = {"branching": False, "exact_ends": True, "weighed": True}
+        options: dict[str, Any] = {"branching": False, "weighed": True}
         return Builder(limit=limit, real_steps=real_steps, constants=functools.partial(folded, limit), **options)
 
     def written(self, root: Term) -> Code:

@@ -33,7 +33,7 @@ class CallTarget:
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for this target."""
-        return Builder(branching=False, limit=self.limit, real_steps=real_steps, exact_ends=True)
+        return Builder(branching=False, limit=self.limit, real_steps=real_steps)
 
     def function(self, root: Term, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and the objects it needs from outside the source."""

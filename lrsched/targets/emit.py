@@ -16,7 +16,7 @@ from lrsched.ir.operations import NUMBER
 from lrsched.ir.term import Term, named
 from lrsched.ir.walk import below
 
-__all__ = ["Code", "Dialect", "emit", "halving", "named"]
+__all__ = ["Code", "Dialect", "change_of", "emit", "halving", "named"]
 
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
@@ -138,10 +138,10 @@ def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) ->
     if root.op != "where":
         root, chain = _condition_below(_applied(root, chain))
         root = root if chain else named(root)
-    change = _change(root.args[0], low, high) if root.op == "where" else None
-    if change is None:
+    found = change_of(root.args[0], low, high) if root.op == "where" else None
+    if found is None:
         return [(low, _on_sides(root, chain, given) if root.op == "where" else root)]
-    step, early = change
+    step, early = found
     condition, before, after = root.args if early else (root.args[0], *root.args[:0:-1])
     if not low < step <= high:
         return _stages(after if step <= low else before, chain, low, high, given)
@@ -150,7 +150,7 @@ def _stages(root: Term, chain: list[Term], low: int, high: int, given: Given) ->
     return earlier + (later[1:] if later[0][1] is earlier[-1][1] else later)
 
 
-def _change(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
+def change_of(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
     """The step of [low, high] from which on a condition changes, and whether it holds before it."""
     if condition.op not in ("lt", "le", "eq"):
         return None

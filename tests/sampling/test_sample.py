@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
+import gc
 import itertools
 import math
 import random
 import threading
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,9 @@ import oracle
 import strategies
 from lrsched import cosine, hold, linear, profiles, rex, step_decay, warmup
 from lrsched.algebra import registry
-from lrsched.sampling import generate, runtime
-from lrsched.sampling.array_code import BLOCK
-from lrsched.sampling.filler import filler
+from lrsched.sampling import filler as fillers
+from lrsched.sampling.program import BLOCK, Program, lowered
+from lrsched.sampling.rows import Computed, rows
 
 KINDS = sorted(registry.KINDS)
 LONG = 40_000
@@ -133,25 +134,6 @@ def test_every_kind_is_within_the_bound(name: str) -> None:
             check(expression, start, stop, steps)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_generated_code_agrees_with_all_pieces_at_once(name: str) -> None:
-    """``Filler.together`` is the reference: what is beyond a few roundings of it has to be within the bound."""
-    for seed in range(4, 8):
-        rnd = random.Random(seed)
-        schedule = strategies.Maker(rnd).one_of(registry.KINDS[name], 2)
-        if isinstance(schedule, lrs.Profile):
-            schedule = schedule.over(rnd.choice((7, 999, LONG)), start=3.0, end=0.25)
-        start = rnd.choice((0, 1, 70, 12_345))
-        stop = start + rnd.choice((500, 3 * BLOCK))
-        values, wanted = sampled(schedule, start, stop), np.empty(stop - start)
-        if values is None:
-            continue
-        with np.errstate(all="ignore"):
-            filler(schedule).together(schedule, start, stop, wanted)
-        places = unlike(values, wanted)
-        check(schedule, start, stop, [start + i for i in places[:: max(1, len(places) // 8)]])
-
-
 @pytest.mark.parametrize(
     "name", sorted(k.kind_name for k in registry.KINDS.values() if issubclass(k, profiles.Profile))
 )
@@ -215,23 +197,28 @@ def test_ranges_agree_with_arrays_of_steps(schedule: Any) -> None:
         np.testing.assert_allclose(schedule.sample(start, stop), array, rtol=5e-15, atol=math.ulp(0.0))
 
 
-@settings(max_examples=200)
-@given(st.integers(-4, 4), st.integers(-60, 60), st.integers(-50, 50), st.integers(1, 9), st.integers(0, 30))
-def test_where_a_value_of_the_step_changes(factor: int, offset: int, bound: int, over: int, t: int) -> None:
-    """What holds at the first step of a range, and the step at which it stops, against all steps one by one."""
-    table = [-20, 0, 3, 4, 17, 1 << 80]
-    step: Callable[[int], int] = lambda k: factor * k + offset  # noqa: E731
-    cases: list[tuple[Any, Callable[[int], Any]]] = [
-        (runtime.crossing(factor, offset, bound, t, 40), lambda k: step(k) < bound),
-        (runtime.changing(lambda k: step(k) < bound, t, 40), lambda k: step(k) < bound),
-        (runtime.passing(table, factor, offset, t, 40), lambda k: bisect.bisect_right(table, step(k))),
-        (runtime.meeting(factor, offset - bound, t, 40), lambda k: step(k) == bound),
-        (runtime.steady(lambda k: step(k) * 0.25, t, 40), lambda k: step(k) // 4),
-        ((step(t) // over, runtime.multiple(factor, offset, step(t) // over, over, 40)), lambda k: step(k) // over),
-    ]
-    for found, wanted in cases:
-        changed = [k for k in range(t, 40) if wanted(k) != wanted(t)]
-        assert found == (wanted(t), min(changed, default=40))
+CHANGING = [
+    step_decay(7, 0.9),
+    lrs.multi_step((0, 3, 3, 40, 41), 0.5),
+    lrs.piecewise((1, 9, 33), (4.0, 3.0, 5.0, 1.0)),
+    rex().over(90).sampled(every=4),
+    rex().over(90).sampled(at=(2, 11, 12, 60)),
+    rex().over(9).per_epoch(11),
+    rex().sampled(times=7).over(90),
+    rex().sampled(times=90).over(90),
+    rex().sampled(times=13).over(97),
+]
+
+
+@pytest.mark.parametrize("schedule", CHANGING, ids=repr)
+def test_a_value_changes_at_no_other_step(schedule: Any) -> None:
+    values = [schedule(t) for t in range(90)]
+    for first, last in itertools.product(range(0, 90, 7), range(1, 91, 7)):
+        if first < last:
+            changes = schedule.changes(first, last)
+            assert np.all(np.diff(changes) > 0) and all(first < t < last for t in changes)
+            kept = np.repeat([values[t] for t in (first, *changes)], np.diff(changes, prepend=first, append=last))
+            assert kept.tolist() == values[first:last]
 
 
 def test_no_range_and_a_single_step() -> None:
@@ -303,64 +290,40 @@ def test_threads_share_a_schedule() -> None:
 # ---- costs, counted
 
 
-@pytest.mark.parametrize("seed", range(0, 200, 5))
-def test_every_expression_takes_the_generated_road(seed: int) -> None:
-    expression = strategies.seeded(seed)
-    if isinstance(expression, lrs.Profile):
-        expression = expression.over(100)
-    assert generate.generated(expression.formula).source
+def sorts(schedule: Any, n: int) -> list[str]:
+    """The sorts of rows that the first n steps are filled by."""
+    return [type(row).__name__ for row in rows(schedule, 0, n)]
 
 
-def ranges_taken(schedule: Any, n: int) -> int:
-    """How many ranges a filler makes of the first n steps."""
-    made = generate.generated(schedule.formula)
-    source = made.source.replace("end = hi\n", "end = hi; taken.append(t)\n", 1)
-    source = source.replace("if not count & 31:", "if False:")
-    taken: list[int] = []
-    fill = generate.loaded(source, {**made.objects, "taken": taken})
-    fill(0, 0, n, np.empty(n))
-    return len(taken)
+def test_a_row_for_each_piece_and_no_more() -> None:
+    assert sorts(lrs.constant(2.0), 100_000) == ["Level"]
+    assert sorts(linear().over(50_000), 100_000) == ["Ramp", "Level"]
+    assert sorts(EXACT[0], 120_000) == ["Ramp", "Ramp", "Level"]
+    assert sorts(hold(1).then(*(linear().over(1000, i + 1) for i in range(100))), 100_001) == ["Level"] + 100 * ["Ramp"]
+    assert sorts(rex().sampled(times=20).over(100_000), 100_000) == ["Held"]
+    assert sorts(3.0 - 2.0 * step_decay(1000), 100_000) == ["Held"]
+    assert sorts(0.1 * cosine().over(1000).restarted() + 1.0, 100_000) == ["Repeated"]
+    assert sorts(cosine().over(1000).restarted(t_mult=2, gamma=0.9), 63_000) == 6 * ["Ramp"]
+    assert sorts(warmup(500) * rex().over(10**6), 10**6) == 2 * ["Computed"]
+    assert sorts(warmup(500) * cosine().over(10**6), 10**6) == 3 * ["Computed"], "both sides of the half"
+    assert sorts(hold(1).then(*(linear().over(9 + i % 2, i + 1) for i in range(1000))), 9000) == ["Computed"]
 
 
-def test_a_range_for_each_piece_and_no_more() -> None:
-    assert ranges_taken(lrs.constant(2.0), 100_000) == 1
-    assert ranges_taken(linear().over(50_000), 100_000) == 2
-    assert ranges_taken(EXACT[0], 120_000) == 4, "the rise, both halves of the wave, what is held"
-    assert ranges_taken(hold(1).then(*(linear().over(1000, i + 1) for i in range(100))), 100_001) == 101
-    assert ranges_taken(linear().over(10**6) * step_decay(1000), 100_000) == 100
-    assert ranges_taken(rex().sampled(times=20).over(100_000), 100_000) == 20
-    assert ranges_taken(linear().over(500).mirrored().restarted(), 10_000) == 20
-
-
-def operations(schedule: Any, first: int, stop: int) -> int:
-    """How many operations on arrays fill a range."""
-    made, count = generate.generated(schedule.formula), 0
-
-    def counted(f: Any) -> Any:
-        def call(*args: Any, **more: Any) -> Any:
-            nonlocal count
-            count += any(isinstance(a, np.ndarray) for a in args)
-            return f(*args, **more)
-
-        return call
-
-    arrays = {name: counted(f) for name, f in generate._space().items() if isinstance(f, np.ufunc)}
-    generate.loaded(made.source, {**arrays, **made.objects})(first, first, stop, np.empty(stop - first))
-    return count
+def operations(schedule: Any, n: int) -> int:
+    """How many operations on arrays fill a block in the middle of n steps."""
+    (row,) = (row for row in rows(schedule, 0, n) if row.start < 3 * n // 4 < row.stop)
+    assert isinstance(row, Computed)
+    row.fill(schedule, row.start + 1, np.empty(BLOCK))
+    assert row.program is not None
+    return len(row.program.operations)
 
 
 def test_few_operations_on_each_block() -> None:
-    """A line is one addition to a table that is made once for a range; lines on lines are one line."""
-    n, blocks = 40 * BLOCK, 20
-    first, stop = 4 * BLOCK, (4 + blocks) * BLOCK
-    assert operations(linear().over(n), first, stop) == blocks + 1
-    assert operations(3e-4 * linear().over(n, 1.0, 0.1), first, stop) == blocks + 1
-    assert operations(warmup(n), first, stop) == blocks + 1
-    assert operations(linear().over(n) + 0.5, first, stop) == blocks + 1
-    assert operations(rex().over(n), first, stop) == 3 * blocks + 2
-    assert operations(lrs.polynomial(0.9).over(n), first, stop) == 2 * blocks + 1
-    assert operations(pieces(2 * blocks), 10_000, 10_000 * (blocks + 1)) == 2 * blocks
-    assert operations(pieces(2 * blocks).mirrored(), 10_000, 10_000 * (blocks + 1)) == 2 * blocks
+    """What the steps of a row decide is gone; a line is one addition, and takes a factor from outside."""
+    n = 100 * BLOCK
+    assert operations(3e-4 * rex().over(n), n) == 3
+    assert operations(3e-4 * lrs.polynomial(0.9).over(n), n) == 3
+    assert operations(3e-4 * lrs.polynomial(0.9).over(n).delayed(500) * warmup(500), n) == 3
 
 
 def pieces(count: int) -> Any:
@@ -394,12 +357,12 @@ def test_long_lines_are_within_the_bound(schedule: Any) -> None:
         check(schedule, start, stop, [t for t in near if start <= t < stop])
 
 
-def test_lines_do_not_grow_with_pieces_of_one_kind() -> None:
-    def lines(n: int) -> int:
-        schedule = hold(1).then(*(linear().over(i + 5, 1 / (i + 1)) for i in range(n)))
-        return generate.generated(schedule.formula).source.count("\n")
+def test_operations_do_not_grow_with_pieces_of_one_kind() -> None:
+    def count(n: int) -> int:
+        schedule = hold(1).then(*(linear().over(i % 7 + 5, 1 / (i + 1)) for i in range(n)))
+        return operations(schedule, 5 * n)
 
-    assert lines(2000) == lines(20) < 60
+    assert count(4000) == count(2000) < 60
 
 
 def test_no_array_of_the_size_of_the_range() -> None:
@@ -422,23 +385,27 @@ def test_no_array_of_the_size_of_the_range() -> None:
     assert peak(lambda: EXACT[0].sample(len(half), out=half)) < 8 * 8 * BLOCK
 
 
-def test_generated_once() -> None:
+def test_rows_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(fillers, "rows", lambda *range_: asked.append(range_[1:]) or rows(*range_))
     schedule = EXACT[0] * 1.25
+    for stop in range(1000, 70_000, 1000):
+        schedule.sample(stop - 1000, stop)
+    assert len(asked) < 10, "twice as many steps each time"
+    schedule.sample(5, 60_000)
+    assert math.isfinite(schedule.sum(50_000)) and len(asked) < 10
+
+
+def test_rows_keep_no_reference_to_their_schedule() -> None:
+    schedule = rex().over(10) * warmup(3)
     schedule.sample(10)
-    first = filler(schedule)
-    schedule.sample(3, 4000)
-    assert filler(schedule) is first and math.isfinite(schedule.sum(100))
-
-
-def test_code_does_not_double_with_each_condition() -> None:
-    """A sample of a sum of pieces: numbers on a range, however many conditions make them."""
-    pieces = [
-        (0.5 * lrs.maximum(lrs.geometric(40 + i, 4.7, 5.6), hold(100, 1e-5))).stretched(1 + i % 3) for i in range(6)
-    ]
-    levels = lrs.piecewise((0, 1, 2), (2.0, -1.6, 0.9, 2.0)).lasting(20).extended(3, 6)
-    schedule = (levels * lrs.sum(*pieces)).sampled(every=8)
-    assert generate.generated(schedule.formula).source.count("\n") < 400
-    np.testing.assert_allclose(schedule.sample(3, 200), schedule(np.arange(3, 200)), rtol=1e-13)
+    gone = weakref.ref(schedule)
+    gc.disable()
+    try:
+        del schedule
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 TABLE = np.array([3.0, 1.0, 4.0, 1.5, 9.0, 2.0])
@@ -524,23 +491,26 @@ RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
 }
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("name", RULES)
-def test_each_rule_of_a_filler(name: str) -> None:
-    """Every rule by itself, on ranges that begin at every step: what holds at the first, and where it stops."""
+def test_each_rule_of_a_program(name: str, exact: bool) -> None:
+    """Every rule by itself, on ranges that begin and end at every step, and at scattered steps."""
     make, expected = RULES[name]
-    made = generate.generated(lambda clock: make(clock.b, clock.at))
-    fill = generate.loaded(made.source, made.objects)
-    wanted = [float(expected(t)) for t in range(45)]
+    wanted = np.array([float(expected(t)) for t in range(45)])
     for first, stop in ((i, k) for k in (13, 26, 39, 45) for i in range(k)):
+        program = Program(lowered(lambda clock: make(clock.b, clock.at), first, stop - 1), exact)
         out = np.empty(stop - first)
         with np.errstate(all="ignore"):
-            assert fill(first, first, stop, out) == stop
+            program.fill(first, out)
         np.testing.assert_allclose(out, wanted[first:stop], rtol=1e-13)
+    program = Program(lowered(lambda clock: make(clock.b, clock.at), 0, 44), exact=True)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(program.at(np.array([3, 1, 25, 44, 4])), wanted[[3, 1, 25, 44, 4]], rtol=1e-13)
 
 
-def test_the_checks_of_a_filler() -> None:
-    made = generate.generated(lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at)))
-    fill = generate.loaded(made.source, made.objects)
-    fill(0, 0, 31, np.empty(31))
+def test_the_checks_of_a_program() -> None:
+    formula: Callable[[Any], Any] = lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at))  # noqa: E731
+    program = Program(lowered(formula, 0, 60))
+    program.fill(0, np.empty(31))
     with pytest.raises(lrs.ScheduleError, match="past the end"):
-        fill(0, 0, 32, np.empty(32))
+        program.fill(0, np.empty(32))

@@ -15,7 +15,7 @@ LIMIT = 2**31 - 1
 
 
 def builder() -> Builder:
-    return Builder(branching=False, limit=LIMIT, exact_ends=True, weighed=True)
+    return Builder(branching=False, limit=LIMIT, weighed=True)
 
 
 def below(root: Term) -> Iterator[Term]:
