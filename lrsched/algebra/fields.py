@@ -135,6 +135,8 @@ def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
 def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
     if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
         fail(where, name, f"a sequence of {field.base}s", value, wrong_type=True)
+    if len(value) < field.least:
+        fail(where, name, f"at least one {field.base}", value)
     base = BASES[field.base]
     for i, item in enumerate(value):
         if not isinstance(item, base):
@@ -165,7 +167,10 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
 
 def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
     """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
-    pairs = list(value.items() if isinstance(value, Mapping) else value)
+    pairs = list(value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value])
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            fail(where, name, "numbers by name", value, wrong_type=True)
     for key, _ in pairs:
         if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
             fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)
@@ -222,8 +227,8 @@ def node(base: str, *, default: Any = REQUIRED) -> Any:
 
 
 def nodes(base: str) -> Any:
-    """A tuple of child expressions."""
-    return Field("nodes", base=base)
+    """A tuple of child expressions, at least one."""
+    return Field("nodes", base=base, least=1)
 
 
 def numbers() -> Any:

@@ -31,8 +31,8 @@ INTERNAL = frozenset(
     {"adds_up", "after_policy", "as_power", "begun", "changes", "come", "concrete", "counts_phases", "edge"}
     | {"endless_edges", "first", "fixed_counts", "fixed_length", "formula", "goes_on", "in_cycle"}
     | {"is_level", "joints", "key", "kind_name", "laid", "last", "lasts", "lift", "method", "milestones"}
-    | {"nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "ramp", "reach", "reached"}
-    | {"scaled", "shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
+    | {"between_ends", "nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "ramp", "reach"}
+    | {"reached", "scaled", "shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
     | {"walk_edges", "where"}
 )
 

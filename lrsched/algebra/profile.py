@@ -42,6 +42,7 @@ class Profile(Arithmetic["Profile"]):
     last: ClassVar[float | None] = 0.0
     sided: ClassVar[bool] = False
     steady: ClassVar[bool] = False
+    between_ends: ClassVar[bool] = False  # none of its values lies beyond both of its ends
 
     if TYPE_CHECKING:
         ramp: Any  # "line" or "wave", and whether it rises, where it is one of these

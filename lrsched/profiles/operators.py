@@ -235,6 +235,8 @@ class Normalised(Profile):
         span = b.lift(p0) - p1
         rise = b.lift(p0) - p if _smaller((p0, p1), (q0, q1)) else b.lift(q) - q0
         down, up = (b.lift(p) - p1) / span, rise / span
+        if self.profile.between_ends:  # what rounding puts beyond an end is at it
+            down, up = (b.maximum(b.minimum(b.floats(b.settled(v)), 1.0), 0.0) for v in (down, up))
         start, stop = b.eq(x.done, 0), b.eq(x.left, 0)
         return (
             b.where(start, 1.0, b.where(stop, 0.0, down)),

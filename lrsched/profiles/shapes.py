@@ -93,6 +93,7 @@ class Linear(Profile):
         0.75
     """
 
+    between_ends = True
     ramp = ("line", False)
 
     def side(self, x: Progress, rest: bool) -> Term:
@@ -113,6 +114,7 @@ class Cosine(Profile):
         0.853553
     """
 
+    between_ends = True
     sided = steady = True
     ramp = ("wave", False)
 
@@ -148,6 +150,7 @@ class Polynomial(Profile):
         0.25
     """
 
+    between_ends = True
     power: float = fields.positive(default=2.0)
 
     def side(self, x: Progress, rest: bool) -> Term:
@@ -167,6 +170,7 @@ class OneMinusPower(Profile):
         0.5
     """
 
+    between_ends = True
     power: float = fields.positive(default=0.5)
 
     def side(self, x: Progress, rest: bool) -> Term:
@@ -186,6 +190,7 @@ class Exponential(Profile):
         0.018316
     """
 
+    between_ends = True
     rate: float = fields.real(default=4.0)
     last = None
 
@@ -204,6 +209,7 @@ class InverseTime(Profile):
         0.5
     """
 
+    between_ends = True
     rate: float = fields.real(low=-1.0, open_low=True, allowed="a finite number > -1")
     last = None
 
@@ -229,6 +235,7 @@ class Logarithmic(Profile):
         [0.0, 0.5, 0.792481, 1.0]
     """
 
+    between_ends = True
     rate: float = fields.positive()
 
     def formula(self, x: Progress) -> Pair:
@@ -251,6 +258,7 @@ class Rex(Profile):
         0.666667
     """
 
+    between_ends = True
     bend: float = fields.real(default=0.5, high=1.0, open_high=True)
 
     def formula(self, x: Progress) -> Pair:
@@ -271,6 +279,7 @@ class Tanh(Profile):
         0.5
     """
 
+    between_ends = True
     lower: float = fields.real(default=-6.0)
     upper: float = fields.real(default=3.0)
     first, last = None, None
