@@ -55,12 +55,24 @@ METHODS = (
 def composed(depth: int, rnd: random.Random, count: int) -> Iterator[tuple[str, Any]]:
     """Expressions that methods make of bases, ``depth`` of them one after another; what is refused is left out."""
     while count > 0:
-        text = f"({rnd.choice(BASES)})" + "".join("." + rnd.choice(METHODS) for _ in range(depth))
-        try:
-            yield text, eval(text, vars(lrs))
-        except lrs.ScheduleError:
-            continue
-        count -= 1
+        methods = [rnd.choice(METHODS) for _ in range(depth)]
+        schedule = made(base := rnd.choice(BASES), *methods)
+        if schedule is not None:
+            yield text_of(base, *methods), schedule
+            count -= 1
+
+
+def text_of(base: str, *methods: str) -> str:
+    """A base with methods, one after another."""
+    return f"({base})" + "".join("." + method for method in methods)
+
+
+def made(base: str, *methods: str) -> Any:
+    """The expression; None if it is refused when it is built."""
+    try:
+        return eval(text_of(base, *methods), vars(lrs))
+    except lrs.ScheduleError:
+        return None
 
 
 def steps_of(schedule: Any, rnd: random.Random) -> list[int]:

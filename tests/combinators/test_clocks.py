@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from fractions import Fraction
 from typing import Any
@@ -16,7 +17,8 @@ import strategies
 from lrsched import cosine, hold, linear, rex, table
 from lrsched.ir.term import Builder
 
-SEEDS = range(6)
+THOROUGH = bool(os.environ.get("THOROUGH"))  # ten thousand expressions at each depth instead of a few hundred
+SEEDS = range(400 if THOROUGH else 8)
 
 
 def values(schedule: Any, steps: list[int]) -> dict[str, list[float]]:
@@ -29,23 +31,36 @@ def values(schedule: Any, steps: list[int]) -> dict[str, list[float]]:
     }  # fmt: skip
 
 
-def check(schedule: Any, steps: list[int]) -> None:
+def check(schedule: Any, steps: list[int], slack: float = 0.0) -> None:
+    """Each value is within the bound, or within a share of the largest of them of the exact value."""
     data = schedule.to_dict()
     for target, found in values(schedule, steps).items():
+        near = slack * max(abs(value) for value in found)
         for t, value in zip(steps, found, strict=True):
             complaint = oracle.complaint(data, t, value)
+            if complaint and near and abs(value - float(oracle.value(data, t).x)) <= near:
+                continue
             assert not complaint, f"{target}: {complaint}\n{schedule!r}"
 
 
+@pytest.mark.parametrize("base", matrix.BASES)
+def test_every_method_of_every_base(base: str) -> None:
+    rnd = random.Random(base)
+    for method in matrix.METHODS:
+        schedule = matrix.made(base, method)
+        if schedule is not None:
+            check(schedule, matrix.steps_of(schedule, rnd))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [2, 3])
 def test_composed_expressions(depth: int, seed: int) -> None:
     rnd = random.Random(seed)
     for _, schedule in matrix.composed(depth, rnd, 25):
-        check(schedule, matrix.steps_of(schedule, rnd))
+        check(schedule, matrix.steps_of(schedule, rnd), slack=1e-14)  # roundings of a clock show where it turns at 0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(100 if THOROUGH else 4))
 def test_composed_expressions_in_jax(seed: int) -> None:
     jax = pytest.importorskip("jax")
     x64 = bool(jax.config.jax_enable_x64)
