@@ -42,8 +42,7 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
     if not isinstance(node, Expression):
         fail("compile", "the expression", "a schedule or a profile", node, wrong_type=True)
     chosen = targets.table(target)
-    if target != "jax":
-        node.concrete(f"compiled for {target}")
+    node.evaluable() if target == "jax" else node.concrete(f"compiled for {target}")
     builders: dict[str, Callable[..., Any]] = {"python": _python, "numpy": _numpy, "jax": _jax}
     if target in builders:
         return builders[target](node, dtype)
