@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lrsched import targets
-from lrsched.foundation.errors import A_SCHEDULE, LIMIT, ScheduleError, check_choice, fail, power_of_two
+from lrsched.foundation.errors import A_SCHEDULE, EARLIER, LIMIT, ScheduleError, check_choice, fail, power_of_two
 from lrsched.foundation.numbers import float_type, is_jax
 from lrsched.ir.expression import Expression
 from lrsched.ir.lower import lower
@@ -180,7 +180,8 @@ def _steps(t: Any, reach: int) -> tuple[Any, bool]:
     if steps.size and not (steps.min() >= 0 and steps.max() < reach):
         if steps.min() >= 0 and steps.max() < math.inf:
             _too_late(reach, t)
-        fail("schedule", "step", "finite and >= 0", t)
+        before = steps.min() < 0 and array.dtype.kind == "i"
+        fail("schedule", "step", f"finite and >= 0 ({EARLIER})" if before else "finite and >= 0", t)
     return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))
 
 
@@ -314,7 +315,8 @@ class _Caller:
         except TypeError:  # a span of time is an integer of NumPy's, and none
             fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
         if not 0 <= value < math.inf or (profile and value > 1):
-            fail(where, name, A_STEP if profile and type(value) is int else allowed, t)
+            whole = type(value) is int
+            fail(where, name, A_STEP if profile and whole else f"{allowed} ({EARLIER})" if whole else allowed, t)
         if not profile and value >= LIMIT:
             _too_late(LIMIT, t)
         return value
