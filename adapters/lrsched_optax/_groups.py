@@ -112,7 +112,7 @@ class Groups:
     def _of_any(self) -> dict[str, dict[str, str]]:
         """The groups of parameters that are not shown: every pattern and every label has some."""
         if self.labels is not None or len(self.values) == 1:
-            return {label: dict.fromkeys(self.values, label) for label in next(iter(self.values.values()))}
+            return {label: self._only(label) for label in next(iter(self.values.values()))}
         if len(self.seen) != 1:
             names, way = ", ".join(self.values), "call init with them before, jax.eval_shape(tx.init, params) is enough"
             fail("inject", "the parameters", f"known, to tell which groups {names} make together ({way})", "none")
@@ -129,7 +129,11 @@ class Groups:
             for key in by_group:
                 if key not in present:
                     fail("inject", name, f"a dictionary by the labels {', '.join(map(repr, present))}", key)
-        return tree, {label: dict.fromkeys(self.values, label) for label in present}
+        return tree, {label: self._only(label) for label in present}
+
+    def _only(self, label: str) -> dict[str, str]:
+        """The members of a group in which every hyperparameter has the same label."""
+        return {name: label for name in self.values}  # noqa: C420
 
     def _matched(self, params: Any) -> tuple[Any, dict[str, dict[str, str]]]:
         chosen, members = grouping.joint(paths(params), self.patterns, where="inject")

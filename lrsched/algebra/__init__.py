@@ -2,7 +2,7 @@
 
 ``registry`` holds the kinds by name, ``fields`` says what a field may be, ``node`` is the base of every expression and
 ``kind`` what makes one of a class; ``constructor`` follows from the fields, and so do ``spelling`` (text), ``serial``
-(data), ``pytree`` and ``batching`` (JAX). ``arithmetic`` has the operators that the two bases share, ``schedule`` and
+(data), ``pytree`` and ``batching`` (JAX), ``state_dicts`` (Flax). ``arithmetic`` has the operators that the two bases share, ``schedule`` and
 ``profile`` their methods, each of which makes a kind by its name; ``rescaling`` lays a schedule out again.
 ``arguments`` declares what functions take that build expressions: recipes and presets.
 

@@ -66,6 +66,10 @@ def test_nnx_modules_hold_a_schedule(s):
     model = Model()
     close(nnx.jit(lambda m, t: m(t))(model, T), s(3))
     close(nnx.remat(lambda m, t: m(t))(model, T), s(3))
+    close(nnx.vmap(lambda m, t: m(t), in_axes=(None, 0))(model, jnp.arange(4)), s.sample(4))
+    close(nnx.cond(True, lambda m, t: m(t), lambda m, t: 0.0 * m(t), model, T), s(3))
+    total = nnx.scan(lambda carry, m, t: carry + m(t), in_axes=(nnx.Carry, None, 0), out_axes=nnx.Carry)
+    close(total(0.0, model, jnp.arange(4)), s.sample(4).sum())
     graph, state = nnx.split(model)
     close(nnx.merge(graph, state).schedule(T), s(3))
     gradients = nnx.grad(lambda m: (m.layer.kernel.get_value() * m(T)).sum())(model)
@@ -114,6 +118,33 @@ def test_equinox_filters_and_combines(s):
     assert changed.schedule == s
     shapes = eqx.filter_eval_shape(lambda m: m, model)
     assert jax.tree.structure(shapes) == jax.tree.structure(model)
+
+
+def test_traces_of_a_model_that_holds_a_schedule():
+    """The table of docs/jax.md."""
+    eqx = pytest.importorskip("equinox")
+
+    class Plain(eqx.Module):
+        schedule: lrs.Schedule
+
+    class Static(eqx.Module):
+        schedule: lrs.Schedule = eqx.field(static=True)
+
+    def traces(make):
+        found = []
+
+        @eqx.filter_jit
+        def call(model, t):
+            found.append(1)
+            return model.schedule(t)
+
+        for peak in (0.1, 0.2, 0.3, 0.1):
+            schedule = peak * (lrs.warmup(10) >> lrs.cosine().over(90))
+            close(call(make(schedule), T), schedule(3))
+        return len(found)
+
+    assert traces(Plain) == traces(Static) == 3
+    assert traces(lambda schedule: Plain(jax.tree.map(jnp.asarray, schedule))) == 1
 
 
 @each

@@ -89,6 +89,8 @@ def test_every_nesting_holds_any_mixture_of_placeholders(seed):
     if seed % 4 == 0:
         expression = lrs.plan(35, *[(lrs.warmup(2) >> lrs.linear().over(3, 1.0 + i)) * (0.5 + i) for i in range(7)])
     leaves, structure = jax.tree.flatten(expression)
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(expression)[0]]
+    assert len(set(paths)) == len(paths)
     for _ in range(10):
         given = [rnd.choice([*PLACEHOLDERS.values(), leaf]) for leaf in leaves]
         mixed = jax.tree.unflatten(structure, given)
@@ -136,6 +138,14 @@ def test_a_mean_of_other_lengths_is_whole_or_refused():
     for step in (3, jnp.int32(3), np.arange(4)):
         with pytest.raises(lrs.ScheduleError, match=r"warmup: steps must be an integer, .* got 12\.5"):
             strange(step)
+
+
+def test_a_moving_average_of_a_whole_state():
+    optax = pytest.importorskip("optax")
+    state = {"lr": LR, "w": jnp.ones(2)}
+    for _ in range(3):
+        state = optax.incremental_update({"lr": LR, "w": jnp.zeros(2)}, state, 0.1)
+    assert jax.tree.leaves(state["lr"]) == pytest.approx(jax.tree.leaves(LR)) and state["lr"].duration == 100
 
 
 def test_a_mean_of_stacked_pieces():

@@ -18,6 +18,8 @@ WHOLE = {
     "ramp of whole steps": lrs.linear().over(56, start=8, end=64),
     "sampled ramp": 8 * (1 + lrs.linear().reversed().over(40).sampled(every=10) * 4),
     "growing": 16 * lrs.step_decay(100, 2.0).lasting(500),
+    "powers of two": lrs.geometric(20, 1, 2**20),
+    "thirds of a ramp": 3 * lrs.linear().over(30, start=0.1, end=10.1) - 0.3,
     "constant": lrs.constant(3),
     "sequence": lrs.hold(10, 128) >> lrs.hold(5, 256) >> lrs.constant(512),
     "late": lrs.piecewise([3 * 10**6, 2 * 10**9], [1, 2**20, 7]),
@@ -63,6 +65,13 @@ def test_whole_numbers_are_exact_on_every_path(schedule, dtype):
 def test_what_is_not_whole_says_at_which_step(schedule, message):
     with pytest.raises(lrs.ScheduleError, match="as_schedule: s must be .*" + message):
         as_schedule(schedule, "int32")
+
+
+def test_made_inside_a_program_it_is_looked_at_too():
+    every = lrs.piecewise([3], [1, 4])
+    assert jax.jit(lambda t: as_schedule(every, "int32")(t))(jnp.arange(5)).tolist() == [1, 1, 1, 4, 4]
+    with pytest.raises(lrs.ScheduleError, match="whole numbers"):
+        jax.jit(lambda t: as_schedule(0.5 * every, "int32")(t))(3)
 
 
 def test_types_of_whole_numbers():
