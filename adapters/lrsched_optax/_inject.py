@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 import lrsched as lrs
-from lrsched.adapting import A_SCHEDULE, fail, is_jax, is_number
+from lrsched.adapting import A_SCHEDULE, fail, given_schedule, is_jax, is_number
 from lrsched_optax._content import content
 from lrsched_optax._groups import Groups
 from lrsched_optax._state import InjectState, add_steps, check_horizon, read_inject
@@ -50,7 +50,8 @@ def inject(
         factory: what makes the transformation: ``optax.adamw``, ``optax.sgd``, a function of one's own.
         labels: None, or a tree of labels (a prefix of the parameters' tree), or a function from parameters to it. A
             model that is callable, such as Equinox's, is a tree.
-        hyperparameters: by the factory's names for them; what is no schedule is handed on as it is.
+        hyperparameters: by the factory's names for them: schedules, their texts or data, numbers, or dictionaries of
+            these by group; what is none is handed on as it is.
 
     Returns:
         A gradient transformation with extra arguments, whose state is an :class:`InjectState`; read it with
@@ -72,7 +73,32 @@ def inject(
         (-0.25, -1.0, 2)
     """
     _check_names(factory, hyperparameters)
-    return _Injected(factory, labels, hyperparameters).transformation()
+    return _Injected(factory, labels, {k: _given(k, v) for k, v in hyperparameters.items()}).transformation()
+
+
+def _given(name: str, value: Any) -> Any:
+    """A hyperparameter with the texts and data of schedules read; other words, such as "bfloat16", are none."""
+    if _tells_a_schedule(value):
+        return given_schedule("inject", name, value)
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _given(f"{name}[{key!r}]", item) for key, item in value.items()}
+    _check_values(name, found)
+    return value if all(found[key] is item for key, item in value.items()) else found
+
+
+def _tells_a_schedule(value: Any) -> bool:
+    """Whether a value is the text of a call or of a number, or what ``to_dict`` gives."""
+    if isinstance(value, str):
+        return "(" in value or value.lstrip()[:1] in {*"0123456789."}
+    return isinstance(value, Mapping) and isinstance(value.get("kind"), str)
+
+
+def _check_values(name: str, by_group: Mapping[Any, Any]) -> None:
+    followed = any(isinstance(item, lrs.Schedule) for item in by_group.values())
+    for key, item in by_group.items():
+        if isinstance(item, lrs.Profile) or (followed and not is_value(item)):
+            fail("inject", f"{name}[{key!r}]", f"{A_SCHEDULE}, or a number", item, wrong_type=True)
 
 
 def is_grouped(value: Any) -> bool:
@@ -97,11 +123,8 @@ def _check_names(factory: Callable[..., Any], hyperparameters: Mapping[str, Any]
             near = difflib.get_close_matches(name, known, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             fail("inject", "a hyperparameter", f"one of {', '.join(known)}", name + hint, wrong_type=True)
-        by_group = value if isinstance(value, Mapping) else {}
-        followed = any(isinstance(item, lrs.Schedule) for item in by_group.values())
-        for where, item in {name: value, **{f"{name}[{key!r}]": item for key, item in by_group.items()}}.items():
-            if isinstance(item, lrs.Profile) or (followed and where != name and not is_value(item)):
-                fail("inject", where, f"{A_SCHEDULE}, or a number", item, wrong_type=True)
+        if isinstance(value, lrs.Profile):
+            fail("inject", name, f"{A_SCHEDULE}, or a number", value, wrong_type=True)
 
 
 def _type_shown(value: Any) -> Any:
@@ -121,6 +144,9 @@ class _Method:
     def __call__(self, *args: Any, **extra: Any) -> Any:
         """What the method returns."""
         return getattr(self.owner, self.name)(*args, **extra)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of inject({getattr(self.owner.factory, '__name__', self.owner.factory)})>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Method) and (self.name, self.owner.content) == (other.name, other.owner.content)

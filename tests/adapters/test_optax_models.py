@@ -6,6 +6,7 @@ import functools
 import json
 import pickle
 import re
+import types
 
 import numpy as np
 import pytest
@@ -157,6 +158,36 @@ def test_a_schedule_in_a_train_state_of_flax():
     state = train_state.TrainState.create(apply_fn=lambda *_: None, params=TREES["haiku"], tx=tx)
     state = jax.jit(lambda s: s.apply_gradients(grads=ones(s.params)))(state)
     assert at(state) == 1 and current(state)["learning_rate"]["*"] == 0.0
+
+
+def test_texts_and_data_are_schedules():
+    text = repr(LR)
+    tx = inject(
+        optax.adamw, learning_rate={"*bias": text, "*": LR.to_dict()}, b1=text, weight_decay="1e-4", mu_dtype="bfloat16"
+    )
+    assert tx == inject(
+        optax.adamw, learning_rate={"*bias": LR, "*": LR}, b1=LR, weight_decay=lrs.constant(1e-4), mu_dtype="bfloat16"
+    )
+    for wrong, where in (
+        ({"*": "0.1 * cosin()"}, r"learning_rate\['\*'\]: unknown name 'cosin'"),
+        ("cosine()", "learning_rate must be a schedule"),
+    ):
+        with pytest.raises(lrs.ScheduleError, match="inject: " + where):
+            inject(optax.sgd, learning_rate=wrong)
+
+
+def test_dictionaries_and_words_of_other_meanings_are_handed_on():
+    seen = {}
+    given = {
+        "mask": types.MappingProxyType({"a": {"b": True}}),
+        "names": {"head": "group-1"},
+        "run": "my run",
+        "kind": {"kind": {"w": True}},
+    }
+    inject(lambda learning_rate, **rest: seen.update(rest) or optax.sgd(learning_rate), learning_rate=LR, **given).init(
+        jnp.ones(2)
+    )
+    assert all(seen[name] is value for name, value in given.items())
 
 
 # ---- optax.tree_map_params
