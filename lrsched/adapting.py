@@ -12,6 +12,7 @@ from lrsched.algebra.registry import BASES, built
 from lrsched.algebra.serial import from_dict
 from lrsched.feedback import Greedy, Plateau
 from lrsched.foundation.errors import (
+    A_SCHEDULE,
     ScheduleError,
     ScheduleTypeError,
     check_choice,
@@ -22,7 +23,7 @@ from lrsched.foundation.errors import (
     show,
 )
 from lrsched.foundation.files import drafted, replacing
-from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.numbers import is_jax, is_number
 from lrsched.foundation.records import replaced
 from lrsched.foundation.states import (
     State,
@@ -41,6 +42,7 @@ from lrsched.foundation.states import (
 from lrsched.text import ParseError, read
 
 __all__ = [
+    "A_SCHEDULE",
     "Node",
     "State",
     "ScheduleTypeError",
@@ -55,6 +57,7 @@ __all__ = [
     "given_schedule",
     "holds_arrays",
     "is_jax",
+    "is_number",
     "none_or",
     "mapping_of",
     "names_of",
@@ -97,7 +100,7 @@ def given_schedule(
     elif (isinstance(value, kinds_of_numbers.Real) and not isinstance(value, bool)) or (arrays and is_jax(value)):
         value = built("constant", value if is_jax(value) else check_real(where, argument, value))
     if isinstance(value, BASES["Profile"]):
-        fail(where, argument, "a schedule (profile.over(steps) makes one)", value, wrong_type=True)
+        fail(where, argument, A_SCHEDULE, value, wrong_type=True)
     if not isinstance(value, BASES["Schedule"]):
         fail(where, argument, "a schedule, a number or a text", value, wrong_type=True)
     if not arrays and holds_arrays(value):

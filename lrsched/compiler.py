@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lrsched import targets
-from lrsched.foundation.errors import LIMIT, ScheduleError, check_choice, fail, power_of_two
+from lrsched.foundation.errors import A_SCHEDULE, EARLIER, LIMIT, ScheduleError, check_choice, fail, power_of_two
 from lrsched.foundation.numbers import float_type, is_jax
 from lrsched.ir.expression import Expression
 from lrsched.ir.lower import lower
 from lrsched.targets import _python as py
 
 __all__ = ["calling", "compile", "source"]
+
+A_STEP = f"a number in [0, 1]; what counts steps must be {A_SCHEDULE}"  # where a profile is called with an integer
 
 
 def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
@@ -42,8 +44,7 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
     if not isinstance(node, Expression):
         fail("compile", "the expression", "a schedule or a profile", node, wrong_type=True)
     chosen = targets.table(target)
-    if target != "jax":
-        node.concrete(f"compiled for {target}")
+    node.evaluable() if target == "jax" else node.concrete(f"compiled for {target}")
     builders: dict[str, Callable[..., Any]] = {"python": _python, "numpy": _numpy, "jax": _jax}
     if target in builders:
         return builders[target](node, dtype)
@@ -179,7 +180,8 @@ def _steps(t: Any, reach: int) -> tuple[Any, bool]:
     if steps.size and not (steps.min() >= 0 and steps.max() < reach):
         if steps.min() >= 0 and steps.max() < math.inf:
             _too_late(reach, t)
-        fail("schedule", "step", "finite and >= 0", t)
+        before = steps.min() < 0 and array.dtype.kind == "i"
+        fail("schedule", "step", f"finite and >= 0 ({EARLIER})" if before else "finite and >= 0", t)
     return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))
 
 
@@ -193,7 +195,7 @@ def _progress(u: Any) -> Any:
         fail("profile", "progress", "a number in [0, 1], or an array of them", u, wrong_type=True)
     values = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
-        fail("profile", "progress", "in [0, 1]", u)
+        fail("profile", "progress", "in [0, 1]" if array.dtype.kind == "f" else A_STEP, u)
     return values
 
 
@@ -218,6 +220,8 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         import jax.numpy as jnp
 
         steps = jnp.asarray(t if is_jax(t) else _counted(t, reach))
+        if node.takes_progress and is_jax(t) and steps.dtype.kind in "iu":
+            fail("profile", "progress", A_STEP, t, wrong_type=True)
         if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
             fail("schedule", "step", "integers or real numbers", t, wrong_type=True)
         real = node.takes_progress or not jnp.issubdtype(steps.dtype, jnp.integer)
@@ -311,7 +315,8 @@ class _Caller:
         except TypeError:  # a span of time is an integer of NumPy's, and none
             fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
         if not 0 <= value < math.inf or (profile and value > 1):
-            fail(where, name, allowed, t)
+            whole = type(value) is int
+            fail(where, name, A_STEP if profile and whole else f"{allowed} ({EARLIER})" if whole else allowed, t)
         if not profile and value >= LIMIT:
             _too_late(LIMIT, t)
         return value

@@ -14,7 +14,8 @@ import numpy as np
 import optax
 
 import lrsched as lrs
-from lrsched.adapting import fail, is_jax
+from lrsched.adapting import A_SCHEDULE, fail, given_schedule, is_jax, is_number
+from lrsched_optax._content import content
 from lrsched_optax._groups import Groups
 from lrsched_optax._state import InjectState, add_steps, check_horizon, read_inject
 
@@ -37,8 +38,8 @@ def inject(
         tx = inject(optax.adamw, learning_rate={"head/*": lr, "*": 0.1 * lr}, weight_decay={"*bias": 0.0, "*": wd})
 
     Values are computed in JAX's float type, whatever the parameters' dtype; updates have the dtype of gradient and
-    parameter, and the inner state keeps the dtypes that it started with. Constant numbers reach the factory as they
-    are.
+    parameter, and the inner state keeps the dtypes that it started with. Constants reach the factory as they are:
+    numbers, booleans, random keys.
 
     Where schedules count samples or tokens, say in each update how many were seen:
     ``tx.update(gradients, state, params, count=batch_size)``. The count may be traced, and follow a schedule
@@ -47,12 +48,15 @@ def inject(
 
     Args:
         factory: what makes the transformation: ``optax.adamw``, ``optax.sgd``, a function of one's own.
-        labels: None, or a tree of labels (a prefix of the parameters' tree), or a function from parameters to it.
-        hyperparameters: by the factory's names for them; what is no schedule is handed on as it is.
+        labels: None, or a tree of labels (a prefix of the parameters' tree), or a function from parameters to it. A
+            model that is callable, such as Equinox's, is a tree.
+        hyperparameters: by the factory's names for them: schedules, their texts or data, numbers, or dictionaries of
+            these by group; what is none is handed on as it is.
 
     Returns:
         A gradient transformation with extra arguments, whose state is an :class:`InjectState`; read it with
-        :func:`current` and :func:`at` out of any nesting.
+        :func:`current` and :func:`at` out of any nesting. Two with equal arguments are equal and hash alike, so that
+        a program compiled for one serves the other; arrays and functions are equal to themselves alone.
 
     Raises:
         ScheduleError: an argument that the factory does not have, a group that no parameter belongs to, a parameter
@@ -69,9 +73,32 @@ def inject(
         (-0.25, -1.0, 2)
     """
     _check_names(factory, hyperparameters)
-    groups = Groups(labels, {k: v for k, v in hyperparameters.items() if is_grouped(v)})
-    shared = {k: v for k, v in hyperparameters.items() if k not in groups.values}
-    return _Injected(factory, shared, groups).transformation()
+    return _Injected(factory, labels, {k: _given(k, v) for k, v in hyperparameters.items()}).transformation()
+
+
+def _given(name: str, value: Any) -> Any:
+    """A hyperparameter with the texts and data of schedules read; other words, such as "bfloat16", are none."""
+    if _tells_a_schedule(value):
+        return given_schedule("inject", name, value)
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _given(f"{name}[{key!r}]", item) for key, item in value.items()}
+    _check_values(name, found)
+    return value if all(found[key] is item for key, item in value.items()) else found
+
+
+def _tells_a_schedule(value: Any) -> bool:
+    """Whether a value is the text of a call or of a number, or what ``to_dict`` gives."""
+    if isinstance(value, str):
+        return "(" in value or value.lstrip()[:1] in {*"0123456789."}
+    return isinstance(value, Mapping) and isinstance(value.get("kind"), str)
+
+
+def _check_values(name: str, by_group: Mapping[Any, Any]) -> None:
+    followed = any(isinstance(item, lrs.Schedule) for item in by_group.values())
+    for key, item in by_group.items():
+        if isinstance(item, lrs.Profile) or (followed and not is_value(item)):
+            fail("inject", f"{name}[{key!r}]", f"{A_SCHEDULE}, or a number", item, wrong_type=True)
 
 
 def is_grouped(value: Any) -> bool:
@@ -80,9 +107,9 @@ def is_grouped(value: Any) -> bool:
 
 
 def is_value(value: Any) -> bool:
-    """Whether the value is a schedule or a number, so that the state shows it."""
+    """Whether the value is a schedule or a number, so that the state shows it; keys and booleans are none."""
     if is_jax(value):
-        return jnp.ndim(value) == 0
+        return jnp.ndim(value) == 0 and is_number(value)
     return isinstance(value, lrs.Schedule) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
 
 
@@ -90,33 +117,68 @@ def _check_names(factory: Callable[..., Any], hyperparameters: Mapping[str, Any]
     if not callable(factory):
         fail("inject", "factory", "a function that makes an optimizer, such as optax.adamw", factory, wrong_type=True)
     known = inspect.signature(factory).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
-        return
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     for name, value in hyperparameters.items():
-        if name not in known:
+        if name not in known and not takes_any:
             near = difflib.get_close_matches(name, known, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             fail("inject", "a hyperparameter", f"one of {', '.join(known)}", name + hint, wrong_type=True)
         if isinstance(value, lrs.Profile):
-            fail(
-                "inject", name, "a schedule or a number (profile.over(steps) makes a schedule)", value, wrong_type=True
-            )
+            fail("inject", name, f"{A_SCHEDULE}, or a number", value, wrong_type=True)
+
+
+def _type_shown(value: Any) -> Any:
+    """The type that a constant has in the state: integers stay integers where JAX's hold them."""
+    if is_jax(value) and value.dtype.kind in "iu":
+        return value.dtype
+    whole = isinstance(value, numbers.Integral) and abs(int(value)) <= np.iinfo(jnp.result_type(int)).max
+    return jnp.result_type(int if whole else float)
+
+
+class _Method:
+    """A method of an optimizer, equal to that of an equal one: what is compiled for the one serves the other."""
+
+    def __init__(self, owner: _Injected, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __call__(self, *args: Any, **extra: Any) -> Any:
+        """What the method returns."""
+        return getattr(self.owner, self.name)(*args, **extra)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of inject({getattr(self.owner.factory, '__name__', self.owner.factory)})>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Method) and (self.name, self.owner.content) == (other.name, other.owner.content)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.owner.content))
 
 
 class _Injected:
-    def __init__(self, factory: Callable[..., Any], shared: dict[str, Any], groups: Groups) -> None:
-        self.factory, self.shared, self.groups = factory, shared, groups
-        self.shown = {k: v for k, v in shared.items() if is_value(v)} | groups.values
+    """An optimizer and its hyperparameters, compared by what they are."""
+
+    def __init__(self, factory: Callable[..., Any], labels: Any, hyperparameters: dict[str, Any]) -> None:
+        self.factory = factory
+        self.groups = Groups(labels, {k: v for k, v in hyperparameters.items() if is_grouped(v)})
+        self.shared = {k: v for k, v in hyperparameters.items() if k not in self.groups.values}
+        self.shown = {k: v for k, v in self.shared.items() if is_value(v)} | self.groups.values
+        self.arguments = (factory, labels, hyperparameters)
+        self.content = content(self.arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.arguments
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
-        return optax.GradientTransformationExtraArgs(self.init, self.update)
+        return optax.GradientTransformationExtraArgs(_Method(self, "init"), _Method(self, "update"))
 
     def values(self, step: Any) -> dict[str, Any]:
         """What each hyperparameter is at a step, as the state shows it."""
-        kind = jnp.result_type(float)
 
         def at_step(value: Any) -> Any:
-            return jnp.asarray(value(step) if isinstance(value, lrs.Schedule) else value, kind)
+            if isinstance(value, lrs.Schedule):
+                return jnp.asarray(value(step), jnp.result_type(float))
+            return jnp.asarray(value, _type_shown(value))
 
         return {k: {g: at_step(x) for g, x in v.items()} if k in self.groups.values else at_step(v)
                 for k, v in self.shown.items()}  # fmt: skip
@@ -137,7 +199,7 @@ class _Injected:
             )
             for label, keys in members.items()
         }
-        return optax.transforms.partition(transforms, labels)
+        return optax.transforms.partition(transforms, lambda _: labels)  # labels of a model may be callable, as it is
 
     def init(self, params: Any) -> InjectState:
         step = jnp.zeros((), jnp.result_type(int))

@@ -10,6 +10,7 @@ import optax
 
 import lrsched as lrs
 from lrsched.adapting import check_count
+from lrsched_optax._groups import is_function
 from lrsched_optax._schedules import lifted
 from lrsched_optax._state import InjectState, add_steps, check_horizon, read_inject
 
@@ -84,7 +85,7 @@ def lars_warmup(
             ratio = lrs.trust_ratio(_norm(w), _norm(g), coefficient=coefficient, eps=eps)
             return (-rate * jnp.where(trusted & warming, ratio, 1.0) * g).astype(g.dtype)
 
-        tree = mask(params) if callable(mask) else mask
+        tree = mask(params) if is_function(mask) else mask
         found = jax.tree.map(lambda m, g, w: jax.tree.map(lambda *x: scaled(m, *x), g, w), tree, updates, params)
         return found, InjectState(add_steps(state.step, 1 if count is None else count), {"learning_rate": rate}, ())
 

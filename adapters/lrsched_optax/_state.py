@@ -122,6 +122,14 @@ def _values(node: Any) -> dict[str, Any]:
     return dict(getattr(node, "hyperparams", {}))
 
 
+def _plain(value: Any) -> Any:
+    """A scalar as an array of JAX, out of the box that a framework may keep it in; or several by group."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    leaves = jax.tree.leaves(value)
+    return jnp.asarray(leaves[0]) if len(leaves) == 1 else value
+
+
 def current(opt_state: Any) -> dict[str, Any]:
     """The hyperparameters that the last update used, by name.
 
@@ -134,11 +142,12 @@ def current(opt_state: Any) -> dict[str, Any]:
         opt_state: the state of an optimizer, or an object with an ``opt_state``.
 
     Returns:
-        A dictionary of scalars; of dictionaries by group where :func:`inject` was given groups. Before the first
-        update, the values that the first one will use.
+        A dictionary of scalar arrays of JAX, whatever a framework boxes its states in; of dictionaries by group where
+        :func:`inject` was given groups. ``f"{value:.2e}"`` writes one, ``value.item()`` is its number. Before the
+        first update, the values that the first one will use.
 
     Raises:
-        ScheduleError: there is no such state in it.
+        ScheduleError: there is no such state in it, or none that keeps the values in use.
 
     Example:
         >>> import jax.numpy as jnp, lrsched as lrs, optax
@@ -150,9 +159,17 @@ def current(opt_state: Any) -> dict[str, Any]:
         >>> {name: round(float(value), 6) for name, value in current(state).items()}, int(at(state))
         ({'learning_rate': 0.5, 'momentum': 0.9}, 3)
     """
-    rows = [
-        (path, name, value) for path, node in _state_of("current", opt_state) for name, value in _values(node).items()
-    ]
+    found = _state_of("current", opt_state)
+    rows = [(path, name, value) for path, node in found for name, value in _values(node).items()]
+    if not rows:
+        way = "the state of inject(optimizer, learning_rate=schedule) (the step alone is at(opt_state))"
+        fail(
+            "current",
+            "opt_state",
+            f"one that holds the values in use: {way}",
+            type(opt_state).__name__,
+            wrong_type=True,
+        )
     names = [name for _, name, _ in rows]
     once = {name for name in names if names.count(name) == 1}
     values: dict[str, Any] = {}
@@ -160,7 +177,7 @@ def current(opt_state: Any) -> dict[str, Any]:
         key = name if name in once else "/".join((*path, name))
         while key in values:
             key += "'"
-        values[key] = value
+        values[key] = _plain(value)
     return values
 
 
@@ -192,4 +209,4 @@ def at(opt_state: Any) -> Any:
     counting = [node for _, node in _state_of("at", opt_state) if not isinstance(node, ReduceState)]
     if not counting:
         fail("at", "opt_state", "a state that counts steps", type(opt_state).__name__, wrong_type=True)
-    return counting[0].step if isinstance(counting[0], InjectState) else counting[0].count
+    return _plain(counting[0].step if isinstance(counting[0], InjectState) else counting[0].count)

@@ -15,7 +15,7 @@ import numpy as np
 
 from lrsched.algebra.registry import BASES
 from lrsched.foundation.errors import LIMIT, check_choice, check_count, check_real, fail
-from lrsched.foundation.numbers import any_jax, is_jax
+from lrsched.foundation.numbers import any_jax, is_jax, is_number, is_whole
 from lrsched.foundation.records import Record
 from lrsched.ir.expression import Expression
 
@@ -57,6 +57,16 @@ class Field(Record):
     def is_leaf(self) -> bool:
         """Whether JAX sees the field as an array leaf."""
         return self.form in ("real", "count", "reals", "counts")
+
+    def strangers(self, value: Any) -> list[Any]:
+        """What a field of numbers holds that is neither a number nor an array of numbers of its type."""
+        if self.form == "numbers":
+            value = tuple(number for _, number in value)
+        elif not self.is_leaf:
+            return []
+        several = self.form in ("reals", "counts", "numbers") and isinstance(value, tuple)
+        check = is_whole if self.form in ("count", "counts") else is_number
+        return [x for x in (value if several else (value,)) if not check(x)]
 
     def describe(self) -> str:
         """What is allowed, as an error message says it."""

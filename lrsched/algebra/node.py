@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lrsched.algebra.fields import Field, names_of
 from lrsched.algebra.registry import BASES
-from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail
+from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail, listed, show
 from lrsched.foundation.numbers import all_plain, is_opaque
 from lrsched.ir.expression import Expression
 
 __all__ = ["NO_NUMBERS", "Node", "children", "leaves_of", "make", "walk"]
 
 
-ON_DEMAND: dict[str, Callable[[Node], Any]] = {"_memo": lambda node: {}}  # what is made when it is first asked for
+ON_DEMAND: dict[str, Callable[[Node], Any]] = {  # what is made when it is first asked for
+    "_memo": lambda node: {},
+    "_given": lambda node: None,
+}
 
 set_field = object.__setattr__
 
@@ -51,7 +54,7 @@ class _Kind(type):
 class Node(Expression, metaclass=_Kind):
     """An immutable expression; see :class:`lrsched.Schedule` and :class:`lrsched.Profile`."""
 
-    __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_memo", "_structure")
+    __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_given", "_memo", "_structure")
 
     kind_name: ClassVar[str]
     method: ClassVar[str]
@@ -62,6 +65,7 @@ class Node(Expression, metaclass=_Kind):
     _depth: int
     if TYPE_CHECKING:
         _arrays: bool
+        _given: Any  # the leaves and the layout that JAX made it of, where they are not plain numbers
         _memo: dict[Any, Any]
         _structure: Any
     else:
@@ -124,15 +128,26 @@ class Node(Expression, metaclass=_Kind):
     def twin(self) -> Self:
         """The same expression as another object, so that a function may hold it without a reference cycle."""
         twin: Self = make(type(self), {name: getattr(self, name) for name in names_of(type(self))})
+        set_arrays(twin, self._arrays)
         return twin
 
     def concrete(self, purpose: str) -> Self:
-        """This expression, or an error if it holds arrays or tracers."""
+        """This expression, or an error if it holds arrays, tracers or placeholders."""
         if holds_arrays(self):
+            only = "which are no numbers, and" if placeholders(self) else "so it evaluates on JAX only and"
             raise ScheduleTypeError(
-                f"this {base_name(self)} holds JAX arrays, so it evaluates on JAX only and cannot be {purpose}; "
+                f"this {base_name(self)} holds {_held(self)}, {only} cannot be {purpose}; "
                 "rebuild it from plain numbers first"
             )
+        return self
+
+    def evaluable(self) -> Self:
+        """This expression, or an error if some field holds neither a number nor an array of its type."""
+        for part, name, value in placeholders(self) if holds_arrays(self) else ():
+            spec = part._declared[name]
+            allowed = "an integer" if spec.form in ("count", "counts") else "a number"
+            allowed += ", or an array of them, to be evaluated (a map that changes every leaf must leave schedules out)"
+            fail(part.where(), spec.label or name, allowed, value, wrong_type=True)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -153,7 +168,8 @@ class Node(Expression, metaclass=_Kind):
         from lrsched.algebra.spelling import spell
 
         if holds_arrays(self):
-            return f"<{base_name(self)} '{self.kind_name}' that holds JAX arrays: it evaluates on JAX only>"
+            only = "" if placeholders(self) else ": it evaluates on JAX only"
+            return f"<{base_name(self)} '{self.kind_name}' that holds {_held(self)}{only}>"
         return spell(self)
 
     def __copy__(self) -> Self:
@@ -208,7 +224,9 @@ def prepare(node: Node, depth: int) -> None:
 
 
 NO_NUMBERS = (Node, str, bytes, list, tuple, dict, set, type(None))  # operands that an operator leaves to the other one
-set_arrays, set_call, set_depth = (vars(Node)[name].__set__ for name in ("_arrays", "__call__", "_depth"))
+set_arrays, set_call, set_depth, set_given = (
+    vars(Node)[name].__set__ for name in ("_arrays", "__call__", "_depth", "_given")
+)
 
 
 class _FirstCall(weakref.ref["Node"]):
@@ -294,12 +312,25 @@ def leaves_of(node: Node) -> Iterator[Any]:
 def _is_array(value: Any) -> bool:
     if isinstance(value, tuple):
         return not all_plain(value) and any(map(is_opaque, value))
-    return not isinstance(value, int | float | None)
+    return not isinstance(value, int | float)
 
 
 def holds_arrays(node: Node) -> bool:
-    """Whether some number in the expression is an array or a tracer."""
+    """Whether some number in the expression is an array or a tracer, or a placeholder stands for it."""
     return node._arrays
+
+
+def placeholders(node: Node) -> list[tuple[Node, str, Any]]:
+    """What JAX or a map over a tree put where a number belongs, and what is none: the part, the field, the value."""
+    fields = ((part, name, spec) for part in walk(node) for name, spec in part._declared.items())
+    found = ((part, name, spec, getattr(part, name)) for part, name, spec in fields)
+    return [(part, name, strange) for part, name, spec, value in found for strange in spec.strangers(value)]
+
+
+def _held(node: Node) -> str:
+    """What an expression holds that is no plain number, in words."""
+    found = dict.fromkeys(show(value) for _, _, value in placeholders(node))
+    return f"placeholders ({listed(found)})" if found else "JAX arrays"
 
 
 def _finds_arrays(node: Node) -> bool:

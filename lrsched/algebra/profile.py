@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
+from lrsched.algebra import pytree, state_dicts  # noqa: F401 (every kind is known to JAX and to Flax)
 from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.registry import BASES, built
 from lrsched.foundation.errors import ScheduleError

@@ -9,23 +9,19 @@ is none that it has not seen.
 from __future__ import annotations
 
 import math
-import sys
-from _thread import allocate_lock, get_ident
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from _thread import allocate_lock
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from lrsched.algebra.batching import Stack
 from lrsched.algebra.fields import Field, field_of, names_of
-from lrsched.algebra.node import Node, holds_arrays, make, walk
+from lrsched.algebra.node import Node, holds_arrays, make, set_arrays, set_given, walk
 from lrsched.algebra.registry import BASES, KINDS, ON_NEW_KIND
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.after_import import after_import
+from lrsched.foundation.errors import LIMIT, ScheduleError
 from lrsched.foundation.numbers import is_jax
-
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 __all__ = ["Layout", "flatten", "register_all", "unflatten"]
 
@@ -60,29 +56,46 @@ def flatten(node: Node) -> tuple[list[Any], Layout]:
     largest = _largest()
     memo = node._memo
     if ("flat", largest) not in memo:
-        _check_durations(node, largest)
-        body, leaves, names = _encode(node, False)
-        for name, leaf in zip(names, leaves, strict=True):
-            _check_fits(name, leaf, largest)
-        memo["flat", largest] = (leaves, Layout(body, tuple(names)))
+        memo["flat", largest] = _flattened(node, largest)
     leaves, layout = memo["flat", largest]
     return list(leaves), layout
+
+
+def _flattened(node: Node, largest: int) -> tuple[list[Any], Layout]:
+    if node._given is None:
+        _check_durations(node, largest)
+        body, leaves, names = _encode(node, False)
+        layout = Layout(body, tuple(names))
+    else:
+        leaves, layout = node._given
+    for name, leaf in zip(layout.names, leaves, strict=True):
+        _check_fits(name, leaf, largest)
+    return leaves, layout
 
 
 def _check_durations(node: Node, largest: int) -> None:
     """Refuse boundaries that are sums of counts and do not fit either."""
     schedules: Any = (part for part in walk(node) if isinstance(part, BASES["Schedule"]) and not holds_arrays(part))
     for whole in schedules:
-        endless = whole.duration == math.inf
-        worst = max((0, *(part.start for part in whole.parts_in_time()))) if endless else whole.duration
-        _check_fits(f"the duration of {whole.where()}", worst, largest)
+        _check_fits(f"the duration of {whole.where()}", _last_boundary(whole), largest)
+
+
+def _last_boundary(schedule: Any) -> Any:
+    """The duration, or where the last part begins; 0 where a map over a tree gave numbers that are no schedule's."""
+    try:
+        endless = schedule.duration == math.inf
+        return max((0, *(part.start for part in schedule.parts_in_time()))) if endless else schedule.duration
+    except (ArithmeticError, LookupError, ValueError):
+        return 0
 
 
 def _check_fits(name: str, leaf: Any, largest: int) -> None:
     if isinstance(leaf, int) and not isinstance(leaf, bool):
         worst = leaf
-    elif isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iuO" and leaf.size:
+    elif isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" and leaf.size:
         worst = int(leaf.max())
+    elif isinstance(leaf, np.ndarray) and leaf.dtype.kind == "O":  # integers of any size, or anything
+        worst = max((x for x in leaf.flat if isinstance(x, int)), default=0)
     else:
         return
     if worst > largest:
@@ -161,11 +174,71 @@ def _stacked(values: Iterable[Any], form: str) -> Any:
 
 
 def unflatten(layout: Layout, leaves: Any) -> Any:
-    """The expression with other leaves; nothing is checked."""
-    return _decode(layout.body, iter(leaves), ())
+    """The expression with other leaves; nothing is checked.
+
+    Any leaf goes in and comes out again: one with leaves that are not plain numbers keeps them as they were given.
+    """
+    given = list(leaves)
+    found = _Leaves(given)
+    node = _decode(layout.body, found, ())
+    if found.guests:
+        set_given(node, (given, layout))
+        set_arrays(node, True)
+    return node
 
 
-def _decode(body: Any, leaves: Iterator[Any], rows: tuple[int, ...]) -> Any:
+class _Leaves:
+    """Leaves one by one, as fields hold them; those that are not plain numbers are ``guests``."""
+
+    def __init__(self, leaves: Iterable[Any]) -> None:
+        self.rest, self.guests = iter(leaves), 0
+
+    def take(self, spec: Field, rows: tuple[int, ...]) -> Any:
+        """The next leaf, for a field, in a stack with a row for each of its places."""
+        leaf = next(self.rest)
+        found = _array(leaf, spec, rows) if isinstance(leaf, np.ndarray | np.generic) else _number(leaf, spec, rows)
+        self.guests += found is None
+        return leaf if found is None else found
+
+
+def _number(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
+    """A Python number where one belongs, a count as an integer; else None.
+
+    JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
+    """
+    if rows or spec.form in ("reals", "counts") or not isinstance(leaf, int | float) or isinstance(leaf, bool):
+        return None
+    if isinstance(leaf, int):
+        return int(leaf)
+    if spec.form != "count":
+        return float(leaf)
+    return int(_whole(leaf)) if _is_whole(leaf) else None
+
+
+def _array(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
+    """A host array of the shape that belongs to a field, as the field holds it; else None."""
+    several = spec.form in ("reals", "counts")
+    if leaf.dtype.kind not in "iuf" or leaf.ndim != len(rows) + several or leaf.shape[: len(rows)] != rows:
+        return None
+    if spec.form in ("count", "counts") and leaf.dtype.kind == "f":
+        if not _is_whole(leaf):
+            return None
+        leaf = _whole(leaf).astype(np.int64)
+    if rows:
+        return leaf
+    return tuple(leaf.tolist()) if several else leaf.item()
+
+
+def _whole(values: Any) -> Any:
+    return np.rint(values)
+
+
+def _is_whole(values: Any) -> bool:
+    """Whether floats are counts, but for the rounding of a few operations: the mean of two equal ones is that one."""
+    return bool(np.all((np.abs(values) < LIMIT) & np.isclose(values, _whole(values), rtol=1e-15, atol=0)))
+
+
+def _decode(body: Any, leaves: _Leaves, rows: tuple[int, ...]) -> Any:
     kind = KINDS[body[0]]
     values = {}
     for name, part in zip(names_of(kind), body[1:], strict=True):
@@ -173,36 +246,22 @@ def _decode(body: Any, leaves: Iterator[Any], rows: tuple[int, ...]) -> Any:
     return make(kind, values)
 
 
-def _decode_field(spec: Field, part: Any, leaves: Iterator[Any], rows: tuple[int, ...]) -> Any:
+def _decode_field(spec: Field, part: Any, leaves: _Leaves, rows: tuple[int, ...]) -> Any:
     if part == "leaf":
-        return _plain(next(leaves), spec, rows)
+        return leaves.take(spec, rows)
     if spec.form == "numbers":
-        return tuple((key, _plain(next(leaves), spec, rows)) for key in part)
+        return tuple((key, leaves.take(spec, rows)) for key in part)
     if spec.form == "node":
         return _decode(part, leaves, rows)
     if spec.form == "nodes":
-        entries = []
+        entries, rests = [], bool(rows)
         for body, places in part[2:]:
-            inner = rows if len(places) == 1 else (*rows, len(places))
+            before, inner = leaves.guests, rows if len(places) == 1 else (*rows, len(places))
             entries.append((_decode(body, leaves, inner), places))
+            rests = rests or (inner != rows and leaves.guests > before)
         stack = Stack(tuple(entries), part[1])
-        return stack if rows else stack.plain()
+        return stack if rests else stack.plain()
     return part[2]
-
-
-def _plain(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
-    """A host number of the expected shape as a plain number; anything else as it is.
-
-    JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
-    """
-    if isinstance(leaf, int | float) and type(leaf) not in (int, float, bool):
-        return int(leaf) if isinstance(leaf, int) else float(leaf)
-    if isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biuf" and not rows:
-        if spec.form in ("reals", "counts") and leaf.ndim == 1:
-            return tuple(leaf.tolist())
-        if spec.form not in ("reals", "counts") and leaf.ndim == 0:
-            return leaf.item()
-    return leaf
 
 
 # ---- registration
@@ -233,56 +292,4 @@ def _register(kind: type[Node]) -> None:
             REGISTERED.add(kind)
 
 
-class _AfterImport:
-    """Registers the kinds as soon as JAX has been imported; the base classes of finders take long to import."""
-
-    def __init__(self) -> None:
-        self.asking: set[int] = set()  # the threads that ask the other finders
-
-    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        thread = get_ident()
-        if fullname != "jax" or thread in self.asking:
-            return None
-        from importlib.util import find_spec
-
-        self.asking.add(thread)
-        try:
-            spec = find_spec(fullname)
-        finally:
-            self.asking.remove(thread)
-        if spec is not None and spec.loader is not None:
-            loader: Any = _Loader(spec.loader, self)
-            spec.loader = loader
-        return spec
-
-
-class _Loader:
-    def __init__(self, loader: Any, finder: Any) -> None:
-        self.loader, self.finder = loader, finder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loader, name)
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        created: ModuleType | None = self.loader.create_module(spec)
-        return created
-
-    def exec_module(self, module: ModuleType) -> None:
-        self.loader.exec_module(module)
-        if self.finder in sys.meta_path:
-            sys.meta_path.remove(self.finder)
-            register_all()
-
-
-def install() -> None:
-    """Register with JAX now, or as soon as it is imported."""
-    if sys.modules.get("jax") is not None:
-        import jax  # waits for a thread that is importing it
-
-        if hasattr(jax, "tree_util"):
-            register_all()
-            return
-    sys.meta_path.insert(0, _AfterImport())
-
-
-install()
+after_import("jax", register_all)

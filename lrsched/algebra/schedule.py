@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsched.algebra import pytree  # noqa: F401 (every kind is a pytree)
+from lrsched.algebra import pytree, state_dicts  # noqa: F401 (every kind is known to JAX and to Flax)
 from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.doors import report
 from lrsched.algebra.node import children, holds_arrays

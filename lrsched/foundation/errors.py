@@ -12,9 +12,24 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = ["LIMIT", "ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
+__all__ = [
+    "A_SCHEDULE",
+    "EARLIER",
+    "LIMIT",
+    "ScheduleError",
+    "ScheduleTypeError",
+    "check_choice",
+    "check_count",
+    "check_real",
+    "fail",
+    "show",
+]
 
 LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
+A_SCHEDULE = "a schedule (profile.over(steps) makes one)"  # what must stand where a profile was given
+EARLIER = (  # said of steps below 0, which nobody means
+    "schedules in a row are first.lasting(n) >> then; optax.join_schedules takes lrsched_optax.as_schedule(s)"
+)
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
 BRACKETS: dict[Any, tuple[str, str]] = {
     list.__repr__: ("[", "]"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsched.foundation.errors import fail
 
-__all__ = ["all_plain", "any_jax", "float_type", "is_jax", "is_opaque"]
+__all__ = ["all_plain", "any_jax", "float_type", "is_jax", "is_number", "is_opaque", "is_whole"]
 
 
 def is_jax(value: object) -> bool:
@@ -33,6 +33,21 @@ def any_jax(values: Sequence[Any]) -> bool:
 def is_opaque(value: object) -> bool:
     """Whether ``value`` is a leaf that only JAX can compute with: an array or a tracer."""
     return is_jax(value) or isinstance(value, np.ndarray)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether ``value`` is an integer, or an array of them."""
+    if is_opaque(value):
+        return getattr(value.dtype, "kind", "O") in "iu"
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether ``value`` is a real number, or an array of them; random keys, booleans and objects are none."""
+    if is_opaque(value):
+        dtype = value.dtype
+        return getattr(dtype, "kind", "O") in "iuf" or getattr(dtype, "name", "").startswith(("bfloat", "float"))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def float_type(where: str, dtype: Any) -> np.dtype[Any]:

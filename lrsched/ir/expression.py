@@ -23,6 +23,10 @@ class Expression:
         """This expression, or an error that says what it cannot be ``purpose`` for."""
         raise NotImplementedError
 
+    def evaluable(self) -> Self:
+        """This expression, or an error if it holds something that stands for a number and is none."""
+        raise NotImplementedError
+
     def twin(self) -> Self:
         """The same expression as another object, so that a function may hold it without a reference cycle."""
         raise NotImplementedError

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+from lrsched.foundation.errors import EARLIER, ScheduleError, ScheduleTypeError
 from lrsched.ir.term import Builder, Term
 from lrsched.targets.emit import Dialect, emit, plain_number
 
@@ -330,6 +330,7 @@ def _run(text: str, space: dict[str, Any]) -> None:
     text = text.replace("raise ValueError(", "raise ScheduleError(").replace(
         "raise TypeError(", "raise ScheduleTypeError("
     )
+    text = text.replace('step must be >= 0, got {t}"', f'step must be >= 0, got {{t}} ({EARLIER})"')
     exec(compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
 
 

@@ -103,9 +103,9 @@ def test_as_schedule_takes_numbers_and_traced_schedules_and_refuses_the_rest():
     assert float(as_schedule(0.25)(7)) == 0.25
     assert float(jax.jit(lambda s, t: as_schedule(s)(t))(LR, 3)) == pytest.approx(0.1)
     for wrong in (lrs.cosine(), "cosine", None):
-        with pytest.raises(lrs.ScheduleError, match="as_schedule: s must be a schedule"):
+        with pytest.raises(lrs.ScheduleError, match=r"as_schedule: s(:| must be a schedule)"):
             as_schedule(wrong)
-    for dtype in (jnp.int32, "no"):
+    for dtype in (bool, complex, "no"):
         with pytest.raises(lrs.ScheduleError, match="dtype must be"):
             as_schedule(LR, dtype)
 

@@ -79,3 +79,14 @@ def test_a_tensor_of_one_element_is_a_rate_whatever_its_shape() -> None:
     scheduler.step(2)
     rate = target.param_groups[0]["lr"]
     assert rate.shape == (1,) and rate.item() == pytest.approx(LR(2), rel=1e-7)
+
+
+def test_a_profile_among_the_schedulers_of_pytorch_is_told_what_makes_it_a_schedule() -> None:
+    """They call it with counts, and the first two, 0 and 1, are progress as well."""
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer(), lrs.cosine())
+    scheduler.optimizer.step()
+    scheduler.step()
+    with pytest.raises(
+        lrs.ScheduleError, match=r"what counts steps must be a schedule \(profile.over\(steps\) makes one\)"
+    ):
+        scheduler.step()

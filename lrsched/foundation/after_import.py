@@ -1,0 +1,71 @@
+"""What is done as soon as another package has been imported, which is not imported for it."""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+__all__ = ["after_import"]
+
+WAITING: dict[str, Callable[[], None]] = {}
+
+
+def after_import(name: str, action: Callable[[], None]) -> None:
+    """Call ``action`` when the module called ``name`` has been imported: now, or as soon as it is."""
+    if sys.modules.get(name) is not None:
+        __import__(name)  # waits for a thread that is importing it
+        if not getattr(sys.modules[name].__spec__, "_initializing", False):
+            action()
+            return
+    if not WAITING:
+        sys.meta_path.insert(0, _AfterImport())
+    WAITING[name] = action
+
+
+class _AfterImport:
+    """Sees which modules are imported; the base classes of finders take long to import."""
+
+    def __init__(self) -> None:
+        self.asking: set[int] = set()  # the threads that ask the other finders
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        thread = get_ident()
+        if fullname not in WAITING or thread in self.asking:
+            return None
+        from importlib.util import find_spec
+
+        self.asking.add(thread)
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self.asking.remove(thread)
+        if spec is not None and spec.loader is not None:
+            loader: Any = _Loader(spec.loader, fullname, self)
+            spec.loader = loader
+        return spec
+
+
+class _Loader:
+    def __init__(self, loader: Any, name: str, finder: Any) -> None:
+        self.loader, self.name, self.finder = loader, name, finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self.loader.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        action = WAITING.pop(self.name, None)
+        if not WAITING and self.finder in sys.meta_path:
+            sys.meta_path.remove(self.finder)
+        if action is not None:
+            action()
