@@ -898,6 +898,7 @@ def _lasting(o: Oracle, d: Data, t: Time) -> Value:
     return o.schedule(d["schedule"], t.ended(d["n"]))
 
 
+@schedule("after_value")
 @schedule("after")
 def _after(o: Oracle, d: Data, t: Time) -> Value:
     inner, policy = d["schedule"], d["policy"]

@@ -163,7 +163,7 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
         if isinstance(value, str) and value in POLICIES:
             return value
         allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
-        return fail(where, name, allowed, value) if isinstance(value, str) else check_real(where, name, value, allowed)
+        return fail(where, name, allowed, value, wrong_type=not isinstance(value, str))
     if is_jax(value):
         fail(where, name, "a plain number, fixed when the schedule is built", value, wrong_type=True)
     if field.base == "count":

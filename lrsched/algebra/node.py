@@ -31,12 +31,23 @@ set_field = object.__setattr__
 
 # what authors of kinds write and callers never need: not shown, see _Kind.__dir__
 INTERNAL = frozenset(
-    {"adds_up", "after_policy", "as_power", "begun", "changes", "come", "concrete", "counts_phases", "edge"}
+    {
+        "adds_up",
+        "after_policy",
+        "as_power",
+        "begun",
+        "changes",
+        "come",
+        "concrete",
+        "counts_phases",
+        "edge",
+        "evaluable",
+    }
     | {"endless_edges", "first", "fixed_counts", "fixed_length", "formula", "goes_on", "in_cycle"}
     | {"is_level", "joints", "key", "kind_name", "laid", "last", "lasts", "lift", "method", "milestones"}
     | {"between_ends", "nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "ramp", "reach"}
     | {"reached", "scaled", "shows_parts", "side", "sided", "steady", "takes_progress", "twin", "validate", "varying"}
-    | {"walk_edges", "where"}
+    | {"stored_as", "walk_edges", "where"}
 )
 
 
@@ -57,6 +68,7 @@ class Node(Expression, metaclass=_Kind):
     __slots__ = ("__call__", "__weakref__", "_arrays", "_depth", "_given", "_memo", "_structure")
 
     kind_name: ClassVar[str]
+    stored_as: ClassVar[str] = ""  # the kind that its data name, if another
     method: ClassVar[str]
     takes_progress: ClassVar[bool] = False
     adds_up: ClassVar[bool] = False  # it may last longer than any length that it was given
@@ -259,7 +271,7 @@ def make(kind: type[Node], values: dict[str, Any]) -> Any:
 def forget(concerned: Callable[[Node], bool]) -> None:
     """Drop what was computed for every living expression with a part that is ``concerned``."""
     for node in gc.get_objects():
-        if issubclass(type(node), Node) and any(map(concerned, walk(node))):
+        if issubclass(type(node), Node) and hasattr(node, "_memo") and any(map(concerned, walk(node))):
             node._memo.clear()
             set_call(node, _FirstCall(node))
 

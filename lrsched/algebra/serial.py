@@ -28,7 +28,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Expression):
         kind: Any = type(value)
         fields = ((field_of(kind, n).label or n, getattr(value, n)) for n in names_of(kind))
-        return {"kind": kind.kind_name, **{name: _plain(x) for name, x in fields}}
+        return {"kind": kind.stored_as or kind.kind_name, **{name: _plain(x) for name, x in fields}}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -159,17 +160,32 @@ class Lasting(_Ending):
         return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
 
 
-@kind("after", method="after")
-class After(_Wrapper):
-    """See :meth:`Schedule.after`."""
+class _After(_Wrapper):
+    """What policies share; the last one set wins."""
 
-    schedule: Schedule = fields.node("Schedule")
-    policy: Any = fields.static("policy")
+    __slots__ = ()
     shows_parts = True
 
     @property
     def after_policy(self) -> Any:
-        return self.policy
+        return self.policy  # type: ignore[attr-defined]
+
+    def validate(self) -> None:
+        check_finite(self.where(), self.inner)
+        if isinstance(self.inner, _After):
+            object.__setattr__(self, "schedule", self.inner.inner)
+
+
+@kind("after", method="after")
+class After(_After):
+    """See :meth:`Schedule.after`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    policy: Any = fields.static("policy")
+
+    def __new__(cls, schedule: Any = None, policy: Any = None) -> Any:
+        number = is_jax(policy) or (isinstance(policy, numbers.Real) and not isinstance(policy, bool))
+        return AfterValue(schedule, policy) if number else object.__new__(cls)
 
     @property
     def goes_on(self) -> bool:
@@ -183,17 +199,10 @@ class After(_Wrapper):
     def counts_phases(self) -> bool:
         return self.policy in ("repeat", "mirror", "extrapolate")
 
-    def validate(self) -> None:
-        check_finite(self.where(), self.schedule)
-        if isinstance(self.schedule, After):
-            object.__setattr__(self, "schedule", self.schedule.schedule)
-
-    def formula(self, clock: Clock) -> Term:  # noqa: PLR0911 - one return a policy
+    def formula(self, clock: Clock) -> Term:
         if clock.inside:
             return self.schedule.formula(clock)
         b, n, inner = clock.b, self.schedule.duration, self.schedule.formula
-        if isinstance(self.policy, float):
-            return clock.split(n, inner, lambda c: b.lift(self.policy))
         if self.policy == "hold":
             return clock.finite(n, inner)
         if self.policy == "error":
@@ -219,3 +228,19 @@ class After(_Wrapper):
             return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
+
+
+@kind("after_value", method="after")
+class AfterValue(_After):
+    """A number for every step past the duration; see :meth:`Schedule.after`."""
+
+    schedule: Schedule = fields.node("Schedule")
+    policy: float = fields.real()
+    stored_as = "after"
+    goes_on = True
+
+    def formula(self, clock: Clock) -> Term:
+        inner = self.schedule.formula
+        if clock.inside:
+            return inner(clock)
+        return clock.split(self.schedule.duration, inner, lambda _: clock.b.floats(self.policy))

@@ -15,7 +15,7 @@ from lrsched.algebra.node import walk
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Negative
 from lrsched.combinators.cycles import Restarted
-from lrsched.combinators.shifting import After, Lasting
+from lrsched.combinators.shifting import Lasting, _After
 from lrsched.foundation.errors import check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
@@ -87,7 +87,7 @@ def cycles(schedule: Schedule, stop: int) -> int:
     inner: Schedule | None = schedule
     while inner is not None:
         schedule, stop = inner, int(min(inner.duration, stop))
-        inner = schedule.schedule if isinstance(schedule, Lasting | After) else schedule.varying()
+        inner = schedule.inner if isinstance(schedule, Lasting | _After) else schedule.varying()
     if stop and isinstance(schedule, Restarted):
         return schedule.begun(stop)
     ended = len(list(itertools.islice(schedule.walk_edges(stop - 1, ends=True), COUNTED)))

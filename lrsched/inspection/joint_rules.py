@@ -13,7 +13,7 @@ from lrsched.algebra.node import walk
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Minimum, Product
-from lrsched.combinators.shifting import After, Lasting
+from lrsched.combinators.shifting import Lasting, _After
 from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
 from lrsched.inspection.findings import Finding, Run, alike, end_of, rises
@@ -88,8 +88,8 @@ def _bare(node: Any) -> Any:
     inner = node
     while inner is not None:
         node = inner
-        held = isinstance(node, Lasting | After)
-        inner = node.schedule if held else node.varying()
+        held = isinstance(node, Lasting | _After)
+        inner = node.inner if held else node.varying()
     return node
 
 

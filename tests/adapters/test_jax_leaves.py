@@ -190,3 +190,24 @@ def test_counts_too_large_are_refused_beside_arrays_too():
     some = jax.tree.unflatten(structure, [3 * 10**9, jnp.float32(1.0), *leaves[2:]])
     with pytest.raises(lrs.ScheduleError, match=r"over\.steps must fit JAX's int32"):
         jax.tree.flatten(some)
+
+
+def test_a_number_after_the_end_is_a_leaf() -> None:
+    """No other trace for another number, stacks, gradients, and a number that only the run knows."""
+    traces = 0
+
+    @jax.jit
+    def value(s, t):
+        nonlocal traces
+        traces += 1
+        return s(t)
+
+    makers = [(a * lrs.cosine().over(n)).after(b) for a, n, b in ((0.5, 10, 0.25), (0.1, 7, 0.0), (2.0, 30, -1.0))]
+    assert [float(value(s, 99)) for s in makers] == [0.25, 0.0, -1.0] and traces == 1
+    stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x) for x in leaves]), *makers)
+    assert jax.vmap(lambda s: s(99))(stacked).tolist() == [0.25, 0.0, -1.0]
+    late = lambda x, t: lrs.linear().over(5).after(x)(t)  # noqa: E731
+    assert float(jax.jit(late)(0.5, 7)) == 0.5 and float(jax.jit(late)(0.5, 0)) == 1.0
+    assert float(jax.grad(late)(0.5, 7)) == 1.0 and float(jax.grad(late)(0.5, 3)) == 0.0
+    parts = [lrs.hold(2).then(lrs.linear().over(3).after(b)) for b in (0.5, 0.75)]
+    assert [float(value(s, 9)) for s in parts] == [0.5, 0.75] and traces == 2
