@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import lrsched as lrs
 from lrsched_torch._groups import Known, Match, described, matched
 from lrsched_torch._optimizers import defaults_of
-from lrsched_torch._rules import Plan, Rule, check_plan, goes_by_place, moved, same
+from lrsched_torch._rules import Plan, Rule, check_plan, completed, goes_by_place, moved, same
 from lrsched_torch._state import Moment, Past, Saved, SavedGroup, read
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def _chosen(s: Scheduler, where: str, saved: Saved) -> Settled:
     """The schedules and initial values to go on with; an error if the saved ones belong to another run."""
     theirs, match = _found(s, where, saved)
     rows, known = _placed(s, theirs, match)
-    plan, past = moved(saved.schedules, rows), tuple((until, moved(before, rows)) for until, before in saved.history)
+    paired = {id(mine) for _, mine in match.pairs}
+    others = [k for k in s._here if id(k) not in paired]  # they keep what they follow
+    plan = completed(moved(saved.schedules, rows), s._plan, others)
+    past = tuple((until, completed(moved(before, rows), s._plan, others)) for until, before in saved.history)
     difference = _difference(s, saved, plan, past, match)
     if difference is not None and s.on_mismatch == "error":
         name, its, mine = difference

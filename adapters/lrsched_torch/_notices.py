@@ -20,7 +20,7 @@ def warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lrsched_torch"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, lrs.ScheduleWarning, stacklevel=level - 1)
+    warnings.warn(message, lrs.ScheduleWarning, stacklevel=level)
 
 
 def alarm(where: str, plan: Plan) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "Rule",
     "check_plan",
+    "completed",
     "goes_by_place",
     "moved",
     "plan_to_data",
@@ -82,6 +83,23 @@ class Rule:
         found = {rows.get((optimizer, row), row): entry for row, entry in enumerate(self.entries)}
         return Rule("each", tuple(found.get(row) for row in range(max(found, default=-1) + 1)))
 
+    def completed(self, known: Known, mine: Rule) -> Rule:
+        """The same, with what another rule says of one group, and of it alone, if this one says nothing of it."""
+        schedule = None if mine.of_later(known.optimizer) is not None else mine.of(known)
+        if self.kind == "all" or self.of(known) is not None or schedule is None:
+            return self
+        if self.kind == "split":
+            rules = {known.optimizer: Rule("each", ())} | {
+                name: rule for name, rule in self.entries if rule is not None
+            }
+            return Rule(
+                "split", tuple({**rules, known.optimizer: rules[known.optimizer].completed(known, mine)}.items())
+            )
+        if self.kind == "named":
+            return Rule("named", (*self.entries, (known.row if known.name is None else known.name, schedule)))
+        entries = (*self.entries, *[None] * (known.row + 1 - len(self.entries)))
+        return Rule("each", (*entries[: known.row], schedule, *entries[known.row + 1 :]))
+
     @property
     def goes_by_place(self) -> bool:
         """Whether some schedule belongs to a group by its place."""
@@ -130,6 +148,14 @@ def plan_to_data(plan: Plan) -> dict[str, Any]:
 def moved(plan: Plan, rows: Rows) -> Plan:
     """A plan where groups have other rows."""
     return {key: rule.moved(rows) for key, rule in plan.items()}
+
+
+def completed(plan: Plan, mine: Plan, groups: Iterable[Known]) -> Plan:
+    """A plan, with what another says of some groups, each for itself, where this one says nothing."""
+    found = dict(plan)
+    for known in groups:
+        found |= {key: rule.completed(known, mine[key]) for key, rule in found.items() if key in mine}
+    return found
 
 
 def goes_by_place(plan: Plan) -> bool:

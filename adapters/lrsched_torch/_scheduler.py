@@ -402,6 +402,8 @@ def _number(where: str, name: str, value: Any) -> Any:
         number = check_real(where, name, value, "a number >= 0")
     if number < 0 or isinstance(value, bool):
         fail(where, name, "a number >= 0", value)
+    if number >= 2**53:
+        fail(where, name, "a number below 2**53", value)
     return number
 
 
