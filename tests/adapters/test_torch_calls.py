@@ -131,7 +131,9 @@ def test_the_second_that_steps_a_key_is_refused(order: str) -> None:
     *first, last = order
     for name in first:
         both[name].step()
-    with pytest.raises(lrs.ScheduleError, match=r"Scheduler\.step: lr must be stepped by one scheduler.*a \* b.*detach"):
+    with pytest.raises(
+        lrs.ScheduleError, match=r"Scheduler\.step: lr must be stepped by one scheduler.*a \* b.*detach"
+    ):
         both[last].step()
     with pytest.raises(lrs.ScheduleError, match=r"Scheduler\.seek: lr must be stepped by one"):
         both[last].seek(3)
@@ -159,6 +161,17 @@ def test_a_later_scheduler_takes_over() -> None:
         second.step()
 
 
+def test_a_scheduler_that_is_only_built_takes_nothing_over() -> None:
+    optimizer = make()
+    first = Scheduler(optimizer, lr=LR)
+    first.step()
+    second = Scheduler(optimizer, lr=FALL)
+    first.step()
+    assert rate(optimizer) == LR(2)
+    with pytest.raises(lrs.ScheduleError, match="stepped by one scheduler"):
+        second.step()
+
+
 def test_who_is_detached_or_gone_is_no_writer() -> None:
     for end in ("detach", "del"):
         optimizer = make()
@@ -166,9 +179,10 @@ def test_who_is_detached_or_gone_is_no_writer() -> None:
         first.step()
         if end == "detach":
             first.detach()
-            for call in (first.step, lambda: first.seek(2), lambda: first.load_state_dict({"last_epoch": 2})):
+            for call, given in ((first.step, ()), (first.seek, (2,)), (first.load_state_dict, ({"last_epoch": 2},))):
                 with pytest.raises(lrs.ScheduleError, match="was detached from its optimizer"):
-                    call()
+                    call(*given)
+            del call
             assert first.lr_at(2) == [LR(2)] and first.state_dict()["last_epoch"] == 1
         else:
             del first
@@ -335,10 +349,17 @@ def test_a_plateau_that_hears_nothing_says_so_once() -> None:
     for rule in (lrs.Plateau(0.5, patience=3), lrs.Greedy(0.5, patience=3)):
         assert silent(3, rule=rule)[1] == []
         (message,) = silent(50, rule=rule)[1]
-        for part in ("no metric came in 4 steps", "reduce_on_plateau", "observe(", "Trainer", "on_evaluate", "check=False"):
+        for part in (
+            "no metric came in 4 steps",
+            "reduce_on_plateau",
+            "observe(",
+            "Trainer",
+            "on_evaluate",
+            "check=False",
+        ):
             assert part in message
     assert silent(50, check=False)[1] == []
-    assert len(silent(50, updates=7, lr=LR)[1]) == 1, "steps that are epochs"
+    assert len(silent(10, updates=7, lr=LR)[1]) == 1, "steps that are epochs"
     assert len(silent(24, lr=LR)[1]) == 1, "the schedule has ended"
 
 

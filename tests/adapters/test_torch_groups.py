@@ -84,7 +84,9 @@ def test_groups_of_parameters_that_were_regrouped_are_an_error() -> None:
 
     state = grouped("ab", "cd").state_dict()
     grouped("dc", "ef").load_state_dict(state)
-    with pytest.raises(lrs.ScheduleError, match=r"which groups of the saved state \(the group of a, b, .* are: the group"):
+    with pytest.raises(
+        lrs.ScheduleError, match=r"which groups of the saved state \(the group of a, b, .* are: the group"
+    ):
         grouped("a", "bcd").load_state_dict(state)
 
 
@@ -92,7 +94,9 @@ def test_groups_of_parameters_that_were_regrouped_are_an_error() -> None:
 def test_initial_values_are_part_of_what_must_agree(params: bool) -> None:
     state = state_at(10, ("body", 0.1), ("head", 0.2), params=params)
     now = [("head", 0.2), ("body", 0.03)]
-    with pytest.raises(lrs.ScheduleError, match=r"initial lr of .*body.* must be that of the saved state, 0\.1, got 0\.03"):
+    with pytest.raises(
+        lrs.ScheduleError, match=r"initial lr of .*body.* must be that of the saved state, 0\.1, got 0\.03"
+    ):
         loaded(state, *now, params=params)
     assert loaded(state, *now, params=params, on_mismatch="mine") == [0.2, 0.03]
     assert loaded(state, *now, params=params, on_mismatch="saved") == [0.2, 0.1]
@@ -301,7 +305,9 @@ def test_a_state_of_the_format_before_names_no_group() -> None:
         scheduler = Scheduler(adam(swapped), lr=SHAPE, relative=True, on_mismatch=wins)
         scheduler.load_state_dict(state)
         assert scheduler.get_last_lr() == [rate * SHAPE(t) for rate in rates]
-    with pytest.raises(lrs.ScheduleError, match=r"initial lr of group 'g2' must be that of the saved state, 0\.5, got 2\.5"):
+    with pytest.raises(
+        lrs.ScheduleError, match=r"initial lr of group 'g2' must be that of the saved state, 0\.5, got 2\.5"
+    ):
         Scheduler(adam(swapped), lr=SHAPE, relative=True).load_state_dict(state)
     with pytest.raises(lrs.ScheduleError, match="cannot be told which groups"):
         Scheduler(adam(TWO), lr=SHAPE, relative=True).load_state_dict(state)

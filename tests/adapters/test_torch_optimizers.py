@@ -120,7 +120,10 @@ def test_wrappers_are_driven_and_followed_after_a_load(kind: str) -> None:
     state = {**inner.state_dict(), "step": 0}
     for group in state["param_groups"]:
         group["lr"] = 7.0
-    for load in (inner.load_state_dict, inner.load_state_dict if isinstance(wrapper, Fresh) else wrapper.load_state_dict):
+    for load in (
+        inner.load_state_dict,
+        inner.load_state_dict if isinstance(wrapper, Fresh) else wrapper.load_state_dict,
+    ):
         load(copy.deepcopy(state))
         assert [group["lr"] for group in inner.param_groups] == [LR(3)] * 2 == scheduler.get_last_lr()
     inner.add_param_group({"params": parameters(), "lr": 9.0})
@@ -187,7 +190,9 @@ def test_a_container_that_carries_its_groups_over_is_driven() -> None:
     assert [o.param_groups[0]["lr"] for o in container.optimizers] == [LR(1)] * 2
 
 
-@pytest.mark.parametrize("wrong", [None, [], {}, "sgd", 3, [SGD(parameters(), lr=1.0), 3], {0: 1}, torch.zeros(1)], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [None, [], {}, "sgd", 3, [SGD(parameters(), lr=1.0), 3], {0: 1}, torch.zeros(1)], ids=str
+)
 def test_what_is_no_optimizer(wrong: Any) -> None:
     with pytest.raises(lrs.ScheduleError, match="Scheduler: optimizer must be"):
         Scheduler(wrong, lr=LR)
@@ -249,7 +254,10 @@ def test_a_late_group_under_a_compiled_update_has_its_rate_from_the_first(kind: 
 
 
 def two(**more: Any) -> dict[str, Any]:
-    groups = [{"params": parameters(), "name": "embed", "lr": 0.5}, {"params": parameters(), "name": "head", "lr": 0.25}]
+    groups = [
+        {"params": parameters(), "name": "embed", "lr": 0.5},
+        {"params": parameters(), "name": "head", "lr": 0.25},
+    ]
     return {"muon": SGD(parameters(), lr=1.0, momentum=0.9), "adamw": torch.optim.AdamW(groups, **more)}
 
 
@@ -325,7 +333,10 @@ def test_several_optimizers_load_and_grow_each_for_itself() -> None:
         ({"lr": {"muon": [LR, LR]}}, r"lr\['muon'\] must be one schedule for each of the 1 parameter groups"),
         ({"lr": {"adamw": {"body": LR}}}, r"lr\['adamw'\] must be a dictionary by group names \('embed', 'head'\)"),
         ({"lr": {"muon": lrs.cosine()}}, r"lr\['muon'\] must be a schedule \(profile\.over\(steps\) makes one\)"),
-        ({"momentum": {"adamw": LR}}, r"hyperparameter must be one that a parameter group holds as a number .*momentum"),
+        (
+            {"momentum": {"adamw": LR}},
+            r"hyperparameter must be one that a parameter group holds as a number .*momentum",
+        ),
         ({}, "lr must be a schedule, unless another hyperparameter has one"),
     ],
     ids=str,
