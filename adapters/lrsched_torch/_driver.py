@@ -16,10 +16,12 @@ from lrsched_torch._keys import Group, copied, has, number, own, raw
 from lrsched_torch._optimizers import (
     Several,
     defaults_of,
+    everything,
     given_optimizers,
     groups_of,
     hooked,
     owners_of,
+    registered,
     source_of,
     unread,
 )
@@ -100,14 +102,14 @@ class Driver(Writer):
 
         look_uncompiled: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
 
-        def before_update(_: Any) -> Callable[..., None]:
+        def before_update() -> Callable[..., None]:
             updates = [0]
             seen.append(updates)
             return lambda *_: (look_uncompiled if torch.compiler.is_compiling() else look)(updates)
 
         self._hooks = hooked(self._source, "register_step_pre_hook", before_update)
-        after = "register_load_state_dict_post_hook"
-        self._hooks += hooked(self._source, after, lambda _: lambda *_: look(None))
+        for optimizer in everything(self._optimizers):  # a wrapper may load what is in it without its knowing
+            self._hooks += registered([optimizer], "register_load_state_dict_post_hook", lambda *_: look(None))
         for handle in self._hooks:
             weakref.finalize(self, handle.remove).atexit = False
 
@@ -162,6 +164,12 @@ class Driver(Writer):
         self._common, self._own = [], None
         for key in self._plan:
             self._sort(key)
+        self._numbers = {
+            (next(map(id, group.get("params", ())), id(group)), key)
+            for key in self._plan
+            for known, group in self._places()
+            if self._schedule_of(self._plan, known, group, key) is not None
+        }
         self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
         self._careful = self._tensors or not self._sole
 
@@ -184,11 +192,6 @@ class Driver(Writer):
     def _factor(self, key: str) -> float:
         """What every schedule of a key is multiplied by at present."""
         return 1.0
-
-    def _driven(self) -> set[tuple[int, str]]:
-        of, plan = self._schedule_of, self._plan
-        places = [(next(map(id, g.get("params", ())), id(g)), k, g) for k, g in self._places()]
-        return {(first, key) for key in plan for first, k, g in places if of(plan, k, g, key) is not None}
 
     def _schedule_of(self, plan: Plan, known: Known, group: Group, key: str) -> lrs.Schedule | None:
         return plan[key].of(known) if key in plan and has(group, key) else None

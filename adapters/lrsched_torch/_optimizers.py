@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lrsched.adapting import fail
@@ -12,10 +12,12 @@ __all__ = [
     "Joined",
     "Several",
     "defaults_of",
+    "everything",
     "given_optimizers",
     "groups_of",
     "hooked",
     "owners_of",
+    "registered",
     "source_of",
     "unread",
 ]
@@ -116,19 +118,29 @@ def owners_of(source: Any) -> list[Any]:
     return [None] * len(source.param_groups)
 
 
-def hooked(source: Any, name: str, hook: Callable[[Any], Callable[..., None]]) -> list[Any]:
+def hooked(source: Any, name: str, hook: Callable[[], Callable[..., None]]) -> list[Any]:
     """Register a hook, made for each, with the optimizers that make the updates; the handles."""
-    parts = list(source.parts.values()) if isinstance(source, Several) else [source]
     handles = []
-    for part in parts:
+    for part in source.parts.values() if isinstance(source, Several) else [source]:
         for optimizer in part.parts if isinstance(part, Joined) else [part]:
-            for candidate in (optimizer, *(x for _, x in _inner(optimizer))):
-                try:
-                    handles.append(getattr(candidate, name)(hook(candidate)))
-                except AttributeError:  # a wrapper, which need not have hooks
-                    continue
-                break
+            handles += registered([optimizer, *(x for _, x in _inner(optimizer))], name, hook())
     return handles
+
+
+def registered(optimizers: Iterable[Any], name: str, hook: Callable[..., None]) -> list[Any]:
+    """Register a hook with the first of some optimizers that takes one: a wrapper need not; the handle, if there is."""
+    for optimizer in optimizers:
+        try:
+            return [getattr(optimizer, name)(hook)]
+        except AttributeError:
+            continue
+    return []
+
+
+def everything(optimizers: Mapping[Any, Any]) -> list[Any]:
+    """The optimizers, and those inside them."""
+    found = {id(x): x for optimizer in optimizers.values() for x in (optimizer, *(x for _, x in _inner(optimizer)))}
+    return list(found.values())
 
 
 def _inner(optimizer: Any, above: Any = None) -> Iterator[tuple[str, Any]]:

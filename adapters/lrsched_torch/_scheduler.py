@@ -23,7 +23,18 @@ __all__ = ["Scheduler"]
 
 Schedules = Any  # a schedule or number, one per group, or a dictionary by group name; by optimizer, for several
 
-MADE = ("_common", "_own", "_groups", "_list", "_size", "_hooks", "_seen", "_over", "_sole")  # made again for a copy
+MADE = (
+    "_common",
+    "_own",
+    "_groups",
+    "_list",
+    "_size",
+    "_hooks",
+    "_seen",
+    "_numbers",
+    "_over",
+    "_sole",
+)  # made again for a copy
 
 _eagerly: list[Callable[..., None]] = []  # ``Scheduler._advance``, which compiled programs run uncompiled
 
@@ -174,6 +185,8 @@ class Scheduler(Driver, LRScheduler):
         self._change(kept | new)
         if self.last_epoch >= 0:
             self._write()
+        else:
+            self._refresh()
         self._enter()
 
     def _change(self, plan: Plan) -> None:
@@ -366,6 +379,7 @@ class Scheduler(Driver, LRScheduler):
         self._plan, self._past = found.plan, found.past
         self._known, self._here = found.known, found.here
         self._forget()
+        self._refresh()
         if self.last_epoch >= 0:
             self._claim(where, begins=True)
             self._write()
@@ -377,7 +391,7 @@ class Scheduler(Driver, LRScheduler):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._hooks, self._seen = [], []
+        self._hooks, self._seen, self._numbers = [], [], set()
         _prepare()
         self._forget()
         self._groups = list(self._source.param_groups)

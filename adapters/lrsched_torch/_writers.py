@@ -26,15 +26,12 @@ class Writer:
     """A scheduler among those of the same numbers."""
 
     _groups: list[Any]
+    _numbers: set[tuple[int, str]]  # what is driven: groups, by the identity of their first parameter, and keys
     _tensors: bool
     _careful: bool  # whether a step has to look at more than the numbers
     _sole: bool = False  # whether those that drive the same know that this one does
     _over: Any = None  # a weak reference to the one that took over
     _detached: bool = False
-
-    def _driven(self) -> set[tuple[int, str]]:
-        """The numbers that are driven: groups, by the identity of their first parameter, and keys."""
-        raise NotImplementedError
 
     def _enter(self) -> None:
         """Be there: whoever steps next among those of the same numbers is their writer."""
@@ -48,13 +45,13 @@ class Writer:
         self._sole, self._careful = False, True
 
     def _rivals(self) -> list[Any]:
-        mine = self._driven()
-        return [other for other in list(_alive) if other is not self and not mine.isdisjoint(other._driven())]
+        mine = self._numbers
+        return [other for other in list(_alive) if other is not self and not mine.isdisjoint(other._numbers)]
 
     def _passed(self) -> Any:
         """The scheduler that writes what this one did, if there is one."""
         other = None if self._over is None else self._over()
-        return None if other is None or other._detached or self._driven().isdisjoint(other._driven()) else other
+        return None if other is None or other._detached or self._numbers.isdisjoint(other._numbers) else other
 
     def _check_attached(self, where: str) -> None:
         if self._detached:
@@ -67,7 +64,7 @@ class Writer:
             return
         other = None if begins else self._passed()
         if other is not None:
-            both = self._driven() & other._driven()
+            both = self._numbers & other._numbers
             keys = ", ".join(sorted({key for _, key in both}))
             raise lrs.ScheduleError(
                 f"{where}: {keys} must be stepped by one scheduler, and {other!r} does it; "
@@ -84,7 +81,9 @@ class Writer:
         ``SequentialLR`` wants an initial rate in each group. ``ChainedScheduler`` is refused where another one drives
         the same: it steps all, one after another, and the last one's number would stand.
         """
-        frame = sys._getframe(2)
+        frame = sys._getframe(1).f_back
+        if frame is None:
+            return
         if frame.f_code is SequentialLR.__init__.__code__:
             for group in self._groups:
                 if "lr" in group:
@@ -93,10 +92,10 @@ class Writer:
             self._refuse_chain(frame.f_locals["schedulers"])
 
     def _refuse_chain(self, schedulers: Any) -> None:
-        mine = self._driven()
+        mine = self._numbers
         for other in schedulers:
             if isinstance(other, Writer):
-                alike = other is not self and not mine.isdisjoint(other._driven())
+                alike = other is not self and not mine.isdisjoint(other._numbers)
             else:
                 alike = any(key == "lr" for _, key in mine)
             if alike:
