@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 import warnings
@@ -13,6 +14,8 @@ from lrsched_torch._rules import Plan
 __all__ = ["alarm", "warn"]
 
 MOST = 0.01  # seconds that the checks of one scheduler may take
+
+_mistake = functools.lru_cache(maxsize=256)(first_error)
 
 
 def warn(message: str) -> None:
@@ -30,7 +33,7 @@ def alarm(where: str, plan: Plan) -> None:
         for schedule in dict.fromkeys(rule.schedules):
             if time.perf_counter() > until:
                 return
-            found = first_error(schedule)
+            found = _mistake(schedule)
             if found is not None:
                 warn(
                     f"{where}: {key}={schedule!r}: {found.sentence} {found.remedy} (check=False says that it is meant.)"
