@@ -88,7 +88,9 @@ def _found(s: Scheduler, where: str, saved: Saved) -> tuple[list[Known], Match]:
 
 
 def _known(group: SavedGroup) -> Known:
-    return Known(group.optimizer, group.row, group.name, group.params, dict(group.initial))
+    """A group of a state, which may come yet: by its name, or if it was there when the state was saved."""
+    known = Known(group.optimizer, group.row, group.name, group.params, dict(group.initial))
+    return dataclasses.replace(known, awaited=group.here or known.has_name)
 
 
 def _placed(s: Scheduler, theirs: list[Known], match: Match) -> tuple[dict[tuple[Any, int], int], list[Known]]:
@@ -101,7 +103,7 @@ def _placed(s: Scheduler, theirs: list[Known], match: Match) -> tuple[dict[tuple
     for k in theirs:
         if (k.optimizer, k.row) not in rows:
             rows[k.optimizer, k.row] = taken[k.optimizer] = taken.get(k.optimizer, -1) + 1
-            absent.append(dataclasses.replace(k, row=taken[k.optimizer], awaited=True))
+            absent.append(dataclasses.replace(k, row=taken[k.optimizer]))
     return rows, absent
 
 

@@ -50,11 +50,11 @@ class Several:
 
 def given_optimizers(where: str, given: Any) -> dict[Any, Any]:
     """What a caller gave as the optimizer: by name, by position in a list, or under None where it is one."""
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and not hasattr(given, "param_groups"):
         if not all(isinstance(name, str) for name in given):
             fail(where, "optimizer", "a dictionary of optimizers by names", list(given), wrong_type=True)
         found = dict(given)
-    elif isinstance(given, list | tuple):
+    elif isinstance(given, list | tuple) and not hasattr(given, "param_groups"):
         found = dict(enumerate(given))
     else:
         groups_of(where, given)
@@ -150,7 +150,10 @@ def _inner(optimizer: Any, above: Any = None) -> Iterator[tuple[str, Any]]:
         path, holder = waiting.pop()
         if type(holder).__module__.startswith("torch.optim."):  # these hold none, and reading __dict__ slows them down
             continue
-        for name, value in list(getattr(holder, "__dict__", {}).items()):
+        attributes = dict(getattr(holder, "__dict__", {}))
+        if isinstance(holder, list | tuple | dict):
+            attributes["items"] = holder
+        for name, value in attributes.items():
             if name in NO_INNER:
                 continue
             held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)

@@ -161,6 +161,21 @@ def test_a_group_that_comes_later_is_known_by_its_name() -> None:
         made.step()
 
 
+def test_a_group_without_a_name_that_is_gone_leaves_nothing_to_another() -> None:
+    def made(*rates: float) -> Any:
+        return Scheduler(optimizer(*[(None, rate) for rate in rates]), lr=LR, relative=True)
+
+    scheduler = made(0.1, 0.2)
+    scheduler.step(count=5)
+    scheduler.optimizer.param_groups.pop(0)
+    fresh = made(0.2)
+    fresh.load_state_dict(scheduler.state_dict())
+    for one in (scheduler, fresh):
+        one.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 7.0})
+        one.optimizer.step()
+        assert one.get_last_lr() == [0.1, 3.5]
+
+
 def test_names_that_an_optimizers_state_brings_or_takes() -> None:
     """PyTorch replaces the dictionaries of the groups by the saved ones, names included."""
     for before, after in ((["x", "y"], [None, None]), ([None, None], ["x", "y"])):

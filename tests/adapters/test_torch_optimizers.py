@@ -95,11 +95,27 @@ def post_local(optimizer: Any) -> Any:
     return PostLocalSGDOptimizer(optimizer, Averager())
 
 
+class Listing(list[Any]):
+    """A list of optimizers that is one."""
+
+    @property
+    def param_groups(self) -> Any:
+        return [group for optimizer in self for group in optimizer.param_groups]
+
+    def step(self) -> None:
+        for optimizer in self:
+            optimizer.step()
+
+    def load_state_dict(self, state: Any) -> None:
+        self[0].load_state_dict(state)
+
+
 WRAPPERS: dict[str, Any] = {
     "bare": Bare,
     "in a wrapper in a wrapper": lambda optimizer: Bare(Bare(optimizer, "optim"), "original_optimizer"),
     "in a list": Fresh,
     "in a tuple": Tuple,
+    "a list": lambda optimizer: Listing([optimizer]),
     "by reference": Referring,
     "PostLocalSGDOptimizer": post_local,
 }
