@@ -39,6 +39,7 @@ from lrsched.foundation.states import (
     tuple_of,
     whole,
 )
+from lrsched.inspection.joint_rules import first_error
 from lrsched.text import ParseError, read
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "entry",
     "fail",
     "field_of",
+    "first_error",
     "given_schedule",
     "holds_arrays",
     "is_jax",

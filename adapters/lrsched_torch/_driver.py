@@ -4,80 +4,132 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections.abc import Callable
 from operator import is_
 from typing import Any
 
 import torch
 
 import lrsched as lrs
-from lrsched.adapting import fail
-from lrsched_torch._keys import Group, has, number, own, raw
-from lrsched_torch._rules import Plan
+from lrsched_torch._groups import Known, described, recognised
+from lrsched_torch._keys import Group, copied, has, number, own, raw
+from lrsched_torch._optimizers import (
+    Several,
+    defaults_of,
+    everything,
+    given_optimizers,
+    groups_of,
+    hooked,
+    owners_of,
+    registered,
+    source_of,
+    unread,
+)
+from lrsched_torch._rules import Place, Plan
+from lrsched_torch._writers import Writer
 from lrsched_torch._writes import NUMBERS, Function, Own, Write
 
-__all__ = ["Driver", "copied", "groups_of"]
+__all__ = ["Driver", "compiled", "groups_of"]
 
 
-class Driver:
-    """An optimizer, a plan and a step, and the groups as they were when last looked at.
+class Driver(Writer):
+    """Optimizers, a plan and a step, and the groups as they were when last looked at.
 
-    Each group has a row, its rank in the order in which groups were first seen: lists of schedules go by it, so that
-    the removal of a group does not shift the others.
+    What is known of a group (``_here``, in the order of the groups) stays with it, however groups come, go and move.
     """
 
-    optimizer: Any
     last_epoch: Any
     relative: bool
+    on_mismatch: str
+    _optimizers: dict[Any, Any]  # as given, by name; under None where there is one
+    _source: Any  # whose groups the updates read
+    _own_source: list[Any]  # the optimizers that hold their groups themselves
     _plan: Plan
-    _bases: dict[tuple[int, str], float]
-    _rows: list[int]
+    _known: list[Known]  # of every group that was seen, and of those that a state tells of
+    _here: list[Known]  # of the groups that are there
     _groups: list[Group]
     _list: Any  # the list of groups itself, which loading a state replaces; None when nothing is known
     _size: int
     _common: list[tuple[Function, str]]  # keys that hold a plain number, driven alike in every group
     _own: Own | None  # all others
-    _tensors: bool  # whether anything driven is a tensor
+    _hooks: list[Any]
+    _seen: list[list[int]]  # how many updates each of the watched optimizers made
 
-    def _start(self, optimizer: Any, plan: Plan) -> None:
-        self.optimizer, self._plan = optimizer, plan
-        self._bases, self._rows, self._groups = {}, [], []
+    def _start(self, where: str, optimizer: Any) -> list[Place]:
+        """Take over optimizers, and look at their groups; the plan comes later."""
+        self._look(where, given_optimizers(where, optimizer))
+        self._known, self._here, self._groups, self._plan = [], [], [], {}
+        self._hooks, self._seen = [], []
         self._forget()
-        self._attach()
+        self._here = recognised([], [], [], self._source.param_groups, owners_of(self._source))
+        self._known, self._groups = list(self._here), list(self._source.param_groups)
+        return self._places()
+
+    def _look(self, where: str, optimizers: dict[Any, Any]) -> None:
+        """Find whose groups the updates of some optimizers read, and drive them."""
+        parts = {name: source_of(optimizer) for name, optimizer in optimizers.items()}
+        own_source = [optimizer for name, optimizer in optimizers.items() if parts[name] is optimizer]
+        for optimizer in own_source:
+            unread(where, optimizer)
+        self._optimizers, self._own_source = optimizers, own_source
+        self._source = parts[None] if None in parts else Several(parts)
+
+    def _places(self) -> list[Place]:
+        return list(zip(self._here, self._groups, strict=True))
 
     def _forget(self) -> None:
         """Have the groups looked at before anything is written again."""
         self._list, self._size = None, -1
         self._common, self._own, self._tensors = [], None, False
+        self._careful = True
 
     def _attach(self) -> None:
-        """Ask the optimizer to tell when its state was loaded, and before each update, in which groups may be new.
+        """Ask the optimizers to tell when a state was loaded, and before each update, in which groups may be new.
 
         The hooks hold the scheduler weakly, and go when it goes.
         """
-        me = weakref.ref(self)
+        me, seen = weakref.ref(self), self._seen
 
-        def before_update(*_: Any) -> None:
-            if not torch.compiler.is_compiling() and (driver := me()) is not None and driver._has_changed():
-                driver._write()
+        def look(updates: list[int] | None) -> None:
+            driver = me()
+            if updates is not None:
+                updates[0] += 1
+            if driver is not None and driver._writes():
+                if updates is None:
+                    driver._forget()
+                if driver._has_changed():
+                    driver._write()
 
-        def after_loading(*_: Any) -> None:
-            if (driver := me()) is not None:
-                driver._forget()
-                driver._write()
+        look_uncompiled: Any = torch.compiler.disable(look)  # type: ignore[no-untyped-call]
 
-        hooks = {"register_step_pre_hook": before_update, "register_load_state_dict_post_hook": after_loading}
-        for name, hook in hooks.items():
-            for optimizer in (self.optimizer, getattr(self.optimizer, "optimizer", None)):
-                try:
-                    handle = getattr(optimizer, name)(hook)
-                except AttributeError:  # a wrapper of an optimizer, which need not have hooks
-                    continue
-                weakref.finalize(self, handle.remove).atexit = False
-                break
+        def before_update() -> Callable[..., None]:
+            updates = [0]
+            seen.append(updates)
+            return lambda *_: (look_uncompiled if torch.compiler.is_compiling() else look)(updates)
+
+        self._hooks = hooked(self._source, "register_step_pre_hook", before_update)
+        for optimizer in everything(self._optimizers):  # a wrapper may load what is in it without its knowing
+            self._hooks += registered([optimizer], "register_load_state_dict_post_hook", lambda *_: look(None))
+        for handle in self._hooks:
+            weakref.finalize(self, handle.remove).atexit = False
+
+    @property
+    def _updates(self) -> int:
+        """How many updates were made since this was built, as far as they were seen."""
+        return min((updates[0] for updates in self._seen), default=0)
+
+    def _let_go(self) -> None:
+        for handle in self._hooks:
+            handle.remove()
+        self._hooks, self._seen = [], []
+
+    def _writes(self) -> bool:
+        """Whether this is the scheduler that writes its numbers, as far as anyone stepped."""
+        return self.last_epoch >= 0 and self._passed() is None
 
     def _has_changed(self) -> bool:
-        groups = self.optimizer.param_groups
-        if groups is not self._list or len(groups) != self._size or not all(map(is_, groups, self._groups)):
+        groups = self._source.param_groups
+        if len(groups) != self._size or not all(map(is_, groups, self._groups)):
             return True
         for _, key in self._common:
             for group in groups:
@@ -89,7 +141,7 @@ class Driver:
         """Write the values of the present step."""
         if self._has_changed():
             self._refresh()
-        t = self.last_epoch
+        self._list, t = self._source.param_groups, self.last_epoch
         for function, key in self._common:
             value = function(t)
             for group in self._groups:
@@ -99,96 +151,106 @@ class Driver:
 
     def _refresh(self) -> None:
         """Look at the groups: which are new, what each follows, and which can be written without looking again."""
-        groups = self.optimizer.param_groups
-        self._rows = self._recognised(groups)
-        self._list, self._size, self._groups = groups, len(groups), list(groups)
-        own(groups, self._plan, self.optimizer.defaults)
+        for optimizer in self._own_source:
+            unread(type(self).__name__, optimizer)
+        groups, owners = self._source.param_groups, owners_of(self._source)
+        here = recognised(self._known, self._here, self._groups, groups, owners)
+        for known, group in zip(here, groups, strict=True):
+            self._arrived(known, group)
+        before = set(map(id, self._known))
+        self._known += [known for known in here if id(known) not in before]
+        self._here, self._list, self._size, self._groups = here, groups, len(groups), list(groups)
+        own(groups, self._plan, defaults_of(self._optimizers))
         self._common, self._own = [], None
-        for key, rule in self._plan.items():
-            found: dict[lrs.Schedule, list[Write]] = {}
-            for row, group in zip(self._rows, groups, strict=True):
-                schedule = self._schedule_of(self._plan, row, group, key)
-                if schedule is not None:
-                    found.setdefault(schedule, []).append((group, key, self._base(row, group, key)))
-            for schedule, writes in found.items():
-                function = _scaled(compiled(schedule), self._factor(key))
-                if rule.kind == "all" and len(writes) == len(groups) and all(map(_is_plain, writes)):
-                    self._common.append((function, key))
-                else:
-                    self._own = self._own or Own()
-                    self._own.add(function, writes)
+        for key in self._plan:
+            self._sort(key)
+        self._numbers = {
+            (next(map(id, group.get("params", ())), id(group)), key)
+            for key in self._plan
+            for known, group in self._places()
+            if self._schedule_of(self._plan, known, group, key) is not None
+        }
         self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
+        self._careful = self._tensors or not self._sole
+
+    def _sort(self, key: str) -> None:
+        """How each group's number is written."""
+        found: dict[lrs.Schedule, list[Write]] = {}
+        for known, group in self._places():
+            schedule = self._schedule_of(self._plan, known, group, key)
+            if schedule is not None:
+                found.setdefault(schedule, []).append((group, key, self._base(known, group, key)))
+        for schedule, writes in found.items():
+            function = _scaled(compiled(schedule), self._factor(key))
+            alike = self._plan[key].kind == "all" and len(writes) == len(self._groups)
+            if alike and all(map(_is_plain, writes)):
+                self._common.append((function, key))
+            else:
+                self._own = self._own or Own()
+                self._own.add(function, writes)
 
     def _factor(self, key: str) -> float:
         """What every schedule of a key is multiplied by at present."""
         return 1.0
 
-    def _recognised(self, groups: list[Group]) -> list[int]:
-        """The rows of the groups: by identity, or by position when all have been replaced by loaded ones."""
-        known = {id(group): row for group, row in zip(self._groups, self._rows, strict=True)}
-        if len(groups) == len(known) and not any(id(group) in known for group in groups):
-            return self._rows
-        rows, free = [], max(self._rows, default=-1) + 1
-        for group in groups:
-            row = known.get(id(group), free)
-            free += row == free
-            rows.append(row)
-        return rows
+    def _schedule_of(self, plan: Plan, known: Known, group: Group, key: str) -> lrs.Schedule | None:
+        return plan[key].of(known) if key in plan and has(group, key) else None
 
-    def _rows_now(self, saved: tuple[int, ...] | None) -> list[int]:
-        """The rows of the groups, those of a saved state if it has as many."""
-        if self._has_changed():
-            self._refresh()
-        return list(saved) if saved is not None and len(saved) == len(self._groups) else self._rows
+    # -- initial values
 
-    def _values_of(self, plan: Plan, rows: list[int], t: Any) -> list[Any]:
-        """What the schedules of a plan give at a step."""
-        followed = [self._schedule_of(plan, *of, key) for key in plan for of in zip(rows, self._groups, strict=True)]
-        return [compiled(schedule)(t) for schedule in followed if schedule is not None]
-
-    def _restore(self, rows: list[int], bases: dict[tuple[int, str], float]) -> None:
-        """Take over which group is which, and the initial values, from a saved state."""
-        self._rows = rows
-        self._bases |= bases
-        for row, group in zip(rows, self._groups, strict=True):
-            group |= {f"initial_{key}": bases[row, key] for key in self._plan if (row, key) in bases}
-
-    def _schedule_of(self, plan: Plan, row: int, group: Group, key: str) -> lrs.Schedule | None:
-        return plan[key].of(row, group) if key in plan and has(group, key) else None
-
-    def _base(self, row: int, group: Group, key: str) -> float | None:
+    def _base(self, known: Known, group: Group, key: str) -> float | None:
         """What a schedule is multiplied by in this group: if relative, the value when it was first seen."""
+        if key not in known.first:
+            known.first[key] = _initial(group, key)
         if not self.relative:
             return None
-        name = f"initial_{key}"
-        if name not in group:
-            known = self._bases.get((row, key))
-            group[name] = number(group, key) if known is None else known
-        self._bases[row, key] = base = float(group[name])
+        name, base = f"initial_{key}", known.bases.setdefault(key, known.first[key])
+        if name not in group or float(group[name]) != base:
+            group[name] = base
         return base
+
+    def _arrived(self, known: Known, group: Group) -> None:
+        """A group that a state told of is there: with the initial values of the state, or its own."""
+        if not known.awaited:
+            return
+        for key, base in list(known.bases.items()) if self.relative else ():
+            mine = _initial(group, key) if has(group, key) else base
+            if mine != base and self.on_mismatch == "error":
+                raise lrs.ScheduleError(
+                    f"{type(self).__name__}: the initial {key} of {described(known)} must be that of the saved state, "
+                    f"{base!r}, got {mine!r}"
+                )
+            known.bases[key] = mine if self.on_mismatch == "mine" else base
+        known.awaited = False
+
+    # -- reading
 
     def _values(self, plan: Plan, t: Any) -> dict[str, list[Any]]:
         """The values of a step by key, one per group; what nothing drives is what the group holds."""
         if self._has_changed():
             self._refresh()
-        return {key: [self._value(plan, i, key, t) for i in range(len(self._groups))] for key in plan}
+        return {key: [self._value(plan, known, group, key, t) for known, group in self._places()] for key in plan}
 
-    def _value(self, plan: Plan, i: int, key: str, t: Any) -> Any:
-        row, group = self._rows[i], self._groups[i]
-        schedule = self._schedule_of(plan, row, group, key)
+    def _check_values(self, plan: Plan, places: list[Place], t: Any) -> None:
+        """Have the schedules of a plan raise the errors that they raise at a step."""
+        for key in plan:
+            for known, group in places:
+                schedule = self._schedule_of(plan, known, group, key)
+                if schedule is not None:
+                    compiled(schedule)(t)
+
+    def _value(self, plan: Plan, known: Known, group: Group, key: str, t: Any) -> Any:
+        schedule = self._schedule_of(plan, known, group, key)
         if schedule is None:
             return copied(raw(group, key))
-        base, value = self._base(row, group, key), _scaled(compiled(schedule), self._factor(key))(t)
+        base, value = self._base(known, group, key), _scaled(compiled(schedule), self._factor(key))(t)
         return value if base is None else base * value
 
 
-def groups_of(where: str, optimizer: Any) -> list[Group]:
-    """The parameter groups of an optimizer or of a wrapper."""
-    groups = getattr(optimizer, "param_groups", None)
-    if not isinstance(groups, list) or not hasattr(optimizer, "defaults"):
-        allowed = "an optimizer of PyTorch, or a wrapper with its param_groups and defaults"
-        fail(where, "optimizer", allowed, optimizer, wrong_type=True)
-    return groups
+def _initial(group: Group, key: str) -> float:
+    """The value that a group began with: what it was when a scheduler first saw it, else what it is."""
+    name = f"initial_{key}"
+    return float(group[name]) if name in group else number(group, key)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -199,11 +261,6 @@ def compiled(schedule: lrs.Schedule) -> Function:
 
 def _scaled(function: Function, factor: float) -> Function:
     return function if factor == 1.0 else lambda t: factor * function(t)
-
-
-def copied(value: Any) -> Any:
-    """A tensor as a copy, a number as it is."""
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def _is_plain(write: Write) -> bool:

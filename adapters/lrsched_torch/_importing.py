@@ -207,7 +207,7 @@ def _ours(s: Any, i: int, base: float) -> lrs.Schedule:
         fail("from_scheduler", "scheduler", allowed, type(s).__name__)
     if s._has_changed():
         s._refresh()
-    schedule = s._schedule_of(s._plan, s._rows[i], s._groups[i], "lr")
+    schedule = s._schedule_of(s._plan, s._here[i], s._groups[i], "lr")
     if schedule is None:
         return lrs.constant(float(s.optimizer.param_groups[i]["lr"]))
     return base * schedule if s.relative else schedule

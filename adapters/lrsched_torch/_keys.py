@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Group", "available", "has", "number", "own", "place_of", "put", "raw"]
+__all__ = ["Group", "available", "copied", "has", "number", "own", "place_of", "put", "raw"]
 
 Group = dict[str, Any]
 
@@ -48,6 +48,16 @@ def number(group: Group, key: str) -> float:
     return float(raw(group, key))
 
 
+def copied(value: Any) -> Any:
+    """A tensor as a copy, a number as it is."""
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def plain(value: Any) -> Any:
+    """A tensor of one element as its number, anything else as it is."""
+    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
+
+
 def put(group: Group, key: str, value: float) -> None:
     """Write a value: into the tensor where there is one, whatever its dtype, else in its place."""
     old = group[key] if key in group else raw(group, key)
@@ -76,9 +86,10 @@ def available(groups: Iterable[Group]) -> list[str]:
     return list(names)
 
 
-def own(groups: list[Group], keys: Iterable[str], defaults: Group) -> None:
+def own(groups: Iterable[Group], keys: Iterable[str], defaults: Iterable[Group]) -> None:
     """Give each group a tensor of its own wherever several share one, with each other or with the defaults."""
-    taken = {id(value) for key in keys if isinstance(value := raw(defaults, key), torch.Tensor)}
+    held = [raw(values, key) for values in defaults for key in keys]
+    taken = {id(value) for value in held if isinstance(value, torch.Tensor)}
     for group in groups:
         for key in keys:
             value = raw(group, key)

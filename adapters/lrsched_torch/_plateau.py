@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import torch
-
 import lrsched as lrs
 from lrsched.adapting import check_choice, check_real, fail, saved_rule, saved_rule_state
+from lrsched_torch._keys import plain
+from lrsched_torch._notices import warn
 from lrsched_torch._scheduler import Scheduler, Schedules
+from lrsched_torch._state import json_text
 
 __all__ = ["PlateauScheduler"]
 
 OWN = ("plateau", "plateau_state")
+OPTIONS = {"relative", "last_epoch", "on_mismatch", "check"}
+SILENCE = (
+    "PlateauScheduler: no metric came in {} steps, so that there is none to follow: step(metric) and observe(metric) "
+    "tell it. In Lightning, give 'reduce_on_plateau': True beside 'monitor', or call "
+    "self.lr_schedulers().observe(metric) in on_validation_epoch_end; in Transformers' Trainer, call "
+    "lr_scheduler.observe(metrics['eval_loss']) in the on_evaluate of a callback. (check=False says that it is meant.)"
+)
 
 
 class PlateauScheduler(Scheduler):
@@ -64,7 +73,9 @@ class PlateauScheduler(Scheduler):
         check_choice("PlateauScheduler", "ranks", ranks, ("same", "mean", "alone"))
         self.plateau: Any = plateau
         self.ranks = ranks
-        self._known: Any = plateau.init()
+        self._state: Any = plateau.init()
+        self._silent: int | None = 0  # steps without a metric; None once one came, or that was said
+        self._follows = lr is not None or bool(options.keys() - OPTIONS)
         if lr is None:
             lr, options = lrs.constant(1.0), {**options, "relative": True}
         super().__init__(optimizer, lr, **options)
@@ -72,9 +83,9 @@ class PlateauScheduler(Scheduler):
     @property
     def scale(self) -> float:
         """What the schedule is multiplied by at present."""
-        return float(self.plateau.scale(self._known))
+        return float(self.plateau.scale(self._state))
 
-    def step(  # type: ignore[override]
+    def step(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, metric: Any = None, *, count: Any = 1, applied: bool = True
     ) -> None:
         """Count an update, and report a metric if there is one; then write the rates that the next update uses.
@@ -86,9 +97,26 @@ class PlateauScheduler(Scheduler):
         Raises:
             ScheduleError: the metric is no number, or processes that must agree report different ones.
         """
-        if metric is not None:
+        begun = metric if self.last_epoch < 0 else None  # SequentialLR before PyTorch 2.9 begins it by step(0)
+        if metric is not None and begun is None:
             self.observe(metric)
-        super().step(count, applied=applied)
+        super().step(begun, count=count, applied=applied)
+        if self._silent is not None and applied:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Notice that no metric comes, once: after a patience of steps, if they stand for reports.
+
+        Where a schedule is stepped with every update, a report may come after any number of them; then at its end.
+        """
+        self._silent = silent = (self._silent or 0) + 1
+        if silent <= self.plateau.patience or not self._check:
+            return
+        rules = (self._plan[key] for key in ("lr",) if key in self._plan)
+        over = all(schedule.duration <= self.last_epoch for rule in rules for schedule in rule.schedules)
+        if not self._follows or over or self._updates > silent:
+            self._silent = None
+            warn(SILENCE.format(silent))
 
     def observe(self, metric: Any) -> None:
         """Report a metric without counting an update.
@@ -96,11 +124,18 @@ class PlateauScheduler(Scheduler):
         Args:
             metric: a real number or a tensor of one.
         """
-        value = metric.item() if isinstance(metric, torch.Tensor) and metric.numel() == 1 else metric
-        before = self.scale
-        self._known = self.plateau.update(self._known, _agreed(value, self.ranks))
-        if self.scale != before:
-            self._forget()
+        value = _agreed(plain(metric), self.ranks)
+        before, after = self._state, self.plateau.update(self._state, value)
+        self._silent = None
+        if self.plateau.scale(before) == self.plateau.scale(after):
+            self._state = after
+            return
+        writes = self._writes()
+        if writes:
+            self._claim("PlateauScheduler.observe")
+        self._state = after
+        self._forget()
+        if writes:
             self._write()
 
     def _factor(self, key: str) -> float:
@@ -108,8 +143,8 @@ class PlateauScheduler(Scheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """The state of a :class:`Scheduler`, the rule, and what it remembers: plain data."""
-        known = [list(x) if isinstance(x, tuple) else x for x in self._known]
-        return {**super().state_dict(), "plateau": self.plateau.to_dict(), "plateau_state": known}
+        rule, known = json.dumps(self.plateau.to_dict()), json.dumps(self._state)
+        return {**super().state_dict(), "plateau": rule, "plateau_state": known}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where a state was saved, in the middle of patience or cooldown too.
@@ -127,24 +162,31 @@ class PlateauScheduler(Scheduler):
         if "schedules" in state and "plateau" not in state and self.on_mismatch == "error":
             fail(where, "state_dict", "the state of a PlateauScheduler", "a state without plateau, of a Scheduler")
         own = {key: value for key, value in state.items() if key in OWN}
-        rule, known = self._read_rule(where, own) if own else (self.plateau, self._known)
+        rule, known = self._read_rule(where, own) if own else (self.plateau, self._state)
         super().load_state_dict({key: value for key, value in state.items() if key not in OWN} if own else state_dict)
-        self.plateau, self._known = rule, known
+        self.plateau, self._state = rule, known
+        self._silent = 0 if known == rule.init() else None
         self._forget()
-        self._write()
+        if self.last_epoch >= 0:
+            self._write()
 
     def _read_rule(self, where: str, own: Mapping[str, Any]) -> tuple[Any, Any]:
         """The rule to go on with, and what it remembers."""
-        rule, saved = self.plateau, saved_rule(where, "plateau", own.get("plateau"))
+        rule, saved = self.plateau, _read(where, "plateau", own.get("plateau"), saved_rule)
         if saved != rule and self.on_mismatch == "error":
             fail(where, "plateau", f"that of the saved state, {saved!r}", rule)
-        known = saved_rule_state(saved)(where, "plateau_state", own.get("plateau_state"))
+        known = _read(where, "plateau_state", own.get("plateau_state"), saved_rule_state(saved))
         if saved == rule or self.on_mismatch == "saved":
             return saved, known
         if type(saved) is type(rule):
             low, high = rule.bounds
             known = known._replace(scale=min(max(known.scale, low), high))
         return rule, saved_rule_state(rule)(where, "plateau_state", known)
+
+
+def _read(where: str, name: str, value: Any, reader: Any) -> Any:
+    """JSON text, or the data themselves as the format before has them."""
+    return (json_text(reader) if isinstance(value, str) else reader)(where, name, value)
 
 
 def _agreed(metric: Any, ranks: str) -> Any:

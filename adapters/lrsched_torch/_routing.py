@@ -57,7 +57,7 @@ def param_groups(
         ['*', '* & *bias', '2.* & *', '2.* & *bias']
         >>> optimizer = torch.optim.SGD(groups, lr=1.0)
         >>> scheduler = Scheduler(optimizer, **groups.schedules)
-        >>> scheduler.step(10)
+        >>> scheduler.step(count=10)
         >>> scheduler.get_last_lr(), [group["weight_decay"] for group in optimizer.param_groups]
         ([0.1, 0.1, 1.0, 1.0], [0.1, 0.0, 0.1, 0.0])
     """

@@ -11,13 +11,30 @@ from torch.compiler import is_compiling
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched.adapting import check_choice, check_count, check_real, fail
-from lrsched_torch._driver import Driver, copied, groups_of
-from lrsched_torch._rules import Plan, check_plan, read_plan
-from lrsched_torch._state import Past, pack, unpack
+from lrsched_torch._driver import Driver
+from lrsched_torch._keys import copied, plain, raw
+from lrsched_torch._loading import settled
+from lrsched_torch._notices import alarm
+from lrsched_torch._optimizers import given_optimizers, owners_of
+from lrsched_torch._rules import Plan, read_plan
+from lrsched_torch._state import Past, pack
 
 __all__ = ["Scheduler"]
 
-Schedules = Any  # a schedule or number, one per group, or a dictionary by group name
+Schedules = Any  # a schedule or number, one per group, or a dictionary by group name; by optimizer, for several
+
+MADE = (
+    "_common",
+    "_own",
+    "_groups",
+    "_list",
+    "_size",
+    "_hooks",
+    "_seen",
+    "_numbers",
+    "_over",
+    "_sole",
+)  # made again for a copy
 
 _eagerly: list[Callable[..., None]] = []  # ``Scheduler._advance``, which compiled programs run uncompiled
 
@@ -31,26 +48,30 @@ class Scheduler(Driver, LRScheduler):
     Each hyperparameter takes one schedule (or number) for every group, a list with one per group, or a dictionary by
     the groups' ``"name"`` (or position); None leaves a group alone. ``beta1`` and ``beta2`` are the members of
     ``betas``. Only what is asked for is touched. A tensor is written in place, the float64 value rounded to its dtype,
-    and groups that share one tensor get one each.
+    and groups that share one tensor get one each. Several optimizers, in a dictionary by names or a list, take one
+    schedule for all, or a dictionary (or list) of what each of them takes.
 
     ``get_last_lr()``, ``lr_at(t)`` for the present step, and ``group["lr"]`` are the same numbers. A group that is
-    added later follows a single schedule; lists and dictionaries that do not name it leave it alone.
+    added later follows a single schedule; lists and dictionaries that do not name it leave it alone. A group is known
+    again by its ``"name"``, else by its ``"param_names"``, else by its position among those that have neither.
 
     Args:
-        optimizer: a ``torch.optim.Optimizer``, or a wrapper that has its ``param_groups`` and
-            ``defaults``.
+        optimizer: a ``torch.optim.Optimizer``, or whatever else has a sequence ``param_groups``; or several, in a
+            dictionary by names or a list.
         lr: the schedule or schedules of the learning rate.
         relative: multiply the value that each group had when it was first seen, which is kept in the group as
             ``initial_<key>`` and in the state, instead of replacing it.
         last_epoch: index of the last update that was made, as in PyTorch: -1 begins at step 0, k at step k + 1, which
             is all that a resumed run needs.
-        on_mismatch: what ``load_state_dict`` does with the state of another schedule: ``"error"``, go on with
-            ``"mine"``, or with the ``"saved"`` one.
+        on_mismatch: what ``load_state_dict`` does with the state of another schedule, or of other initial values if
+            relative: ``"error"``, go on with ``"mine"``, or with the ``"saved"`` one.
+        check: whether a mistake that shows at the joints of a schedule (``schedule.check``) gives a
+            ``ScheduleWarning``.
         hyperparameters: ``momentum=``, ``weight_decay=``, ``beta1=``, ``eps=``: any number in the groups.
 
     Raises:
         ScheduleError: nothing is given to follow, a hyperparameter or a group's name does not exist, a list has
-            the wrong length, or ``last_epoch`` is below -1.
+            the wrong length, ``last_epoch`` is below -1, or the updates read other groups than the optimizer shows.
 
     Example:
         >>> import torch, lrsched as lrs
@@ -75,22 +96,46 @@ class Scheduler(Driver, LRScheduler):
         relative: bool = False,
         last_epoch: int = -1,
         on_mismatch: Literal["error", "mine", "saved"] = "error",
+        check: bool = True,
         **hyperparameters: Schedules,
     ) -> None:
         where = type(self).__name__
-        groups = groups_of(where, optimizer)
+        places = self._start(where, optimizer)
         check_choice(where, "on_mismatch", on_mismatch, ("error", "mine", "saved"))
-        if not isinstance(relative, bool):
-            fail(where, "relative", "True or False", relative, wrong_type=True)
-        plan = read_plan(where, {"lr": lr, **hyperparameters}, groups, optimizer.defaults)
+        for name, value in (("relative", relative), ("check", check)):
+            if not isinstance(value, bool):
+                fail(where, name, "True or False", value, wrong_type=True)
+        no_past: Past = ()
+        plan = read_plan(where, {"lr": lr, **hyperparameters}, places, self._optimizers)
         if not plan:
             fail(where, "lr", "a schedule, unless another hyperparameter has one", lr, wrong_type=True)
-        self.last_epoch = check_count(where, "last_epoch", last_epoch, -1) + 1
-        self.relative, self.on_mismatch = relative, on_mismatch
-        self._past: Past = ()
+        self.last_epoch = check_count(where, "last_epoch", plain(last_epoch), -1) + 1
+        self.relative, self.on_mismatch, self._check = relative, on_mismatch, check
+        self._plan, self._past = plan, no_past
         _prepare()
-        self._start(optimizer, plan)
+        if check:
+            alarm(where, plan)
+        self._attach()
         self._write()
+        self._enter()
+
+    @property
+    def optimizer(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The optimizer, of several the first; another one may be put in its place, with groups of the same names."""
+        self._combined()
+        return next(iter(self._optimizers.values()))
+
+    @optimizer.setter
+    def optimizer(self, new: Any) -> None:
+        where = type(self).__name__
+        if None not in self._optimizers:
+            fail(where, "optimizer", "left as it is, where there are several", new)
+        self._look(where, given_optimizers(where, new))
+        self._let_go()
+        self._forget()
+        self._attach()
+        if self._writes():
+            self._write()
 
     # -- the schedules
 
@@ -122,17 +167,27 @@ class Scheduler(Driver, LRScheduler):
             >>> import torch, lrsched as lrs
             >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
             >>> scheduler = Scheduler(optimizer, lr=lrs.linear().over(4))
-            >>> scheduler.step(2)
+            >>> scheduler.step(count=2)
             >>> scheduler.replace(lr=lrs.linear().over(4).extended(2, 12))
-            >>> scheduler.step(5)
+            >>> scheduler.step(count=5)
             >>> scheduler.get_last_lr(), scheduler.lr_at(1)
             ([0.25], [0.75])
         """
-        groups = self.optimizer.param_groups
-        new = read_plan(f"{type(self).__name__}.replace", hyperparameters, groups, self.optimizer.defaults)
+        where = f"{type(self).__name__}.replace"
+        if self._has_changed():
+            self._refresh()
+        new = read_plan(where, hyperparameters, self._places(), self._optimizers)
+        if self.last_epoch >= 0:
+            self._claim(where)
+        if self._check:
+            alarm(where, new)
         kept = {key: rule for key, rule in self._plan.items() if key not in hyperparameters}
         self._change(kept | new)
-        self._write()
+        if self.last_epoch >= 0:
+            self._write()
+        else:
+            self._refresh()
+        self._enter()
 
     def _change(self, plan: Plan) -> None:
         if plan != self._plan:
@@ -144,29 +199,30 @@ class Scheduler(Driver, LRScheduler):
 
     # -- stepping
 
-    def step(  # pyright: ignore[reportIncompatibleMethodOverride] - PyTorch's own argument is deprecated
-        self, count: Any = 1, *, applied: bool = True
+    def step(  # type: ignore[override]
+        self, epoch: None = None, *, count: Any = 1, applied: bool = True
     ) -> None:
         """Count updates, and write the values that the next one uses.
 
         Once per update of the optimizer: not per micro-batch under gradient accumulation, nor per process. A schedule
-        over samples or tokens is stepped by their number, over all processes: ``step(batch_size)``.
+        over samples or tokens is stepped by their number, over all processes: ``step(count=batch_size)``.
 
         Args:
+            epoch: nothing. A step to go to is an argument of :meth:`seek`, a metric one of ``PlateauScheduler.step``.
             count: how far to go, a number >= 0.
             applied: False if the update was skipped, as by a ``GradScaler`` that found an overflow: nothing is counted.
 
         Raises:
-            ScheduleError: ``count`` is no number >= 0.
+            ScheduleError: ``epoch`` is given, ``count`` is no number >= 0, or another scheduler steps the same.
         """
-        if self._tensors or is_compiling():
-            return _eagerly[0](self, count, applied)
+        if epoch is not None or is_compiling() or self._careful:
+            return _eagerly[0](self, count, applied, epoch)
         if not applied:
             return None
-        if count != 1 or type(count) is not int:
-            count = self._checked(count)
+        if type(count) is not int or count != 1:
+            count = _number(f"{type(self).__name__}.step", "count", count)
         self.last_epoch = t = self.last_epoch + count
-        groups, own = self.optimizer.param_groups, self._own
+        groups, own = self._source.param_groups, self._own
         if (
             groups is not self._list
             or len(groups) != self._size
@@ -183,26 +239,50 @@ class Scheduler(Driver, LRScheduler):
             return _eagerly[0](self, 0)
         return None
 
-    def _advance(self, count: Any, applied: bool = True) -> None:
-        """``step`` with a look at every group, for groups that changed or hold tensors."""
+    def _advance(self, count: Any, applied: bool = True, epoch: Any = None) -> None:
+        """``step`` with a look at everything: at groups that changed or hold tensors, and at who else steps."""
+        where, begins = f"{type(self).__name__}.step", self.last_epoch < 0
+        if epoch is not None and not (begins and type(epoch) is int and epoch == 0):  # SequentialLR before PyTorch 2.9
+            allowed = "left out: step() counts an update, step(count=n) counts n, seek(t) goes to step t"
+            fail(where, "epoch", allowed, plain(epoch))
         if applied:
-            self.last_epoch += self._checked(count)
+            number = _number(where, "count", count)
+            self._claim(where, begins)
+            self.last_epoch = 0 if begins else self.last_epoch + number
             self._write()
 
-    def _checked(self, count: Any) -> Any:
-        where = f"{type(self).__name__}.step"
-        try:
-            number: Any = index(count)
-        except TypeError:
-            number = check_real(where, "count", count, "a number >= 0")
-        if number < 0 or isinstance(count, bool):
-            fail(where, "count", "a number >= 0", count)
-        if not number and self.last_epoch < 0:  # how SequentialLR before PyTorch 2.9 begins a scheduler
-            return -self.last_epoch
-        return number
+    def seek(self, t: Any) -> None:
+        """Go to a step, as loops over shares of epochs do: ``seek(epoch + i / batches)``.
+
+        Args:
+            t: a step, a number >= 0.
+
+        Raises:
+            ScheduleError: ``t`` is no such number, or another scheduler steps the same.
+
+        Example:
+            >>> import torch, lrsched as lrs
+            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+            >>> scheduler = Scheduler(optimizer, lr=lrs.linear().over(10))
+            >>> scheduler.seek(2.5)
+            >>> scheduler.get_last_lr()
+            [0.75]
+        """
+        where = f"{type(self).__name__}.seek"
+        number = _number(where, "t", t)
+        self._check_values(self._plan, self._places(), number)  # an error of a schedule comes before any change
+        self._claim(where, self.last_epoch < 0)
+        self.last_epoch = number
+        self._write()
+
+    def detach(self) -> None:
+        """Let go of the optimizer, which keeps the values that it has; another scheduler may step them now."""
+        self._let_go()
+        self._detached = self._careful = True
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """What PyTorch's SequentialLR calls: go to a step."""
+        """What PyTorch's SequentialLR calls: begin, at a step."""
+        self._claim(f"{type(self).__name__}.step", begins=True)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._write()
 
@@ -214,7 +294,24 @@ class Scheduler(Driver, LRScheduler):
         Args:
             t: a step, a number >= 0.
         """
+        t = plain(t)
         return self._values(next((plan for until, plan in self._past if t < until), self._plan), t)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers in force, for a logger: ``"lr"`` where there is one group, ``"lr/head"`` where there are several.
+
+        Groups without a name are numbered; groups of several optimizers come after the name of theirs.
+        """
+        if self._has_changed():
+            self._refresh()
+        labels = _labels(owners_of(self._source), [known.name for known in self._here])
+        found = {}
+        for key in self._plan:
+            for label, group in zip(labels, self._groups, strict=True):
+                if (value := raw(group, key)) is not None:
+                    found["/".join((key, *label))] = float(value)
+        return found
 
     def lr_at(self, t: Any) -> list[Any]:
         """The learning rates of update t, one per group, as in :meth:`values_at`.
@@ -227,7 +324,7 @@ class Scheduler(Driver, LRScheduler):
 
     def get_last_lr(self) -> list[Any]:
         """The learning rates that the groups hold; copies, where they are tensors."""
-        return [copied(group["lr"]) for group in self.optimizer.param_groups]
+        return [copied(group["lr"]) for group in self._source.param_groups]
 
     def get_lr(self) -> list[Any]:
         """The learning rates of the present step."""
@@ -236,7 +333,7 @@ class Scheduler(Driver, LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:  # type: ignore[override]
         """The learning rate of each group when it was first seen if relative, else the one that it holds."""
-        return [copied(group.get("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
+        return [copied(group.get("initial_lr", group["lr"])) for group in self._source.param_groups]
 
     @property
     def _last_lr(self) -> list[Any]:  # type: ignore[override]
@@ -249,9 +346,10 @@ class Scheduler(Driver, LRScheduler):
     # -- state
 
     def state_dict(self) -> dict[str, Any]:
-        """The step, the schedules, those before them and the initial values: plain data.
+        """The step, the schedules, those before them, and the groups with their initial values: plain data.
 
-        ``torch.load(weights_only=True)`` reads it back, and so does JSON.
+        The names and types are the same whatever the schedules are, so that a state of a distributed checkpoint is
+        loaded into a scheduler of others; ``torch.load(weights_only=True)`` reads it back, and so does JSON.
         """
         if self._has_changed():
             self._refresh()
@@ -261,42 +359,75 @@ class Scheduler(Driver, LRScheduler):
         """Go on where a state was saved, before or after the optimizer is restored.
 
         The step alone, ``{"last_epoch": t}``, is enough. A state with schedules is accepted if its run began with this
-        scheduler's schedules, or follows them now; what replaced them on the way is taken over.
+        scheduler's schedules, or follows them now; what replaced them on the way is taken over. What the state says of
+        a group is found by the group's name, else by its parameters' names, else by its position among the groups that
+        have neither; a group that the state does not know keeps what it has.
 
         Args:
             state_dict: what ``state_dict`` gave.
 
         Raises:
-            ScheduleError: it is the state of something else, or of another schedule and ``on_mismatch`` is "error".
+            ScheduleError: it is the state of something else; or of other schedules or initial values and
+                ``on_mismatch`` is "error"; or it cannot be told which group is which. Nothing has changed then.
         """
         where = f"{type(self).__name__}.load_state_dict"
-        found = unpack(self, where, state_dict)
-        groups = self.optimizer.param_groups
-        check_plan(where, found.schedules, groups, self.optimizer.defaults)
-        rows = self._rows_now(found.rows)
-        self._values_of(found.schedules, rows, found.last_epoch)  # an error of a schedule comes before any change
+        self._check_attached(where)
+        if self._has_changed():
+            self._refresh()
+        found = settled(self, where, state_dict)
         self.last_epoch, self.relative = found.last_epoch, found.relative
-        self._plan, self._past = found.schedules, found.history
-        self._restore(rows, {(row, key): base for row, key, base in found.initial})
+        self._plan, self._past = found.plan, found.past
+        self._known, self._here = found.known, found.here
         self._forget()
-        self._write()
+        self._refresh()
+        if self.last_epoch >= 0:
+            self._claim(where, begins=True)
+            self._write()
 
     def __getstate__(self) -> dict[str, Any]:
         if self._has_changed():
             self._refresh()
-        made = ("_common", "_own", "_groups", "_list", "_size")
-        return {key: value for key, value in self.__dict__.items() if key not in made}
+        return {key: value for key, value in self.__dict__.items() if key not in MADE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._hooks, self._seen, self._numbers = [], [], set()
         _prepare()
         self._forget()
-        self._groups = list(self.optimizer.param_groups)
-        self._attach()
-        self._refresh()
+        self._groups = list(self._source.param_groups)
+        if not self._detached:
+            self._attach()
+            self._refresh()
+            self._enter()
 
 
 def _prepare() -> None:
     """Keep the compiler away from what follows the step; it is loaded with the first optimizer anyway."""
     if not _eagerly:
         _eagerly.append(torch.compiler.disable(Scheduler._advance))  # type: ignore[no-untyped-call]
+
+
+def _number(where: str, name: str, value: Any) -> Any:
+    """A count or a step: an integer, or a real number, >= 0."""
+    value = plain(value)
+    try:
+        number: Any = index(value)
+    except TypeError:
+        number = check_real(where, name, value, "a number >= 0")
+    if number < 0 or isinstance(value, bool):
+        fail(where, name, "a number >= 0", value)
+    if number >= 2**53:
+        fail(where, name, "a number below 2**53", value)
+    return number
+
+
+def _labels(owners: list[Any], names: list[str | None]) -> list[tuple[str, ...]]:
+    """What tells each group from the others: its optimizer, where there are several, and its name or its number."""
+    labels = []
+    for i, (owner, name) in enumerate(zip(owners, names, strict=True)):
+        theirs = [other for other, known in zip(names, owners, strict=True) if known == owner]
+        group = () if len(theirs) == 1 else (str(i - owners.index(owner)),)
+        if group and name is not None and theirs.count(name) == 1:
+            group = (name,)
+        labels.append(group if owner is None else (str(owner), *group))
+    return labels

@@ -1,43 +1,69 @@
-"""The state of a scheduler as plain data, and what to do with one that was saved under other schedules."""
+"""The state of a scheduler as plain data of one shape: written, and read, that of the format before too.
+
+Its names and types are the same whatever the schedules are, since a distributed checkpoint is read into the state of a
+scheduler that may have others: what depends on them is JSON text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import lrsched as lrs
 from lrsched.adapting import (
     State,
     entry,
     fail,
     list_of,
+    mapping_of,
+    none_or,
     one_of,
     read_state,
     real,
-    replaced,
     step,
     text,
     tuple_of,
     whole,
 )
+from lrsched_torch._groups import Known
 from lrsched_torch._rules import Plan, plan_to_data, saved_plan
 
 if TYPE_CHECKING:
     from lrsched_torch._scheduler import Scheduler
 
-__all__ = ["Saved", "Past", "pack", "unpack"]
+__all__ = ["Past", "Saved", "SavedGroup", "json_text", "pack", "read"]
 
-FORMAT = 1
+FORMAT = 2
 Past = tuple[tuple[Any, Plan], ...]  # the steps at which plans ended, and the plans
 BOOKKEEPING = ("_step_count", "_last_lr", "base_lrs", "_is_initial", "_get_lr_called_within_step")
 
 
+def json_text(read: Callable[[str, str, Any], Any]) -> Any:
+    """The reader of JSON text that holds what another reader takes."""
+
+    def parsed(where: str, name: str, value: Any) -> Any:
+        try:
+            data = json.loads(text(where, name, value))
+        except (json.JSONDecodeError, ValueError, RecursionError) as error:
+            if not isinstance(value, str):
+                raise
+            fail(where, name, f"JSON text ({type(error).__name__})", value)
+        return read(where, name, data)
+
+    return parsed
+
+
 def _format(where: str, name: str, value: Any) -> int:
-    """The number of the format that this version reads."""
+    """The number of the format; states of format 1 go by ``SavedBefore``."""
     if type(value) is not int or value != FORMAT:
-        fail(where, name, f"{FORMAT}, the one that this version reads", value)
+        fail(where, name, "1 or 2, those that this version reads", value)
     return FORMAT
+
+
+def _moment(where: str, name: str, value: Any) -> Any:
+    """A step, or -1 before the beginning, where a scheduler waits in a sequence for its turn."""
+    return -1 if type(value) is int and value == -1 else step(where, name, value)
 
 
 def _plans(where: str, name: str, data: Any) -> Past:
@@ -48,27 +74,50 @@ def _plans(where: str, name: str, data: Any) -> Past:
     return past
 
 
-def _rows(where: str, name: str, data: Any) -> tuple[int, ...]:
-    """The rows of the groups, each of which is of one group."""
-    found: tuple[int, ...] = list_of(whole())(where, name, data)
-    if len(set(found)) < len(found):
-        fail(where, name, "different numbers", data)
+def _name(where: str, name: str, value: Any) -> Any:
+    """The name of an optimizer, or its position."""
+    return value if isinstance(value, str) else whole()(where, name, value)
+
+
+class SavedGroup(State):
+    """What a state says of a group."""
+
+    optimizer: Any = none_or(_name)
+    row: int = entry(whole())
+    name: str | None = none_or(text)
+    params: tuple[str, ...] = list_of(text)
+    here: bool = one_of(True, False)
+    initial: dict[str, float] = mapping_of(text, real())
+
+
+def _groups(where: str, name: str, data: Any) -> tuple[SavedGroup, ...]:
+    """The groups, each with a row of its own among those of its optimizer."""
+
+    def group(where: str, name: str, value: Any) -> SavedGroup:
+        return read_state(f"{where}: {name}", SavedGroup, value, "it", "a group")
+
+    found: tuple[SavedGroup, ...] = list_of(group)(where, name, data)
+    if len({(g.optimizer, g.row) for g in found}) < len(found):
+        fail(where, name, "groups with different rows", [g.row for g in found])
     return found
 
 
 class Saved(State):
-    """What a state says."""
+    """What a state says.
+
+    ``nameless``: its format holds no names of groups.
+    """
 
     format: int = entry(_format)
-    last_epoch: Any = entry(step)
+    last_epoch: Any = entry(_moment)
     relative: bool = one_of(True, False)
-    schedules: Plan = saved_plan
-    history: Past = entry(_plans)
-    rows: tuple[int, ...] | None = entry(_rows)
-    initial: tuple[tuple[int, str, float], ...] = list_of(tuple_of(whole(), text, real()))
+    schedules: Plan = json_text(saved_plan)
+    history: Past = json_text(_plans)
+    groups: tuple[SavedGroup, ...] = json_text(_groups)
 
-
-FIELDS = ("format", "last_epoch", "relative", "schedules", "history", "rows", "initial")
+    @property
+    def nameless(self) -> bool:
+        return self.format == 1
 
 
 class Moment(State):
@@ -77,64 +126,78 @@ class Moment(State):
     last_epoch: Any = entry(step)
 
 
+def _rows(where: str, name: str, data: Any) -> tuple[int, ...]:
+    """The rows of the groups, each of which is of one group."""
+    found: tuple[int, ...] = list_of(whole())(where, name, data)
+    if len(set(found)) < len(found):
+        fail(where, name, "different numbers", data)
+    return found
+
+
+class SavedBefore(State):
+    """What a state of format 1 says: nested data in place of text, and groups by rows alone."""
+
+    format: int = one_of(1)
+    last_epoch: Any = entry(step)
+    relative: bool = one_of(True, False)
+    schedules: Plan = saved_plan
+    history: Past = entry(_plans)
+    rows: tuple[int, ...] = entry(_rows)
+    initial: tuple[tuple[int, str, float], ...] = list_of(tuple_of(whole(), text, real()))
+
+    def upgraded(self) -> Saved:
+        """The same as the format of today says it."""
+        rows = [*self.rows, *sorted({row for row, _, _ in self.initial} - set(self.rows))]
+        groups = []
+        for i, row in enumerate(rows):
+            bases = {key: base for other, key, base in self.initial if other == row}
+            groups.append(SavedGroup(None, row, None, (), i < len(self.rows), bases))
+        return Saved(1, self.last_epoch, self.relative, self.schedules, self.history, tuple(groups))
+
+
+FIELDS = {*Saved._defaults, *SavedBefore._defaults}
+
+
 def pack(scheduler: Scheduler) -> dict[str, Any]:
     """The state as plain data."""
     s = scheduler
+    here = {id(known) for known in s._here}
+    groups = [*s._here, *(known for known in s._known if id(known) not in here)]
     return {
         "format": FORMAT,
         "last_epoch": s.last_epoch,
         "relative": s.relative,
-        "schedules": plan_to_data(s._plan),
-        "history": [[until, plan_to_data(plan)] for until, plan in s._past],
-        "rows": list(s._rows),
-        "initial": [[rank, key, base] for (rank, key), base in sorted(s._bases.items())],
+        "schedules": json.dumps(plan_to_data(s._plan)),
+        "history": json.dumps([[until, plan_to_data(plan)] for until, plan in s._past]),
+        "groups": json.dumps([_group_to_data(known, id(known) in here) for known in groups]),
     }
 
 
-def unpack(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Saved:
-    """Read a state, or refuse it, before anything is changed."""
+def _group_to_data(known: Known, here: bool) -> dict[str, Any]:
+    return {
+        "optimizer": known.optimizer,
+        "row": known.row,
+        "name": known.name,
+        "params": list(known.params),
+        "here": here,
+        "initial": known.bases,
+    }
+
+
+def read(scheduler: Scheduler, where: str, state: Mapping[str, Any]) -> Saved | Moment:
+    """What a state says; an error if it is none."""
     s = scheduler
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         fail(where, "state_dict", "the state of a scheduler, with a last_epoch", state, wrong_type=True)
     known = {key: value for key, value in state.items() if key not in BOOKKEEPING}
-    if "schedules" in known and s.on_mismatch == "mine":
+    if "schedules" not in known:
+        return read_state(where, Moment, known, what=f"the state of a {type(s).__name__}, or last_epoch alone")
+    if s.on_mismatch == "mine":
         known = {key: value for key, value in known.items() if key in FIELDS}
     allowed = f"the state of a {type(s).__name__}, or last_epoch alone"
-    if "schedules" in known:
-        return _settled(s, where, read_state(where, Saved, known, what=allowed))
-    now = read_state(where, Moment, known, what=allowed).last_epoch
-    return Saved(FORMAT, now, s.relative, s._plan, s._past, None, ())
-
-
-def _settled(scheduler: Scheduler, where: str, saved: Saved) -> Saved:
-    """The plan to go on with and those before it; an error if the saved ones belong to another run."""
-    s = scheduler
-    began, begun = _first(saved.history, saved.schedules), _first(s._past, s._plan)
-    same = saved.relative == s.relative and (saved.schedules == s._plan or began == begun)
-    if same or s.on_mismatch == "saved":
-        return saved
-    if s.on_mismatch == "mine":
-        past = _extended(saved.history, saved.last_epoch, saved.schedules) if saved.relative == s.relative else ()
-        return replaced(saved, schedules=s._plan, history=past, relative=s.relative)
-    key, theirs, mine = _difference(saved.relative, s.relative, began, begun)
-    raise lrs.ScheduleError(
-        f"{where}: {key} must be that of the saved state, {theirs!r}, got {mine!r}; "
-        "a scheduler with on_mismatch='mine' goes on with its own, with 'saved' with the state's"
+    before = type(known.get("format")) is int and known["format"] == 1
+    return (
+        read_state(where, SavedBefore, known, what=allowed).upgraded()
+        if before
+        else read_state(where, Saved, known, what=allowed)
     )
-
-
-def _difference(theirs: bool, mine: bool, began: Plan, begun: Plan) -> tuple[str, Any, Any]:
-    """The first thing in which a saved run differs from this one, and what it is in either."""
-    if theirs != mine:
-        return "relative", theirs, mine
-    key = next(key for key in [*began, *begun] if began.get(key) != begun.get(key))
-    a, b = (plan[key].given if key in plan else None for plan in (began, begun))
-    return key, a, b
-
-
-def _first(past: Past, plan: Plan) -> Plan:
-    return past[0][1] if past else plan
-
-
-def _extended(past: Past, step: Any, plan: Plan) -> Past:
-    return (*past, (step, plan)) if step > (past[-1][0] if past else 0) else past

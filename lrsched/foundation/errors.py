@@ -18,6 +18,7 @@ __all__ = [
     "LIMIT",
     "ScheduleError",
     "ScheduleTypeError",
+    "ScheduleWarning",
     "check_choice",
     "check_count",
     "check_real",
@@ -58,6 +59,10 @@ def _again(cls: type[ScheduleError], arguments: tuple[Any, ...], kept: dict[str,
 
 class ScheduleTypeError(ScheduleError, TypeError):
     """An argument of the wrong kind; caught by ``except TypeError`` as well as by ``except ScheduleError``."""
+
+
+class ScheduleWarning(UserWarning):
+    """Something that may be meant and seldom is: a schedule that jumps, a report that never comes."""
 
 
 def show(value: object) -> str:

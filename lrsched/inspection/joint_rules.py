@@ -11,20 +11,21 @@ import numpy as np
 
 from lrsched.algebra.node import walk
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.schedule import Schedule
+from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.arithmetic import Minimum, Product
 from lrsched.combinators.shifting import Lasting, _After
 from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
-from lrsched.inspection.findings import Finding, Run, alike, end_of, rises
+from lrsched.inspection.findings import Finding, Run, alike, end_of, placed, rises
 from lrsched.profiles.operators import Mirrored as MirroredProfile
 from lrsched.profiles.piecewise import Phases
 from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
 from lrsched.schedules.spans import Constant, Hold, Over
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "first_error"]
 
 JOINTS = 200
+PARTS, LOOKED, VALUED = 50, 20, 3  # of a quick look: parts, joints in each, and joints of which values are computed
 
 # ---- joints and shapes
 
@@ -32,13 +33,31 @@ JOINTS = 200
 def jump_at_joint(run: Run) -> Iterator[Finding]:
     """Pieces that do not meet."""
     for whole in run.parts:
-        pieces = tuple(itertools.islice(whole.schedule.parts_in_time(), JOINTS + 1))
-        for a, b in itertools.pairwise(pieces):
-            before, after, step = a.schedule, b.schedule, whole.at(b.start)
-            if step >= run.steps:
-                break
-            if before.duration and after.duration and b.start == a.start + before.duration * a.pace:
-                yield from _joint(run, step, before, after, first=before is pieces[0].schedule)
+        for step, before, after, first in _joints(run, whole, JOINTS):
+            yield from _joint(run, step, before, after, first)
+
+
+def first_error(schedule: Schedule) -> Finding | None:
+    """A mistake for certain at one of the first joints of a finite schedule: an error of ``check``, found cheaply."""
+    if not 0 < schedule.duration < math.inf:
+        return None
+    parts = tuple(itertools.islice(placed(Part(schedule)), PARTS))
+    run = Run(schedule, int(schedule.duration), None, None, parts)
+    joints = (joint for whole in parts for joint in _joints(run, whole, LOOKED))
+    doubtful = (joint for joint in joints if _warms(joint[1]) or _scales_the_first(*joint[1:]))
+    found = (finding for joint in itertools.islice(doubtful, VALUED) for finding in _joint(run, *joint))
+    return next((finding for finding in found if finding.severity == "error"), None)
+
+
+def _joints(run: Run, whole: Part, most: int) -> Iterator[tuple[int, Schedule, Schedule, bool]]:
+    """The joints of a part, with the pieces on either side and whether the one before is the first."""
+    pieces = tuple(itertools.islice(whole.schedule.parts_in_time(), most + 1))
+    for a, b in itertools.pairwise(pieces):
+        before, after, step = a.schedule, b.schedule, whole.at(b.start)
+        if step >= run.steps:
+            break
+        if before.duration and after.duration and b.start == a.start + before.duration * a.pace:
+            yield step, before, after, before is pieces[0].schedule
 
 
 def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) -> Iterator[Finding]:
@@ -54,12 +73,17 @@ def _joint(run: Run, step: int, before: Schedule, after: Schedule, first: bool) 
             remedy = f"'*' binds tighter than '>>': write {_scale(before)!r} * (warm-up >> decay), with parentheses."
         sentence = f"The warm-up jumps at its joint, {change}."
         yield Finding("error", step, sentence, remedy, "warmup-jump")
-    elif first and _scale(before) is not None and _scale(after) is None and right > 20 * abs(left):
+    elif _scales_the_first(before, after, first) and right > 20 * abs(left):
         remedy = f"'*' binds tighter than '>>': write {_scale(before)!r} * (... >> ...), with parentheses."
         yield Finding("error", step, f"The rate jumps at a joint, {change}.", remedy, "jump")
     elif not _meant(before, after, left, right, first):
         remedy = "Let the next piece start where this one ends: over(steps, start=...)."
         yield Finding("warning", step, f"The rate jumps at a joint, {change}.", remedy, "jump")
+
+
+def _scales_the_first(before: Schedule, after: Schedule, first: bool) -> bool:
+    """Whether the first piece alone has a factor, as where parentheses are missing."""
+    return first and _scale(before) is not None and _scale(after) is None
 
 
 def _keeps_pace(after: Schedule, left: float, right: float) -> bool:

@@ -58,7 +58,7 @@ def test_a_step_calls_no_function_for_a_group_but_its_schedule(shape):
     found = []
     for n in (4, 104):
         scheduler = Scheduler(optimizer(n), **given(n))
-        scheduler.step(7)
+        scheduler.step(count=7)
         scheduler.step()
         found.append(calls(scheduler.step))
     few, many = found
@@ -121,7 +121,7 @@ def test_members_of_betas(kind, relative):
         groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "betas": kind((0.5, 0.25))} for _ in range(n)]
         adam = torch.optim.Adam(groups, lr=1.0)
         scheduler = Scheduler(adam, beta1=OTHER, beta2=0.5 * OTHER, relative=relative)
-        scheduler.step(7)
+        scheduler.step(count=7)
         scheduler.step()
         found.append(calls(scheduler.step))
         wanted = kind((OTHER(9) * (0.5 if relative else 1.0), 0.5 * OTHER(9) * (0.25 if relative else 1.0)))
@@ -139,7 +139,7 @@ def test_a_group_put_in_the_place_of_another_is_noticed_by_the_step(shape):
     given = SHAPES[shape][0](4)
     made = optimizer(4)
     scheduler = Scheduler(made, **given)
-    scheduler.step(3)
+    scheduler.step(count=3)
     old, made.param_groups[1] = made.param_groups[1], {**optimizer(1).param_groups[0], "lr": 7.0}
     kept = old["lr"]
     scheduler.step()

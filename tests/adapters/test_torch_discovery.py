@@ -220,12 +220,12 @@ def test_snapshots_follow_a_replacement_and_steps_that_count_samples():
     scheduler = Scheduler(torch.optim.SGD(model.parameters(), lr=0.1), lr=lr)
     snapshots = Snapshots(model, scheduler, 400)
     for _ in range(10):
-        scheduler.step(32)
+        scheduler.step(count=32)
         snapshots.step()
     assert snapshots.taken == [99, 199, 299]
     scheduler.replace(lr=lr.lasting(320) >> lrs.cosine().over(50).restarted())
     for _ in range(3):
-        scheduler.step(25)
+        scheduler.step(count=25)
         snapshots.step()
     assert snapshots.taken == [99, 199, 299, 369]
 
@@ -253,7 +253,7 @@ def test_groups_by_patterns_of_names():
     assert [(g["name"], len(g["params"])) for g in groups] == [("body.{0..1}.*", 4), ("*", 2), ("head.*", 1)]
     optimizer = torch.optim.SGD(groups, lr=1.0)
     scheduler = Scheduler(optimizer, **groups.schedules)
-    scheduler.step(7)
+    scheduler.step(count=7)
     assert scheduler.get_last_lr() == [(0.5 * LR)(7), LR(7), (2 * LR)(7)]
     assert {g["momentum"] for g in optimizer.param_groups} == {0.9}
 
@@ -269,7 +269,7 @@ def test_layerwise_rates_by_patterns():
     layers = [f"body.{i}.*" for i in range(3)] + ["head.*"]
     rates = dict(zip(layers, lrs.layerwise(LR, len(layers), 0.5), strict=True))
     scheduler = Scheduler(torch.optim.SGD(groups := param_groups(Tied(), lr=rates), lr=1.0), **groups.schedules)
-    scheduler.step(5)
+    scheduler.step(count=5)
     assert [r / LR(5) for r in scheduler.get_last_lr()] == [0.125, 0.25, 0.5, 1.0]
 
 

@@ -149,7 +149,7 @@ def test_a_scheduler_of_a_prepared_optimizer():
     net = model()
     prepared = accelerate.Accelerator(cpu=True).prepare(torch.optim.SGD(net.parameters(), lr=1.0))
     scheduler = Scheduler(prepared, lr=LR)
-    scheduler.step(7)
+    scheduler.step(count=7)
     state = prepared.state_dict()
     state["param_groups"][0]["lr"] = 5.0
     prepared.load_state_dict(state)
@@ -164,7 +164,7 @@ def test_accelerate_saves_and_restores(tmp_path):
     accelerator = accelerate.Accelerator(cpu=True)
     scheduler, _, _, params = accelerated(accelerator)
     accelerator.save_state(tmp_path / "run")
-    scheduler.step(5)
+    scheduler.step(count=5)
     accelerator.load_state(tmp_path / "run")
     assert scheduler.last_epoch == BATCHES * EPOCHS
     assert scheduler.get_last_lr() == [LR(BATCHES * EPOCHS)]

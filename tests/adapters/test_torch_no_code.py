@@ -16,15 +16,18 @@ def test_states_with_hostile_names_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parameter = torch.nn.Parameter(torch.zeros(1))
     scheduler = Scheduler(torch.optim.SGD([parameter], lr=0.1), lr=lrs.constant(0.1))
-    text = json.dumps(scheduler.state_dict())
+    state = scheduler.state_dict()
+    before = {"rows": [0], "initial": [], "format": 1, "history": []}  # as the format before held it
+    text = json.dumps({key: json.loads(state[key]) if key == "schedules" else state[key] for key in state})
     plain = json.dumps({k: v for k, v in lrs.constant(0.1).to_dict().items() if k != "format"})
     assert '"kind": "constant"' in text
     for name in NAMES[::40]:
-        state = json.loads(text)
-        found = _replace(state, {k: v for k, v in data(name).items() if k != "format"})
+        found = _replace(json.loads(text), {k: v for k, v in data(name).items() if k != "format"})
         assert found, plain
-        with pytest.raises(lrs.ScheduleError):
-            scheduler.load_state_dict(found)
+        old = {**{key: found[key] for key in ("last_epoch", "relative", "schedules")}, **before}
+        for state in ({**found, "schedules": json.dumps(found["schedules"])}, old):
+            with pytest.raises(lrs.ScheduleError, match="schedules"):
+                scheduler.load_state_dict(state)
         scheduler.step()
     assert not hasattr(builtins, "lrsched_broken_into") and not list(tmp_path.iterdir())
 

@@ -36,7 +36,7 @@ def test_a_plateau_state_is_no_state_of_a_scheduler() -> None:
 
 def test_a_scheduler_state_is_no_state_of_a_plateau() -> None:
     plain = Scheduler(optimizer(), lr=LR)
-    plain.step(3)
+    plain.step(count=3)
     target = PlateauScheduler(optimizer(), lrs.Plateau(), lr=LR)
     with pytest.raises(lrs.ScheduleError, match="state of a PlateauScheduler"):
         target.load_state_dict(plain.state_dict())
@@ -45,7 +45,7 @@ def test_a_scheduler_state_is_no_state_of_a_plateau() -> None:
     assert target.get_last_lr() == [LR(3)]
 
 
-@pytest.mark.parametrize("key", ["history", "rows", "initial", "relative"])
+@pytest.mark.parametrize("key", ["history", "groups", "relative"])
 def test_a_damaged_state_is_refused(key: str) -> None:
     state = Scheduler(optimizer(), lr=LR).state_dict()
     del state[key]
@@ -67,7 +67,7 @@ def test_a_group_that_was_just_added_is_read_and_a_history_is_not() -> None:
     scheduler = Scheduler(target, lr=LR)
     target.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5})
     assert from_scheduler(scheduler) in (LR, [LR, LR])
-    scheduler.step(2)
+    scheduler.step(count=2)
     scheduler.replace(lr=2.0 * LR)
     with pytest.raises(lrs.ScheduleError, match="never replaced"):
         from_scheduler(scheduler)
@@ -76,7 +76,7 @@ def test_a_group_that_was_just_added_is_read_and_a_history_is_not() -> None:
 def test_a_tensor_of_one_element_is_a_rate_whatever_its_shape() -> None:
     target = torch.optim.Adam([torch.nn.Parameter(torch.zeros(2))], lr=torch.tensor([0.5]))
     scheduler = Scheduler(target, lr=LR)
-    scheduler.step(2)
+    scheduler.step(count=2)
     rate = target.param_groups[0]["lr"]
     assert rate.shape == (1,) and rate.item() == pytest.approx(LR(2), rel=1e-7)
 

@@ -263,7 +263,7 @@ def test_groups_added_and_removed_before_a_save(relative):
     twin.optimizer.param_groups.pop(0)
     third = grown()
     third.optimizer.param_groups.pop(0)
-    third.optimizer.add_param_group({"params": [third.extra]})
+    third.optimizer.add_param_group({"params": [third.extra], "lr": 3.0})
     twin.scheduler.step()
     third.scheduler.load_state_dict(twin.scheduler.state_dict())
     assert third.scheduler.get_last_lr() == twin.scheduler.get_last_lr()

@@ -217,7 +217,7 @@ def test_a_schedule_over_samples_with_a_batch_that_grows(world):
         assert scheduler.last_epoch == before
         assert optimizer.param_groups[0]["lr"] == lr(before)
         size = lrs.units.size(batch, before)
-        scheduler.step(sum(lrs.units.share(size, world, rank) for rank in range(world)))
+        scheduler.step(count=sum(lrs.units.share(size, world, rank) for rank in range(world)))
     assert scheduler.last_epoch == known[-1] > 10_000
 
 
@@ -225,12 +225,12 @@ def test_counts_of_every_kind():
     optimizer = make()
     scheduler = Scheduler(optimizer, lr=LR)
     for count, step in ((np.int64(2), 2), (0, 2), (0.5, 2.5), (torch.tensor(3), 5.5)):
-        scheduler.step(count)
+        scheduler.step(count=count)
         assert scheduler.last_epoch == step
         assert optimizer.param_groups[0]["lr"] == LR(step)
     for wrong in (-1, "2", math.nan, True, None):
         with pytest.raises(lrs.ScheduleError, match=r"Scheduler\.step: count must be a number >= 0, got"):
-            scheduler.step(wrong)
+            scheduler.step(count=wrong)
 
 
 def test_groups_added_later():
