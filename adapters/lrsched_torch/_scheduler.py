@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched.adapting import check_choice, check_count, check_real, fail
 from lrsched_torch._driver import Driver, copied, groups_of
+from lrsched_torch._keys import has, number
 from lrsched_torch._rules import Plan, check_plan, read_plan
 from lrsched_torch._state import Past, pack, unpack
 
@@ -215,6 +216,20 @@ class Scheduler(Driver, LRScheduler):
             t: a step, a number >= 0.
         """
         return self._values(next((plan for until, plan in self._past if t < until), self._plan), t)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers in force, for a logger: ``"lr"`` where there is one group, ``"lr/head"`` where there are several.
+
+        Groups without a name are numbered.
+        """
+        groups = self.optimizer.param_groups
+        found = {}
+        for key in self._plan:
+            for i, group in enumerate(groups):
+                if has(group, key):
+                    found[key if len(groups) == 1 else f"{key}/{group.get('name', i)}"] = number(group, key)
+        return found
 
     def lr_at(self, t: Any) -> list[Any]:
         """The learning rates of update t, one per group, as in :meth:`values_at`.
