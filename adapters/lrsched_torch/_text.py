@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lrsched as lrs
 from lrsched.adapting import check_count, fail, given_schedule
 from lrsched_torch._scheduler import Scheduler
 
-__all__ = ["from_text", "is_by_name", "read_texts"]
+__all__ = ["Run", "from_text", "is_by_name", "read_texts", "texts_of"]
 
 NAMES = frozenset({"total", "epoch", "batch", "world"})
 Run = Mapping[str, Callable[[], Any]]  # the numbers of a run by name, each asked for only where a text uses it
@@ -39,6 +39,15 @@ def read_texts(where: str, argument: str, value: Any, run: Run | None = None) ->
     if isinstance(value, list | tuple):
         return [read_texts(where, argument, schedule, run) for schedule in value]
     return given_schedule(where, argument, value) if isinstance(value, Mapping) else value
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """The texts in what a caller gave for a hyperparameter, one or several."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple) or is_by_name(value):
+        for schedule in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_of(schedule)
 
 
 def from_text(optimizer: Any, text: Any, num_training_steps: int | None = None, last_epoch: int = -1) -> Scheduler:
