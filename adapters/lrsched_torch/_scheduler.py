@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lrsched.adapting import check_choice, check_count, check_real, fail
 from lrsched_torch._driver import Driver, copied, groups_of
 from lrsched_torch._keys import has, number
+from lrsched_torch._per_epoch import watch
 from lrsched_torch._rules import Plan, check_plan, read_plan
 from lrsched_torch._state import Past, pack, unpack
 
@@ -92,6 +93,7 @@ class Scheduler(Driver, LRScheduler):
         _prepare()
         self._start(optimizer, plan)
         self._write()
+        watch(self)
 
     # -- the schedules
 
