@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import lrsched as lrs
@@ -121,7 +121,7 @@ def _rule(where: str, key: str, value: Any, groups: list[Group]) -> Rule:
             fail(where, key, "a schedule for at least one group", value)
         pairs = ((_name(where, key, name, groups), _lifted(where, key, s)) for name, s in value.items())
         return Rule("named", tuple(pairs))
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != len(groups):
             fail(where, key, f"one schedule for each of the {len(groups)} parameter groups", f"a list of {len(value)}")
         return Rule("each", tuple(_lifted(where, key, s) for s in value))
