@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lrsched as lrs
@@ -36,7 +36,7 @@ def read_texts(where: str, argument: str, value: Any, run: Run | None = None) ->
         return given_schedule(where, argument, value, {name: run[name]() if run else 1 for name in used & NAMES})
     if is_by_name(value):
         return {name: read_texts(where, argument, schedule, run) for name, schedule in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence):
         return [read_texts(where, argument, schedule, run) for schedule in value]
     return given_schedule(where, argument, value) if isinstance(value, Mapping) else value
 
@@ -45,7 +45,7 @@ def texts_of(value: Any) -> Iterator[str]:
     """The texts in what a caller gave for a hyperparameter, one or several."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list | tuple) or is_by_name(value):
+    elif isinstance(value, Sequence) or is_by_name(value):
         for schedule in value.values() if isinstance(value, Mapping) else value:
             yield from texts_of(schedule)
 
