@@ -20,8 +20,7 @@ PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
 def watch(scheduler: Any) -> None:
     """Look once, at the second update, whether Lightning, where it is loaded, steps this scheduler once an epoch."""
-    register = getattr(scheduler.optimizer, "register_step_pre_hook", None)
-    if register is None or not any(package in sys.modules for package in PACKAGES):
+    if not any(package in sys.modules for package in PACKAGES):
         return
     me, updates = weakref.ref(scheduler), iter(range(2))
 
@@ -29,7 +28,11 @@ def watch(scheduler: Any) -> None:
         if next(updates, None) == 1 and not torch.compiler.is_compiling():
             _look(me())
 
-    weakref.finalize(scheduler, register(before_update).remove).atexit = False
+    try:
+        handle = scheduler.optimizer.register_step_pre_hook(before_update)
+    except AttributeError:  # a wrapper without hooks, which is none of Lightning's
+        return
+    weakref.finalize(scheduler, handle.remove).atexit = False
 
 
 def _look(scheduler: Any) -> None:

@@ -106,6 +106,13 @@ def test_a_scheduler_of_a_plain_loop_says_nothing():
     assert scheduler.get_last_lr() == [STEPS(4)]
 
 
+def test_an_optimizer_without_hooks_is_driven_all_the_same():
+    accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
+    w = torch.nn.Parameter(torch.zeros(1))
+    prepared = accelerate.Accelerator(cpu=True).prepare(torch.optim.SGD([w], lr=1.0))
+    assert Scheduler(prepared, lr=0.5).get_last_lr() == [0.5]
+
+
 def test_nothing_looks_where_lightning_is_not_loaded():
     code = """
 import sys, torch, lrsched_torch
