@@ -74,16 +74,16 @@ def param_groups(
     named, frozen = _parameters(model)
     if groups is None:
         patterns = {key: _trained([*value], named, frozen) for key, value in by_pattern.items()}
-        labels, found = joint(named, patterns, where="param_groups")
+        (labels, found), left_out = joint(named, patterns, where="param_groups"), set[str]()
     else:
         given = groups if isinstance(groups, Mapping) else list(groups)
         labels, found = assign(named, _trained(given, named, frozen), where="param_groups"), None
+        left_out = {label_of(name) for name in given} - {*labels}
     made = ParameterGroups()
     for label in dict.fromkeys(labels):
         params = [p for p, its in zip(named.values(), labels, strict=True) if its == label]
         made.append({"params": params, "name": label})
     made.schedules = dict(hyperparameters)
-    left_out = {label_of(name) for name in given} - {*labels} if groups is not None else set()
     for key, value in by_pattern.items():
         texts = {label_of(name): schedule for name, schedule in value.items() if label_of(name) not in left_out}
         made.schedules[key] = texts if found is None else {label: texts[found[label][key]] for label in found}

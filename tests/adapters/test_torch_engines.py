@@ -140,3 +140,30 @@ def test_lightning_saves_and_restores(tmp_path):
     assert first.seen + second.seen == whole.seen
     with pytest.raises(lrs.ScheduleError, match="schedule must be that of the saved state"):
         trainer().fit(module(2 * LR), loader(), ckpt_path=tmp_path / "run.ckpt")
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore")
+def test_fabric_saves_and_restores(tmp_path):
+    fabrics = pytest.importorskip("lightning.fabric", reason="lightning is not installed")
+    fabric = fabrics.Fabric(accelerator="cpu", devices=1)
+
+    def begun():
+        net, optimizer = make()
+        net, optimizer = fabric.setup(net, optimizer)
+        return {"net": net, "optimizer": optimizer, "scheduler": Scheduler(optimizer, lr=repr(LR), weight_decay="0.1")}
+
+    def run(state, steps):
+        rates = []
+        for _ in range(steps):
+            rates.append(state["optimizer"].param_groups[0]["lr"])
+            fabric.backward(state["net"](torch.ones(2, 1)).square().mean())
+            state["optimizer"].step()
+            state["scheduler"].step()
+        return rates
+
+    first, second = begun(), begun()
+    assert run(first, 6) == [LR(t) for t in range(6)]
+    fabric.save(tmp_path / "run.ckpt", first)
+    fabric.load(tmp_path / "run.ckpt", second)
+    assert run(second, 6) == run(first, 6) == [LR(t) for t in range(6, 12)]

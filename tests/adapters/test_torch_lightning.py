@@ -336,14 +336,15 @@ def test_a_longer_run_says_which_length_wins(tmp_path):
     assert [row[0] for row in module.seen] == values(lrs.parse(TEXT, total=25), 25, start=15)
 
 
-def test_the_same_trainer_goes_on():
+@pytest.mark.parametrize(("unit", "pace"), [("step", 1), ("sample", SIZE)])
+def test_the_same_trainer_goes_on(unit, pace):
     s = 0.1 * (lrs.warmup(9) >> lrs.cosine().over(60))
     module = Module()
-    it = trainer(Schedules(lr=s), max_epochs=1)
+    it = trainer(Schedules(lr=s, unit=unit), max_epochs=1)
     it.fit(module, loader())
     it.fit_loop.max_epochs = 2
     it.fit(module, loader())
-    assert [row[0] for row in module.seen] == values(s, 10)
+    assert [row[0] for row in module.seen] == [s(pace * t) for t in range(10)]
 
 
 def test_another_trainer_begins_anew():
