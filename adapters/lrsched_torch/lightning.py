@@ -126,6 +126,10 @@ class Schedules(Callback):
         self._time = agreed_time(trainer, self.clock())
         self._count(trainer)
 
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Look for a scheduler that another callback has brought."""
+        self._check_alone(trainer)
+
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Log the values of the update to come."""
         self._pass_time(trainer)
@@ -181,12 +185,14 @@ class Schedules(Callback):
                     fail("Schedules", key, f"a text with lengths {advice[self.unit]}", text)
 
     def _check_alone(self, trainer: Any) -> None:
-        """Refuse to drive what a scheduler of the module drives too."""
+        """Refuse to drive what a scheduler of the module, or of another callback, drives too."""
         for config in trainer.lr_scheduler_configs:
             theirs = config.scheduler
             both = self._given.keys() & (theirs.schedules if isinstance(theirs, Scheduler) else {"lr"})
             if both:
-                fail("Schedules", "configure_optimizers", f"without a scheduler that drives {min(both)} too", theirs)
+                key = min(both)
+                allowed = "driven by one alone (configure_optimizers returns no scheduler, nor does a callback add one)"
+                fail("Schedules", key, allowed, f"a {type(theirs).__name__} beside it")
 
     # -- state
 

@@ -403,9 +403,13 @@ def scheduled(key):
         (
             {"lr": 0.1},
             {"scheduler": scheduled("lr")},
-            "configure_optimizers must be without a scheduler that drives lr",
+            "lr must be driven by one alone .*got 'a Scheduler beside it'",
         ),
-        ({"lr": 0.1}, {"scheduler": lambda o: [[o], [torch.optim.lr_scheduler.StepLR(o, 3)]]}, "got <torch.*StepLR"),
+        (
+            {"lr": 0.1},
+            {"scheduler": lambda o: [[o], [torch.optim.lr_scheduler.StepLR(o, 3)]]},
+            "got 'a StepLR beside it'",
+        ),
     ],
 )
 def test_mistakes_are_found_before_training_begins(given, options, message):
@@ -427,6 +431,31 @@ def test_accumulation_that_changes_has_no_length_in_updates():
         Schedules(lr=s, unit="sample"), lightning.callbacks.GradientAccumulationScheduler({1: 2}), max_epochs=2
     )
     assert found == [s(t) for t in (0, 4, 8, 12, 16, 20, 28, 36)]
+
+
+def test_a_callback_that_brings_a_scheduler_is_refused():
+    averaging = lightning.callbacks.StochasticWeightAveraging(swa_lrs=0.5, swa_epoch_start=1)
+    with pytest.raises(lrs.ScheduleError, match=r"lr must be driven by one alone .*got 'a SWALR beside it'"):
+        rates(Schedules(lr=TEXT), averaging)
+
+
+def test_a_backbone_that_another_callback_drives_is_left_alone():
+    class Split(Module):
+        def __init__(self):
+            super().__init__()
+            self.model[0].requires_grad_(False)
+            self.backbone = self.model[0]
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.model[1].parameters(), lr=1.0)
+            optimizer.register_step_pre_hook(lambda o, *_: self.seen.append([g["lr"] for g in o.param_groups]))
+            return optimizer
+
+    module, s = Split(), lrs.parse(TEXT, total=15)
+    tuning = lightning.callbacks.BackboneFinetuning(1, lambda epoch: 1.0, backbone_initial_lr=0.03)
+    trainer(Schedules(lr={0: TEXT}), tuning).fit(module, loader())
+    assert [row[0] for row in module.seen] == values(s, 15)
+    assert [row[1:] for row in module.seen] == [[]] * 5 + [[0.03]] * 10
 
 
 def test_it_drives_what_another_scheduler_does_not():
