@@ -25,7 +25,7 @@ def watch(scheduler: Any) -> None:
     me, updates = weakref.ref(scheduler), iter(range(2))
 
     def before_update(*_: Any) -> None:
-        if next(updates, None) == 1 and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and next(updates, None) == 1:
             _look(me())
 
     try:

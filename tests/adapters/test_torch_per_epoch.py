@@ -106,6 +106,24 @@ def test_a_scheduler_of_a_plain_loop_says_nothing():
     assert scheduler.get_last_lr() == [STEPS(4)]
 
 
+def test_a_compiled_update_is_compiled_once():
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    w = torch.nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.SGD([w], lr=torch.tensor(1.0))
+    w.grad = torch.ones(2)
+    scheduler = Scheduler(optimizer, lr=STEPS)
+    update = torch.compile(optimizer.step, backend=backend)
+    for _ in range(5):
+        update()
+        scheduler.step()
+    assert len(graphs) == 1
+
+
 def test_an_optimizer_without_hooks_is_driven_all_the_same():
     accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
     w = torch.nn.Parameter(torch.zeros(1))
