@@ -52,6 +52,13 @@ class WithSchedules:
     args: Any
     get_total_train_batch_size: Any
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        before = cls.__mro__[: cls.__mro__.index(WithSchedules)]
+        if any("create_scheduler" in vars(kind) and not issubclass(kind, WithSchedules) for kind in before):
+            names = ", ".join(base.__name__ for base in cls.__bases__)
+            fail("WithSchedules", f"the bases of {cls.__name__}", "in the order (WithSchedules, Trainer)", names)
+
     def __init__(self, *arguments: Any, schedules: Mapping[str, Any] | None = None, **named: Any) -> None:
         given = self.schedules if schedules is None else schedules
         if not isinstance(given, Mapping) or not given:

@@ -138,6 +138,21 @@ def test_seconds_are_counted_with_those_of_validation():
     assert [row[0] for row in module.seen] == [s(1.5 * t + 1.25 * (t // 5)) for t in range(15)]
 
 
+def test_updates_by_hand_are_counted_one_by_one():
+    class Manual(Module):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch, index):
+            self.manual_backward(super().training_step(batch, index))
+            for _ in range(1 + index % 2):
+                self.optimizers().step()
+
+    s = lrs.linear().over(100)
+    assert rates(Schedules(lr=s), module=Manual(), max_epochs=1) == [s(t) for t in (0, 1, 1, 3, 4, 4, 6)]
+
+
 def test_several_optimizers_count_batches_with_an_update():
     class Two(Module):
         def __init__(self):

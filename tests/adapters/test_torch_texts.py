@@ -28,7 +28,7 @@ WAYS = {"text": repr, "data": lambda s: s.to_dict(), "data without a format": la
 @settings(max_examples=30)
 @given(st.data())
 def test_a_schedule_may_be_text_or_data(way, data):
-    s = data.draw(expressions("Schedule", big=False))
+    s = data.draw(expressions("Schedule", depth=3, big=False))
     given_ = WAYS[way](s)
     optimizer = make("a", "b")
     assert Scheduler(optimizer, lr=given_).schedules == {"lr": s}

@@ -187,6 +187,17 @@ def test_mistakes_are_named(tmp_path, schedules, message):
         trained(tmp_path, schedules)
 
 
+def test_the_mixin_comes_first():
+    with pytest.raises(lrs.ScheduleError, match=r"the bases of Mine must be in the order \(WithSchedules, Trainer\)"):
+
+        class Mine(transformers.Trainer, WithSchedules):
+            schedules: ClassVar = {"lr": TEXT}
+
+    class Own(Trained):
+        def create_scheduler(self, *given, **named):
+            return super().create_scheduler(*given, **named)
+
+
 def test_an_epoch_without_a_length_is_refused(tmp_path):
     with pytest.raises(lrs.ScheduleError, match="epoch must be used where the trainer knows the length of its data"):
         trained(tmp_path, {"lr": "warmup(epoch)"}, max_steps=7, data=Stream())
