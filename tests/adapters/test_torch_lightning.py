@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import doctest
 import math
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -488,3 +490,38 @@ def test_the_example():
     import lrsched_torch.lightning
 
     assert doctest.testmod(lrsched_torch.lightning) == (0, 3)
+
+
+OTHER_NAME = """
+import sys, warnings
+sys.modules["lightning"] = None  # as if it were not installed
+warnings.simplefilter("ignore")
+import pytorch_lightning, torch
+from lrsched_torch.lightning import Schedules
+assert issubclass(Schedules, pytorch_lightning.Callback)
+
+
+class Module(pytorch_lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch, index):
+        return self.layer(batch[0]).square().mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(20, 1)), batch_size=4)
+schedules = Schedules(lr="0.1 * plan(total, warmup(0.2 * total), cosine())", unit="step")
+quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+pytorch_lightning.Trainer(max_epochs=2, callbacks=[schedules], accelerator="cpu", **quiet).fit(Module(), data)
+print(schedules.scheduler.last_epoch)
+"""
+
+
+def test_the_same_package_under_its_other_name():
+    pytest.importorskip("pytorch_lightning", reason="pytorch_lightning is not installed")
+    done = subprocess.run([sys.executable, "-c", OTHER_NAME], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.split()[-1:] == ["10"], done.stderr
