@@ -11,7 +11,7 @@ import test_docs
 import test_readme
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configs.md"
-PACKAGES = {"YAML": ("yaml",), "OmegaConf and Hydra": ("omegaconf", "hydra"), "A dataclass with tyro": ("tyro",),
+PACKAGES = {"YAML": ("yaml",), "OmegaConf and Hydra": ("omegaconf", "hydra", "torch"), "A dataclass with tyro": ("tyro",),
             "A pydantic model": ("pydantic",)}  # fmt: skip
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not part of the wheel")

@@ -17,7 +17,8 @@ from lrsched.schedules.custom import FUNCTIONS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = [p for p in sorted(DOCS.glob("*.md")) if p.name not in ("catalogue.md", "cheatsheet.md", "configs.md")]
-FRAMEWORKS = ("jax", "optax", "torch", "keras", "matplotlib")
+FRAMEWORKS = ("jax", "optax", "torch", "keras", "matplotlib", "lightning", "transformers")
+TRAINED = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]  # trainers warn of much that is their own
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the pages are not part of the wheel")
 
@@ -76,7 +77,9 @@ def run(code, name, monkeypatch, folder):
     exec(compile(promised(code), str(file), "exec", dont_inherit=True), module.__dict__)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=TRAINED if p.stem == "trainers" else [], id=p.stem) for p in PAGES]
+)
 def test_blocks_run_and_keep_their_word(page, registries, monkeypatch, tmp_path):
     code = whole(page)
     for name in FRAMEWORKS:

@@ -7,6 +7,7 @@ from lrsched_torch._range_test import RangeTest, range_test
 from lrsched_torch._routing import ParameterGroups, param_groups
 from lrsched_torch._scheduler import Scheduler
 from lrsched_torch._snapshots import Snapshots
+from lrsched_torch._text import from_text
 
 __all__ = [
     "ParameterGroups",
@@ -15,6 +16,7 @@ __all__ = [
     "Scheduler",
     "Snapshots",
     "from_scheduler",
+    "from_text",
     "lars_warmup",
     "param_groups",
     "range_test",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from torch.optim import lr_scheduler as theirs
 from torch.optim.swa_utils import SWALR
@@ -13,6 +14,8 @@ from torch.optim.swa_utils import SWALR
 import lrsched as lrs
 from lrsched.adapting import fail
 from lrsched.presets import torch as presets
+from lrsched_torch._first_steps import first_steps
+from lrsched_torch._functions import read_function
 from lrsched_torch._scheduler import Scheduler
 
 __all__ = ["from_scheduler"]
@@ -29,7 +32,9 @@ def from_scheduler(scheduler: Any, key: str = "lr") -> lrs.Schedule | list[lrs.S
         Scheduler(optimizer, lr=from_scheduler(old), last_epoch=old.last_epoch - 1)
 
     All schedulers of ``torch.optim.lr_scheduler`` that have a formula, and ``SWALR``, whose beginning is the rate at
-    which it began to anneal. PyTorch multiplies the rate on from step to step, and drifts by some 1e-14 a step; here
+    which it began to anneal; what Transformers' ``get_*_schedule*`` and ``get_scheduler`` make, a ``LambdaLR`` over a
+    function that says by its name and arguments what it is; and wrappers such as Accelerate's, whose ``.scheduler`` is
+    one of these. PyTorch multiplies the rate on from step to step, and drifts by some 1e-14 a step; here
     every step is computed afresh. Past the end of ``OneCycleLR``, where PyTorch raises, the last rate is held.
 
     ``ChainedScheduler`` is the product of its parts where each multiplies what it finds; one that sets the rate itself
@@ -45,7 +50,8 @@ def from_scheduler(scheduler: Any, key: str = "lr") -> lrs.Schedule | list[lrs.S
 
     Raises:
         ScheduleError: it has no formula: ``ReduceLROnPlateau``, a ``LambdaLR`` over a function instead of a schedule, a
-            class of somebody else's, or a combination in which PyTorch's schedulers disturb each other.
+            class of somebody else's (the message then says what :func:`lrsched.identify` makes of the first steps), or
+            a combination in which PyTorch's schedulers disturb each other.
 
     Example:
         >>> import torch, lrsched as lrs
@@ -57,6 +63,8 @@ def from_scheduler(scheduler: Any, key: str = "lr") -> lrs.Schedule | list[lrs.S
         >>> from_scheduler(torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [5]))
         0.1 * warmup(5, start=0.1) >> 0.1 * step_decay(30)
     """
+    while not isinstance(scheduler, theirs.LRScheduler) and hasattr(scheduler, "scheduler"):
+        scheduler = scheduler.scheduler  # a wrapper's own
     if not isinstance(scheduler, theirs.LRScheduler):
         fail("from_scheduler", "scheduler", "a scheduler of PyTorch", scheduler, wrong_type=True)
     groups = scheduler.optimizer.param_groups
@@ -77,25 +85,36 @@ def _read(scheduler: Any, i: int, base: float) -> lrs.Schedule:
     reader = READERS.get(type(scheduler))
     if reader is None:
         known = ", ".join(kind.__name__ for kind in READERS)
-        fail("from_scheduler", "scheduler", f"one with a formula ({known})", type(scheduler).__name__)
+        _refuse(scheduler, i, "scheduler", f"one with a formula ({known})", type(scheduler).__name__)
     return reader(scheduler, i, base)
 
 
-def _schedule_of(where: str, function: Any) -> lrs.Schedule:
-    """The function of a LambdaLR or MultiplicativeLR, if it is data."""
+def _refuse(s: Any, i: int, argument: str, allowed: str, found: str) -> NoReturn:
+    """The error for a scheduler that cannot be read, with what its first steps look like."""
+    try:
+        fail("from_scheduler", argument, allowed, found, wrong_type=argument != "scheduler")
+    except lrs.ScheduleError as error:
+        raise type(error)(f"{error}{first_steps(s, i)}") from None
+
+
+def _schedule_of(s: Any, i: int, function: Any) -> lrs.Schedule:
+    """A function that a scheduler holds, if it is data."""
     if not isinstance(function, lrs.Schedule):
-        name = getattr(function, "__qualname__", type(function).__qualname__)
+        inner = function.func if isinstance(function, functools.partial) else function
+        name = getattr(inner, "__qualname__", type(inner).__qualname__)
         allowed = "a schedule, which is a function too (lrsched.register and lrsched.custom make one of any formula)"
-        fail("from_scheduler", f"lr_lambda of {where}", allowed, f"the function {name}", wrong_type=True)
+        argument = "scale_fn" if isinstance(s, theirs.CyclicLR) else "lr_lambda"
+        _refuse(s, i, f"{argument} of {type(s).__name__}", allowed, f"the function {name}")
     return function
 
 
 def _lambda(s: Any, i: int, base: float) -> lrs.Schedule:
-    return presets.LambdaLR(base, _schedule_of("LambdaLR", s.lr_lambdas[i]))
+    found = read_function(s.lr_lambdas[i], base)
+    return _schedule_of(s, i, s.lr_lambdas[i]) if found is None else found
 
 
 def _multiplicative(s: Any, i: int, base: float) -> lrs.Schedule:
-    return presets.MultiplicativeLR(base, _schedule_of("MultiplicativeLR", s.lr_lambdas[i]))
+    return presets.MultiplicativeLR(base, _schedule_of(s, i, s.lr_lambdas[i]))
 
 
 def _cosine(s: Any, i: int, base: float) -> lrs.Schedule:
@@ -126,7 +145,7 @@ def _cyclic_arguments(s: Any, i: int) -> dict[str, Any]:
         "step_size_down": s.total_size - up,
         "mode": s.mode,
         "gamma": s.gamma,
-        "scale_fn": None if custom is None else _schedule_of("CyclicLR", custom),
+        "scale_fn": None if custom is None else _schedule_of(s, i, custom),
         "scale_mode": s.scale_mode,
     }
 
@@ -172,7 +191,7 @@ def _child(child: Any, i: int, base: float, at_hand: float | None) -> lrs.Schedu
         end = float(child.optimizer.param_groups[i]["swa_lr"])
         return presets.SWALR(base if at_hand is None else at_hand, end, child.anneal_epochs, child._anneal_strategy)
     if type(child) is theirs.MultiplicativeLR and at_hand is not None:
-        factors = _schedule_of("MultiplicativeLR", child.lr_lambdas[i])
+        factors = _schedule_of(child, i, child.lr_lambdas[i])
         return presets.MultiplicativeLR(at_hand * factors(0), factors)
     if type(child) is theirs.ConstantLR and child.total_iters == 0 and at_hand is not None:
         return lrs.constant(base)  # alone it keeps its share for ever

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,9 +34,10 @@ def range_test(
     """Train for some steps at rising rates, put everything back, and read the rates that suit the model off the losses.
 
     The rates are those of ``lrs.range_sweep(smallest, largest, steps)``, in every group, one update each; each loss is
-    measured before its update. It stops when the smoothed loss is above ``divergence`` times its best, or NaN.
-    Afterwards the parameters, their gradients, the optimizer's state and rates and the random numbers are what they
-    were; what else a model holds (running means) only if ``model`` is given.
+    measured before its update. An optimizer whose ``step`` needs a closure, as LBFGS's does, is given one, which may
+    call ``model_step`` several times on one batch. It stops when the smoothed loss is above ``divergence`` times its
+    best, or NaN. Afterwards the parameters, their gradients, the optimizer's state and rates and the random numbers
+    are what they were; what else a model holds (running means) only if ``model`` is given.
 
     Args:
         model_step: a function of a batch (of nothing, without ``batches``) that gives the loss, a scalar tensor; the
@@ -76,14 +78,35 @@ def range_test(
         while not done:
             for group in groups:
                 put(group, "lr", recorder.rate)
-            optimizer.zero_grad()
-            loss = model_step() if data is None else model_step(next(data))
-            if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-                fail("range_test", "model_step", "a function that gives a scalar tensor", loss, wrong_type=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            done = recorder.record(float(loss.detach()))
+            done = recorder.record(_updated(optimizer, model_step, () if data is None else (next(data),)))
     return recorder.result()
+
+
+def _updated(optimizer: Any, model_step: Callable[..., Any], batch: tuple[Any, ...]) -> float:
+    """Make an update, and give the loss before it."""
+    losses: list[float] = []
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = model_step(*batch)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            fail("range_test", "model_step", "a function that gives a scalar tensor", loss, wrong_type=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(float(loss.detach()))
+        return loss
+
+    if _needs_closure(optimizer):
+        optimizer.step(closure)
+    else:
+        closure()
+        optimizer.step()
+    return losses[0]
+
+
+def _needs_closure(optimizer: Any) -> bool:
+    """Whether an optimizer cannot make an update without a function that computes the loss."""
+    parameters = inspect.signature(optimizer.step).parameters.values()
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
 @contextmanager

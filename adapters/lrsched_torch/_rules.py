@@ -23,6 +23,7 @@ from lrsched_torch._keys import Group, available, has
 from lrsched_torch._optimizers import defaults_of
 
 __all__ = [
+    "is_by_name",
     "Place",
     "Plan",
     "Rule",
@@ -233,13 +234,13 @@ def _rule(where: str, key: str, value: Any, places: list[Place], optimizers: Map
     """What one or several optimizers take."""
     if None in optimizers:
         return _rule_of_one(where, key, value, places)
-    if isinstance(value, list | tuple) and 0 in optimizers:
+    if _is_sequence(value) and 0 in optimizers:
         if len(value) != len(optimizers):
             fail(where, key, f"one entry for each of the {len(optimizers)} optimizers", f"a list of {len(value)}")
         value = dict(enumerate(value))
-    if not isinstance(value, list | tuple) and not _is_by_name(value):
+    if not _is_sequence(value) and not is_by_name(value):
         return _rule_of_one(where, key, value, [])
-    if isinstance(value, list | tuple) or not value or any(name not in optimizers for name in value):
+    if _is_sequence(value) or not value or any(name not in optimizers for name in value):
         fail(where, key, f"a schedule, or a dictionary by the optimizers ({', '.join(map(repr, optimizers))})", value)
     rules = []
     for name, entry in dict(value).items():
@@ -249,18 +250,23 @@ def _rule(where: str, key: str, value: Any, places: list[Place], optimizers: Map
     return Rule("split", tuple(rules))
 
 
-def _is_by_name(value: Any) -> bool:
+def is_by_name(value: Any) -> bool:
     """Whether a value is a dictionary by names, and not a schedule as data, which has the name of a kind."""
     return isinstance(value, Mapping) and not isinstance(value.get("kind"), str)
 
 
+def _is_sequence(value: Any) -> bool:
+    """Whether a value is a list of schedules; Hydra hands on sequences of its own."""
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _rule_of_one(where: str, key: str, value: Any, places: list[Place]) -> Rule:
-    if _is_by_name(value):
+    if is_by_name(value):
         if not value:
             fail(where, key, "a schedule for at least one group", value)
         pairs = ((_name(where, key, name, places), _lifted(where, key, s)) for name, s in value.items())
         return Rule("named", tuple(pairs))
-    if isinstance(value, list | tuple):
+    if _is_sequence(value):
         if len(value) != len(places):
             fail(where, key, f"one schedule for each of the {len(places)} parameter groups", f"a list of {len(value)}")
         rows = {known.row: _lifted(where, key, s) for (known, _), s in zip(places, value, strict=True)}

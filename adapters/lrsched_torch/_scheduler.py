@@ -16,6 +16,7 @@ from lrsched_torch._keys import copied, plain, raw
 from lrsched_torch._loading import settled
 from lrsched_torch._notices import alarm
 from lrsched_torch._optimizers import given_optimizers, owners_of
+from lrsched_torch._per_epoch import watch
 from lrsched_torch._rules import Plan, read_plan
 from lrsched_torch._state import Past, pack
 
@@ -118,6 +119,7 @@ class Scheduler(Driver, LRScheduler):
         self._attach()
         self._write()
         self._enter()
+        watch(self)
 
     @property
     def optimizer(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]

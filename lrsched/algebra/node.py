@@ -190,6 +190,11 @@ class Node(Expression, metaclass=_Kind):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
+    @property
+    def __dict__(self) -> dict[str, str]:  # type: ignore[override]
+        """What distinguishes this expression, for programs that save the attributes of the functions they call."""
+        return _Definition({base_name(self): repr(self)})
+
     def __reduce__(self) -> tuple[Any, ...]:
         from lrsched.algebra.serial import from_dict, to_dict
 
@@ -227,6 +232,17 @@ class Node(Expression, metaclass=_Kind):
         from lrsched.algebra.serial import fingerprint
 
         return fingerprint(self)
+
+
+class _Definition(dict[str, str]):
+    """The text of an expression by the word for what it is; what was saved of another one is refused."""
+
+    def update(self, *saved: Any, **more: Any) -> None:
+        """Take over what was saved, which changes nothing, or raise an error."""
+        ((word, text),) = self.items()
+        theirs = dict(*saved, **more)
+        if theirs != self:
+            fail("load_state_dict", word, f"that of the saved state, {show(theirs.get(word))}", text)
 
 
 def prepare(node: Node, depth: int) -> None:
