@@ -39,7 +39,7 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.combinators import *
 from lrsched.combinators import sum as sum
 from lrsched.compiler import compile as compile
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.errors import ScheduleError, ScheduleWarning
 from lrsched.profiles import *
 from lrsched.schedules import *
 from lrsched.targets import register_target
@@ -95,7 +95,7 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "units": "",
 }
 
-__all__ = ["Profile", "Schedule", "ScheduleError", "register_target"]
+__all__ = ["Profile", "Schedule", "ScheduleError", "ScheduleWarning", "register_target"]
 __all__ += combinators.__all__
 __all__ += profiles.__all__
 __all__ += schedules.__all__

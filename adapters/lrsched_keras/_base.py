@@ -31,18 +31,18 @@ class Rate:
         """The product of the factors."""
         return math.prod(self.factors.values())
 
-    def assign(self, optimizer: Any) -> bool:
-        """Set the optimizer's rate; True if a compiled train step holds the old one."""
+    def assign(self, optimizer: Any, count: int) -> bool:
+        """Set the optimizer's rate after a count of batches; True if a compiled train step holds the old one."""
         if not has_schedule(optimizer):
             value = optimizer.learning_rate = self.base * self.factor
-            self.written.keep(optimizer, value)
+            self.written.keep(optimizer, value, count)
             return False
         schedule = self.base.schedule if self.factor == 1.0 else self.base.schedule * self.factor
         scaled = LearningRate(schedule, self.base.accumulation)
         changed = scaled != optimizer._learning_rate
         if changed:
             optimizer.learning_rate = scaled
-        self.written.keep(optimizer, scaled)
+        self.written.keep(optimizer, scaled, count)
         return changed
 
 

@@ -30,23 +30,17 @@ class Driven:
         """What the number was last set to, by this callback or another one of its rate."""
         return rate_of(self.optimizer).written if self.attribute == "learning_rate" else self._own
 
-    def set(self, value: float, counts: tuple[float, float]) -> float:
-        """Set the number; the value that is in force, which other callbacks may scale.
-
-        Args:
-            value: what the schedule says.
-            counts: the least and the most batches that the optimizer has counted when it is next looked at.
-        """
+    def set(self, value: float, count: int) -> float:
+        """Set the number after a count of batches; the value that is in force, which other callbacks may scale."""
         if self.attribute == "learning_rate":
             rate = rate_of(self.optimizer)
             rate.base, rate.scheduled = value, True
-            rate.assign(self.optimizer)
+            rate.assign(self.optimizer, count)
             value *= rate.factor
         else:
             tiny = value == 0.0 and self.attribute == "momentum"
             setattr(self.optimizer, self.attribute, SMALLEST if tiny else value)
-            self._own.keep(self.optimizer, value)
-        self.written.counts = counts
+            self._own.keep(self.optimizer, value, count)
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,7 +29,7 @@ from lrsched_keras._fit import is_validated
 from lrsched_keras._optimizers import batches_seen, has_schedule, members, number
 from lrsched_keras._processes import gathered
 from lrsched_keras._rate import LearningRate
-from lrsched_keras._written import check_writers, counts_after
+from lrsched_keras._written import check_writers
 
 __all__ = ["PlateauCallback"]
 
@@ -60,7 +61,10 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
     Raises:
         ScheduleError: an argument is wrong; when ``fit`` starts, the rate is one of Keras's own schedules, or the file
             belongs to another rule or lacks an epoch, or another callback sets the rate; after an epoch, its logs lack
-            the metric although it was due, or something else has set the rate; after the run, the metric never came.
+            the metric although it was due, or something else has set the rate.
+
+    Warns:
+        ScheduleWarning: the run is over, and the metric never came.
 
     Example:
         >>> import lrsched as lrs, numpy as np
@@ -112,7 +116,7 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._new_run = False
             self._take_up(epoch)
             self._join()
-        self._assign((self.params or {}).get("steps"))
+        self._assign()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Judge the metric of the epoch, if it is due, and scale the rate of the next one."""
@@ -122,14 +126,16 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
         logs.setdefault("learning_rate", number(members(self.model)[0].learning_rate))
         self.metrics[epoch] = self._agreed(logs[self.monitor]) if self.monitor in logs else None
         self._judge(self.metrics[epoch])
-        self._assign(0)
+        self._assign()
         if self.path is not None:
             self._write(self.path)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Say so if the metric never came."""
+        """Warn if the metric never came."""
         if self.metrics and all(metric is None for metric in self.metrics.values()):
-            self._missing({} if logs is None else logs)
+            had = ", ".join(logs or ()) or "nothing"
+            told = f"PlateauCallback: {self.monitor!r} never came, so that nothing was judged; the last epoch had {had}"
+            warnings.warn(told, lrs.ScheduleWarning, stacklevel=2)
 
     # ---- parts
 
@@ -164,17 +170,14 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
             if not rate.scheduled:
                 rate.base = base
 
-    def _assign(self, batches: int | None) -> None:
-        """Scale the rates, which a number of batches use before they are next looked at here."""
+    def _assign(self) -> None:
         model: Any = self.model
         changed, count = [], batches_seen(model)
         for optimizer in members(model):
             rate = rate_of(optimizer)
             rate.written.check("PlateauCallback", optimizer, count)
             rate.factors[id(self)] = self.scale
-            changed.append(rate.assign(optimizer))
-            if batches == 0 or not rate.scheduled:
-                rate.written.counts = counts_after(model, count, batches)
+            changed.append(rate.assign(optimizer, count))
         if any(changed) and getattr(model, "train_function", None) is not None:
             model.make_train_function(force=True)
 

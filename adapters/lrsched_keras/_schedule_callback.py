@@ -17,7 +17,7 @@ from lrsched_keras._following import follow, unfollow
 from lrsched_keras._optimizers import batches_per_update, batches_seen, members
 from lrsched_keras._rate import Evaluator
 from lrsched_keras._samples import Counted, Known, check_batch, count_of
-from lrsched_keras._written import check_writers, counts_after
+from lrsched_keras._written import check_writers
 
 __all__ = ["ScheduleCallback"]
 
@@ -165,7 +165,8 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Settle where the schedule is, and set the value if it counts epochs."""
         model = self._attached()
-        if any(_CLAIMS.get(one.optimizer, {}).get(self.hyperparameter) is not self for one in self._driven):
+        mine = weakref.ref(self)
+        if any(_CLAIMS.get(one.optimizer, {}).get(self.hyperparameter) is not mine for one in self._driven):
             raise lrs.ScheduleError(f"ScheduleCallback: two callbacks set {self.hyperparameter}; leave one of them out")
         if self._new_run and self.unit != "epoch":
             self._clock.begin("ScheduleCallback", model, self.params, epoch)
@@ -173,8 +174,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._new_run = False
         self._settle(model, epoch)
         if self.unit == "epoch":
-            batches = (self.params or {}).get("steps")
-            self._set(model, batches_seen(model), batches, [one.schedule(epoch) for one in self._driven])
+            self._set(batches_seen(model), [one.schedule(epoch) for one in self._driven])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the value that the next update uses."""
@@ -186,7 +186,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self.unit == "sample" and self.batch is None:
             self._counted.begin_batch("ScheduleCallback")
         count = batches_seen(model)
-        self._set(model, count, 1, [self._at(one, self._clock.after(count, one.optimizer)) for one in self._driven])
+        self._set(count, [self._at(one, self._clock.after(count, one.optimizer)) for one in self._driven])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Log the value that was used."""
@@ -222,7 +222,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._clock = Clock()
         self._optimizers = found
         for one in self._driven:
-            _CLAIMS.setdefault(one.optimizer, {})[self.hyperparameter] = self
+            _CLAIMS.setdefault(one.optimizer, {})[self.hyperparameter] = weakref.ref(self)
             if self.hyperparameter == "learning_rate":
                 forget_rate(one.optimizer)
 
@@ -280,12 +280,12 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         for one in self._driven:
             one.written.check("ScheduleCallback", one.optimizer, count)
 
-    def _set(self, model: Any, count: int, batches: int | None, values: list[float]) -> None:
-        """Set the numbers for the batches that come next, so many or, if None, until the end of the epoch."""
+    def _set(self, count: int, values: list[float]) -> None:
+        """Set the numbers after a count of batches."""
         self._check(count)
-        self.values, counts = {}, counts_after(model, count, batches)
+        self.values = {}
         for one, value in zip(self._driven, values, strict=True):
-            used = one.set(value, counts)
+            used = one.set(value, count)
             self.values.setdefault(one.name, used)
 
     def _log(self, logs: Any) -> None:
@@ -293,4 +293,4 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             logs.update(self.values)
 
 
-_CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, ScheduleCallback]] = weakref.WeakKeyDictionary()
+_CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, weakref.ref[ScheduleCallback]]] = weakref.WeakKeyDictionary()

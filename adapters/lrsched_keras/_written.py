@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 import numpy as np
 
 import lrsched as lrs
 from lrsched_keras._fit import other_writers
-from lrsched_keras._optimizers import has_schedule, innermost, number
+from lrsched_keras._optimizers import has_schedule, number
 
-__all__ = ["Written", "check_writers", "counts_after"]
+__all__ = ["Written", "check_writers"]
 
 WAY_OUT = {
     "learning_rate": "PlateauCallback follows a metric beside a schedule, and ScheduleCallback.replace changes the"
@@ -23,26 +22,28 @@ class Written:
     """What a number of an optimizer was last set to here, as the optimizer stores it, to float32.
 
     A checkpoint that is restored sets the rate too, and is no writer. It is told by what else it does: Keras has the
-    optimizer load its variables, or (``set_state_tree``, Orbax) the count of batches is one that the training since
-    does not lead to. From then on there is nothing to compare with until the number is set again.
+    optimizer load its variables, or (``set_state_tree``, Orbax) the count of batches falls. From then on there is
+    nothing to compare with until the number is set again.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.held: Any = None
         self.given: Any = None
-        self.loads = 0
-        self.counts: tuple[float, float] = (0, math.inf)
+        self.loads = self.count = 0
 
-    def keep(self, optimizer: Any, given: Any) -> None:
-        """Keep what was just set to ``given``; a variable is read back only where it is shorter than float32."""
+    def keep(self, optimizer: Any, given: Any, count: int) -> None:
+        """Keep what was just set to ``given``, after a count of batches.
+
+        A variable is read back only where it is shorter than float32.
+        """
         rate = optimizer._learning_rate
         wide = self.name == "learning_rate" and not has_schedule(optimizer) and rate.dtype in ("float32", "float64")
         self.held = _single(given) if wide else self._read(optimizer)
-        self.given, self.loads = given, _loads(optimizer)
+        self.given, self.loads, self.count = given, _loads(optimizer), count
 
     def check(self, where: str, optimizer: Any, count: int) -> None:
-        """Raise if something else has set the number, now that so many batches were seen."""
+        """Raise if something else has set the number, now that the count of batches is ``count``."""
         if self.held is None or self._is_restored(optimizer, count):
             return
         its = self._read(optimizer)
@@ -52,8 +53,7 @@ class Written:
     def _is_restored(self, optimizer: Any, count: int) -> bool:
         if self.name != "learning_rate":
             return False  # what is no variable is in no checkpoint
-        lowest, highest = self.counts
-        return _loads(optimizer) != self.loads or not lowest <= count <= highest
+        return _loads(optimizer) != self.loads or count < self.count
 
     def _read(self, optimizer: Any) -> Any:
         if self.name != "learning_rate":
@@ -105,14 +105,3 @@ def _refuse(where: str, what: str, known: list[str], how: str, name: str) -> NoR
     who = " and ".join(known) or "something else (another callback, or an assignment)"
     out = WAY_OUT.get(name, "ScheduleCallback.replace changes the schedule in mid-run")
     raise lrs.ScheduleError(f"{where}: {what} must have one writer, but {who} sets it too{how}; leave one out ({out})")
-
-
-def counts_after(model: Any, count: int, batches: int | None) -> tuple[float, float]:
-    """The least and the most batches that the optimizer has counted after some more of them; None if unknown how many.
-
-    An optimizer that scales losses leaves out those whose gradients overflow.
-    """
-    if batches is None:
-        return count, math.inf
-    scales = innermost(model.optimizer) is not model.optimizer
-    return (count if scales else count + batches), count + batches

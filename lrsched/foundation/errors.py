@@ -12,7 +12,17 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = ["LIMIT", "ScheduleError", "ScheduleTypeError", "check_choice", "check_count", "check_real", "fail", "show"]
+__all__ = [
+    "LIMIT",
+    "ScheduleError",
+    "ScheduleTypeError",
+    "ScheduleWarning",
+    "check_choice",
+    "check_count",
+    "check_real",
+    "fail",
+    "show",
+]
 
 LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
 SHOWN, LISTED = 80, 200  # the most characters that a message shows of one value, and of a list of names
@@ -44,6 +54,10 @@ def _again(cls: type[ScheduleError], arguments: tuple[Any, ...], kept: dict[str,
 
 class ScheduleTypeError(ScheduleError, TypeError):
     """An argument of the wrong kind; caught by ``except TypeError`` as well as by ``except ScheduleError``."""
+
+
+class ScheduleWarning(UserWarning):
+    """Something that may be meant and seldom is: a schedule that jumps, a report that never comes."""
 
 
 def show(value: object) -> str:

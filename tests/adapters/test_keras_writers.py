@@ -1,5 +1,8 @@
 """One writer for each number: what else sets it is named, and a checkpoint that is restored is none."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -167,6 +170,17 @@ def test_in_a_loop_of_ones_own():
         callback.on_train_batch_begin(3)
 
 
+def test_nothing_keeps_the_optimizer_of_a_run_that_is_over():
+    def run(callbacks):
+        model = line(sgd())
+        fit(model, callbacks)
+        return weakref.ref(model.optimizer)
+
+    made = [run([]), run([ScheduleCallback(S), ScheduleCallback(MOMENTUM, "momentum"), PlateauCallback(RULE, "loss")])]
+    gc.collect()
+    assert (made[0]() is None) <= (made[1]() is None)
+
+
 def test_a_rate_that_is_set_before_the_run_is_taken_over():
     model, watch = line(sgd()), Watch()
     for rate in (0.3, 0.7):
@@ -226,6 +240,22 @@ def test_after_a_restore_the_next_assignment_is_noticed(tmp_path):
     refused("0.7 in the place of 0.0333333", [
         ScheduleCallback(S), Act("on_train_batch_end", lambda model: model.load_weights(path), 2, 2),
         Act("on_train_batch_end", setting("learning_rate", 0.7), 4, 4)])  # fmt: skip
+
+
+def test_a_state_that_is_set_without_keras_loading_it_is_no_writer():
+    """As from a checkpoint of another library: all variables, the count among them, take older values."""
+    states, watch = [], Watch()
+
+    def keep(model):
+        states.append([np.array(keras.ops.convert_to_numpy(v)) for v in model.optimizer.variables])
+
+    def back(model):
+        for variable, value in zip(model.optimizer.variables, states[0], strict=True):
+            variable.assign(value)
+
+    fit(line(sgd()), [ScheduleCallback(S), Act("on_epoch_end", keep), Act("on_train_batch_end", back, 6, 6),
+                      PlateauCallback(lrs.Plateau(), "loss"), watch], 4)  # fmt: skip
+    assert watch.batches == [S(t) for t in (0, 1, 2, 3, 4, 5, 6, *range(4, 13))]
 
 
 @pytest.mark.parametrize("base", ["number", "callback"])
