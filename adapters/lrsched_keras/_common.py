@@ -8,7 +8,7 @@ from typing import Any
 import lrsched as lrs
 from lrsched.adapting import fail, given_schedule
 
-__all__ = ["concrete_schedule", "concrete_schedules"]
+__all__ = ["by_group", "concrete_schedule", "concrete_schedules"]
 
 
 def concrete_schedule(
@@ -21,7 +21,7 @@ def concrete_schedule(
 
 def concrete_schedules(where: str, given: Any, names: Mapping[str, Any]) -> Any:
     """One schedule, or a dictionary of them by group; each text takes those of the numbers that it names."""
-    if not isinstance(given, Mapping) or "kind" in given:
+    if not by_group(given):
         return concrete_schedule(where, given, names=names)
     found: dict[Any, lrs.Schedule] = {}
     used: set[str] = set()
@@ -33,6 +33,11 @@ def concrete_schedules(where: str, given: Any, names: Mapping[str, Any]) -> Any:
         if name not in used:
             fail(where, "schedule", f"texts that use {name}", list(given.values()))
     return found
+
+
+def by_group(given: Any) -> bool:
+    """Whether values are given by group: a dictionary that is not the data of a schedule."""
+    return isinstance(given, Mapping) and "kind" not in given
 
 
 def _names_in(given: Any) -> frozenset[str]:
