@@ -20,6 +20,13 @@ from lrsched.targets import _python as py
 __all__ = ["calling", "compile", "source"]
 
 A_STEP = f"a number in [0, 1]; what counts steps must be {A_SCHEDULE}"  # where a profile is called with an integer
+# what takes a step that is a tensor of a framework, by the package that its type is from
+TAKES_TENSORS = {
+    "tensorflow": "lrsched_keras.LearningRate(schedule) takes tensors of TensorFlow",
+    "keras": "lrsched_keras.LearningRate(schedule) takes tensors and variables of Keras",
+    "torch": "lrsched_torch.Scheduler(optimizer, lr=schedule) follows it in PyTorch; a tensor's value is t.item()",
+    "mlx": "in MLX write lambda t: mx.array(schedule(t.item()))",
+}
 
 
 def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
@@ -278,7 +285,19 @@ def calling(node: Expression) -> Callable[[Any], Any]:
         return caller
     # faster than type(t), which compile() keeps: torch.compile traces through that without a break
     source, objects = _python_variant(node, False, "    if t.__class__ is not int: return other(t)")
-    return py.loaded(source, {**objects, "other": caller})
+    function: Any = py.loaded(source, {**objects, "other": caller})
+    function.__defaults__ = (None,)  # a call without a step is told what is missing
+    return function
+
+
+def _no_number(where: str, name: str, allowed: str, t: Any) -> NoReturn:
+    """Say what a step may be, and what takes the one that was given."""
+    if t is None:
+        call, rate = ("(u)", ".over(steps)") if where == "profile" else ("(t)", "")
+        allowed = f"given, {where}{call}; a Keras optimizer takes lrsched_keras.LearningRate({where}{rate}) as its rate"
+    package = type(t).__module__.partition(".")[0]
+    hint = f" ({TAKES_TENSORS[package]})" if package in TAKES_TENSORS else ""
+    fail(where, name, allowed + hint, t, wrong_type=True)
 
 
 class _Caller:
@@ -288,7 +307,7 @@ class _Caller:
         self.node = node
         self.known: dict[str, Callable[[Any], Any]] = {}
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = None) -> Any:
         if is_jax(t) or self.node._arrays:
             return self.on_jax(t)
         if isinstance(t, np.ndarray):
@@ -307,7 +326,7 @@ class _Caller:
         name, allowed = ("progress", "a number in [0, 1]") if profile else ("step", "a finite number >= 0")
         where = "profile" if profile else "schedule"
         if isinstance(t, bool | np.bool_) or not isinstance(t, numbers.Real):
-            fail(where, name, allowed + ", or an array of them", t, wrong_type=True)
+            _no_number(where, name, allowed + ", or an array of them", t)
         try:
             value = int(t) if isinstance(t, numbers.Integral) else float(t)
         except OverflowError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lrsched_keras._optimizers import has_schedule, number
 from lrsched_keras._rate import LearningRate
+from lrsched_keras._written import Written
 
 __all__ = ["Rate", "forget_rate", "rate_of"]
 
@@ -16,30 +17,33 @@ class Rate:
     """What the callbacks of a run make one optimizer's learning rate.
 
     ``base`` is a number or a :class:`LearningRate`; ``scheduled`` says that a callback sets it; ``factors`` has one
-    number for each callback that scales it.
+    number for each callback that scales it; ``written`` is what it was last set to.
     """
 
     def __init__(self, optimizer: Any) -> None:
         self.base: Any = optimizer._learning_rate if has_schedule(optimizer) else number(optimizer.learning_rate)
         self.scheduled = False
         self.factors: dict[int, float] = {}
+        self.written = Written("learning_rate")
 
     @property
     def factor(self) -> float:
         """The product of the factors."""
         return math.prod(self.factors.values())
 
-    def assign(self, optimizer: Any) -> bool:
-        """Set the optimizer's rate; True if a compiled train step holds the old one."""
+    def assign(self, optimizer: Any, count: int) -> bool:
+        """Set the optimizer's rate after a count of batches; True if a compiled train step holds the old one."""
         if not has_schedule(optimizer):
-            optimizer.learning_rate = self.base * self.factor
+            value = optimizer.learning_rate = self.base * self.factor
+            self.written.keep(optimizer, value, count)
             return False
         schedule = self.base.schedule if self.factor == 1.0 else self.base.schedule * self.factor
         scaled = LearningRate(schedule, self.base.accumulation)
-        if scaled == optimizer._learning_rate:
-            return False
-        optimizer.learning_rate = scaled
-        return True
+        changed = scaled != optimizer._learning_rate
+        if changed:
+            optimizer.learning_rate = scaled
+        self.written.keep(optimizer, scaled, count)
+        return changed
 
 
 _RATES: weakref.WeakKeyDictionary[Any, Rate] = weakref.WeakKeyDictionary()

@@ -28,4 +28,8 @@ class Clock:
     def step(self, model: Any, optimizer: Any = None) -> int:
         """Updates made so far by one of the model's optimizers."""
         chosen = members(model)[0] if optimizer is None else optimizer
-        return batches_seen(model) // batches_per_update(chosen) + self.offset
+        return self.after(batches_seen(model), chosen)
+
+    def after(self, batches: int, optimizer: Any) -> int:
+        """Updates of an optimizer after a number of batches."""
+        return batches // batches_per_update(optimizer) + self.offset

@@ -27,7 +27,7 @@ from lrsched.adapting import (
     tuple_of,
     whole,
 )
-from lrsched_keras._common import concrete_schedule
+from lrsched_keras._common import by_group, concrete_schedule
 from lrsched_keras._optimizers import MultiOptimizer, batches_per_update, number, settable
 from lrsched_keras._rate import LearningRate
 
@@ -180,7 +180,7 @@ class _Given:
         where = "GroupedOptimizer"
         if groups is not None:
             groups = dict(groups) if isinstance(groups, Mapping) else _several(groups)
-        elif not any(isinstance(value, Mapping) for value in hyperparameters.values()):
+        elif not any(map(by_group, hyperparameters.values())):
             fail(where, "groups", "patterns, unless a hyperparameter is given by patterns", groups, wrong_type=True)
         _check_names(optimizer, hyperparameters)
         self.groups: Any = groups
@@ -188,7 +188,7 @@ class _Given:
         every = batches_per_update(optimizer)
         self.values: dict[str, Any] = {
             name: {key: _value(f"{name}[{grouping.label_of(key)!r}]", name, one, every) for key, one in value.items()}
-            if isinstance(value, Mapping)
+            if by_group(value)
             else _value(name, name, value, every)
             for name, value in hyperparameters.items()
         }

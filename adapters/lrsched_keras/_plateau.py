@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 
@@ -24,9 +25,11 @@ from lrsched.adapting import (
     whole,
 )
 from lrsched_keras._base import forget_rate, rate_of
-from lrsched_keras._optimizers import has_schedule, members, number
+from lrsched_keras._fit import is_validated
+from lrsched_keras._optimizers import batches_seen, has_schedule, members, number
 from lrsched_keras._processes import gathered
 from lrsched_keras._rate import LearningRate
+from lrsched_keras._written import check_writers
 
 __all__ = ["PlateauCallback"]
 
@@ -36,6 +39,9 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     The base is what a :class:`ScheduleCallback` in the same ``fit`` sets, or the optimizer's :class:`LearningRate`, or
     the number that the rate is when the run starts. Several callbacks, each with its own metric, multiply.
+
+    An epoch that is not validated (``validation_freq``) has no ``val_*`` metric and is passed over: it counts neither
+    for patience nor for cooldown.
 
     A run that starts at epoch 0 starts anew. One that starts later (``initial_epoch``, ``BackupAndRestore``) goes on
     where it was, in the middle of patience or cooldown too: the state at an epoch is the rule applied to the metrics
@@ -54,7 +60,11 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     Raises:
         ScheduleError: an argument is wrong; when ``fit`` starts, the rate is one of Keras's own schedules, or the file
-            belongs to another rule or lacks an epoch; after an epoch, its logs lack the metric.
+            belongs to another rule or lacks an epoch, or another callback sets the rate; after an epoch, its logs lack
+            the metric although it was due, or something else has set the rate.
+
+    Warns:
+        ScheduleWarning: the run is over, and the metric never came.
 
     Example:
         >>> import lrsched as lrs, numpy as np
@@ -78,7 +88,7 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.monitor = monitor
         self.path = None if path is None else Path(path)
         self.ranks: str = check_choice("PlateauCallback", "ranks", ranks, ("same", "mean", "alone"))
-        self.metrics: dict[int, float] = {}
+        self.metrics: dict[int, float | None] = {}
         self.state: Any = plateau.init()
         self._bases: list[Any] = []
         self._new_run = False
@@ -92,6 +102,7 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Find the optimizer, and say what does not fit."""
+        check_writers("PlateauCallback", "learning_rate")
         for optimizer in members(self.model):
             if has_schedule(optimizer) and not isinstance(optimizer._learning_rate, LearningRate):
                 allowed = "a number or a LearningRate (lrsched_keras.from_schedule reads Keras's schedules)"
@@ -100,10 +111,35 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._new_run = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """At the start of a run, take up the state that belongs to the epoch."""
-        if not self._new_run:
-            return
-        self._new_run = False
+        """Scale the rate of the epoch; at the start of a run, by the state that belongs to the epoch."""
+        if self._new_run:
+            self._new_run = False
+            self._take_up(epoch)
+            self._join()
+        self._assign()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Judge the metric of the epoch, if it is due, and scale the rate of the next one."""
+        logs = {} if logs is None else logs
+        if self.monitor not in logs and self._is_due(logs):
+            self._missing(logs)
+        logs.setdefault("learning_rate", number(members(self.model)[0].learning_rate))
+        self.metrics[epoch] = self._agreed(logs[self.monitor]) if self.monitor in logs else None
+        self._judge(self.metrics[epoch])
+        self._assign()
+        if self.path is not None:
+            self._write(self.path)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Warn if the metric never came."""
+        if self.metrics and all(metric is None for metric in self.metrics.values()):
+            had = ", ".join(logs or ()) or "nothing"
+            told = f"PlateauCallback: {self.monitor!r} never came, so that nothing was judged; the last epoch had {had}"
+            warnings.warn(told, lrs.ScheduleWarning, stacklevel=2)
+
+    # ---- parts
+
+    def _take_up(self, epoch: int) -> None:
         if epoch == 0:
             self.metrics, self._bases = {}, []
         elif self.path is not None:
@@ -112,22 +148,19 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._check_complete(epoch)
         self.state = self.plateau.init()
         for e in sorted(self.metrics):
-            self.state = self.plateau.update(self.state, self.metrics[e])
-        self._join()
+            self._judge(self.metrics[e])
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Judge the metric of the epoch, and scale the rate of the next one."""
-        logs = {} if logs is None else logs
-        if self.monitor not in logs:
-            fail("PlateauCallback", "monitor", f"one of the metrics {', '.join(logs)}", self.monitor)
-        logs.setdefault("learning_rate", number(members(self.model)[0].learning_rate))
-        self.metrics[epoch] = self._agreed(logs[self.monitor])
-        self.state = self.plateau.update(self.state, self.metrics[epoch])
-        self._assign()
-        if self.path is not None:
-            self._write(self.path)
+    def _judge(self, metric: float | None) -> None:
+        if metric is not None:
+            self.state = self.plateau.update(self.state, metric)
 
-    # ---- parts
+    def _is_due(self, logs: Any) -> bool:
+        """Whether an epoch with these logs should have the metric: where it is of validation, those that validate."""
+        validated = any(name.startswith("val_") for name in logs)
+        return validated or not self.monitor.startswith("val_") or not is_validated(self.model)
+
+    def _missing(self, logs: Any) -> NoReturn:
+        fail("PlateauCallback", "monitor", f"one of the metrics {', '.join(logs) or '(there are none)'}", self.monitor)
 
     def _join(self) -> None:
         """Take part in the optimizers' rates, whose bases are those of the epoch at which the rule began."""
@@ -136,15 +169,15 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
         for rate, base in zip(rates, self._bases, strict=True):
             if not rate.scheduled:
                 rate.base = base
-        self._assign()
 
     def _assign(self) -> None:
         model: Any = self.model
-        changed = []
+        changed, count = [], batches_seen(model)
         for optimizer in members(model):
             rate = rate_of(optimizer)
+            rate.written.check("PlateauCallback", optimizer, count)
             rate.factors[id(self)] = self.scale
-            changed.append(rate.assign(optimizer))
+            changed.append(rate.assign(optimizer, count))
         if any(changed) and getattr(model, "train_function", None) is not None:
             model.make_train_function(force=True)
 
@@ -202,9 +235,9 @@ def _rate(where: str, name: str, value: Any) -> Any:
     return LearningRate.from_config(value) if isinstance(value, dict) else real()(where, name, value)
 
 
-def _metric(where: str, name: str, value: Any) -> float:
-    """The reader of a metric, which may be infinite or NaN."""
-    return value if isinstance(value, float) else real()(where, name, value)
+def _metric(where: str, name: str, value: Any) -> float | None:
+    """The reader of a metric, which may be infinite or NaN, or None for an epoch in which it was not due."""
+    return value if value is None or isinstance(value, float) else real()(where, name, value)
 
 
 class _Record(State):
@@ -213,4 +246,4 @@ class _Record(State):
     plateau: Any = entry(saved_rule)
     monitor: str = entry(text)
     rates: tuple[Any, ...] = list_of(_rate)
-    metrics: tuple[tuple[int, float], ...] = list_of(tuple_of(whole(), _metric))
+    metrics: tuple[tuple[int, float | None], ...] = list_of(tuple_of(whole(), _metric))

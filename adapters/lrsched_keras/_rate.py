@@ -28,8 +28,9 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
     imports ``lrsched_keras`` first.
 
     Args:
-        schedule: the schedule, or a number.
+        schedule: the schedule, or a number, a text or data as one.
         accumulation: batches in one update, an integer >= 1: the optimizer's ``gradient_accumulation_steps``.
+        numbers: for the names in a text, which are bound: the configuration has the schedule.
 
     Raises:
         ScheduleError: the schedule is none, or holds arrays; or, when training starts, ``accumulation`` is not that of
@@ -42,11 +43,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
         [0.0, 0.0, 0.025, 0.05, 0.1, 0.05]
         >>> LearningRate.from_config(rate.get_config()) == rate
         True
+        >>> LearningRate("0.1 * (warmup(0.25 * total) >> cosine().over(0.75 * total))", total=16)
+        LearningRate(0.1 * (warmup(4) >> cosine().over(12)))
     """
 
-    def __init__(self, schedule: Any, accumulation: int = 1) -> None:
+    def __init__(self, schedule: Any, accumulation: int = 1, **numbers: Any) -> None:
         super().__init__()
-        self.schedule = concrete_schedule("LearningRate", schedule)
+        self.schedule = concrete_schedule("LearningRate", schedule, names=numbers)
         self.accumulation = check_count("LearningRate", "accumulation", accumulation, 1)
         self._value = Evaluator(self.schedule, self.accumulation)
 

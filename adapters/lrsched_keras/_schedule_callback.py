@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 import lrsched as lrs
 from lrsched.adapting import check_choice, fail
-from lrsched_keras._base import forget_rate, rate_of
+from lrsched_keras._base import forget_rate
 from lrsched_keras._clock import Clock
-from lrsched_keras._common import concrete_schedule
+from lrsched_keras._common import concrete_schedules
+from lrsched_keras._driven import Driven, driven
 from lrsched_keras._following import follow, unfollow
-from lrsched_keras._optimizers import batches_per_update, batches_seen, check_hyperparameter, innermost, members
+from lrsched_keras._optimizers import batches_per_update, batches_seen, members
 from lrsched_keras._rate import Evaluator
 from lrsched_keras._samples import Counted, Known, check_batch, count_of
+from lrsched_keras._written import check_writers
 
 __all__ = ["ScheduleCallback"]
-
-SMALLEST = 1e-38  # PyTorch's optimizers leave their buffers behind at a momentum of exactly 0
 
 
 class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -43,18 +42,21 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     samples, ``LearningRate(lrs.units.in_updates(s, batch, steps))``.
 
     Args:
-        schedule: the schedule, or a number; or a dictionary of them by the groups of a :class:`GroupedOptimizer`, whose
-            values are logged as ``learning_rate/<group>``.
+        schedule: the schedule, or a number, a text or data as one; or a dictionary of them by the groups of a
+            :class:`GroupedOptimizer`, or by patterns (``lrsched.grouping``) of which each takes whole optimizers of a
+            ``MultiOptimizer``. The values are logged as ``learning_rate/<group>``.
         hyperparameter: a number of the optimizer by its name: "learning_rate", "momentum", "beta_1", "weight_decay".
         unit: what the schedule counts, "step" (updates), "epoch", or "sample" (samples or tokens).
         batch: with the unit "sample", how many an update sees, all devices and accumulated batches together: an integer
             >= 1, or a schedule of such numbers over updates (``lrs.units.size``); or a list, for each batch of an epoch
             how many it has, the smaller last one included. None if :meth:`step` counts them.
+        numbers: for the names in a text.
 
     Raises:
         ScheduleError: an argument is wrong; or, when ``fit`` starts, the optimizer has no such number, its rate is
             itself a schedule, its momentum was made 0, two callbacks set the same number, or the number of batches in
-            an epoch is needed and unknown, or not that of the list ``batch``; or batches that nobody counts.
+            an epoch is needed and unknown, or not that of the list ``batch``; or batches that nobody counts; or
+            something else sets the number between two updates (a checkpoint that is restored may).
 
     Example:
         >>> import lrsched as lrs, numpy as np
@@ -69,28 +71,28 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, schedule: Any, hyperparameter: str = "learning_rate", unit: str = "step", *, batch: Any = None
+        self,
+        schedule: Any,
+        hyperparameter: str = "learning_rate",
+        unit: str = "step",
+        *,
+        batch: Any = None,
+        **numbers: Any,
     ) -> None:
         super().__init__()
         if not isinstance(hyperparameter, str) or not hyperparameter.isidentifier():
             fail("ScheduleCallback", "hyperparameter", "the name of an attribute", hyperparameter, wrong_type=True)
-        where = "ScheduleCallback"
-        self.schedule: Any = (
-            {label: concrete_schedule(where, one, f"schedule[{label!r}]") for label, one in schedule.items()}
-            if isinstance(schedule, Mapping)
-            else concrete_schedule(where, schedule)
-        )
+        self.schedule: Any = concrete_schedules("ScheduleCallback", schedule, numbers)
         self.hyperparameter = hyperparameter
         self.unit: str = check_choice("ScheduleCallback", "unit", unit, ("step", "epoch", "sample"))
         self.batch = check_batch("ScheduleCallback", batch)
         if batch is not None and unit != "sample":
             fail("ScheduleCallback", "unit", "'sample' where batch is given", unit)
         self.values: dict[str, float] = {}
-        self._names: list[str] = []
-        self._schedules: list[lrs.Schedule] = []
+        self._driven: list[Driven] = []
         self._updates = 0
         self._counted = Counted()
-        self._seen: list[Counted | Known] = []
+        self._known: dict[int, Known] = {}
         self._optimizers: list[Any] = []
         self._clock = Clock()
         self._new_run = self._settled = False
@@ -117,10 +119,43 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             fail("ScheduleCallback.step", "unit", "'sample', and batch None", self.unit)
         self._counted.add(count_of("step", count))
 
+    def replace(self, schedule: Any, **numbers: Any) -> None:
+        """Follow another schedule from the next update on, or, with the unit "epoch", from the next epoch on.
+
+        A schedule counts from the beginning of the run, as before: update t uses ``new(t)``, so that
+        ``callback.replace(s.extended(t, total))`` re-plans a run that grows or shrinks, and ``new.delayed(t)`` begins
+        at step t. Nothing of it is stored: a run that is restored is given the new schedule.
+
+        Args:
+            schedule: as for the callback itself.
+            numbers: for the names in a text.
+
+        Raises:
+            ScheduleError: as for the callback itself; it then follows what it did.
+
+        Example:
+            >>> import lrsched as lrs, numpy as np
+            >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            >>> model.compile(keras.optimizers.SGD(), loss="mse")
+            >>> callback = ScheduleCallback(lrs.linear().over(4))
+            >>> rates = []
+            >>> for epoch in range(3):
+            ...     history = model.fit(np.ones((2, 1)), np.ones((2, 1)), batch_size=1, verbose=0, callbacks=[callback])
+            ...     rates += history.history["learning_rate"]
+            ...     callback.replace(lrs.linear().over(4).extended(2, 12))
+            >>> rates
+            [0.75, 0.45, 0.35]
+        """
+        new = concrete_schedules("ScheduleCallback.replace", schedule, numbers)
+        if self._driven:
+            self._driven = driven("ScheduleCallback.replace", new, self.hyperparameter, self.model)
+        self.schedule, self._settled = new, False
+
     # ---- what Keras calls
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Find the optimizer, and say what does not fit."""
+        check_writers("ScheduleCallback", self.hyperparameter)
         self._attach(self.model)
         self._new_run = True
         batches = (self.params or {}).get("steps")
@@ -130,7 +165,8 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Settle where the schedule is, and set the value if it counts epochs."""
         model = self._attached()
-        if any(_CLAIMS.get(optimizer, {}).get(self.hyperparameter) is not self for optimizer in self._optimizers):
+        mine = weakref.ref(self)
+        if any(_CLAIMS.get(one.optimizer, {}).get(self.hyperparameter) is not mine for one in self._driven):
             raise lrs.ScheduleError(f"ScheduleCallback: two callbacks set {self.hyperparameter}; leave one of them out")
         if self._new_run and self.unit != "epoch":
             self._clock.begin("ScheduleCallback", model, self.params, epoch)
@@ -138,7 +174,7 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._new_run = False
         self._settle(model, epoch)
         if self.unit == "epoch":
-            self._set([self._schedules[i](epoch) for i in range(len(self._optimizers))])
+            self._set(batches_seen(model), [one.schedule(epoch) for one in self._driven])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the value that the next update uses."""
@@ -149,20 +185,22 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._settle(model, 0)
         if self.unit == "sample" and self.batch is None:
             self._counted.begin_batch("ScheduleCallback")
-        self._set([self._at(i, self._clock.step(model, one)) for i, one in enumerate(self._optimizers)])
+        count = batches_seen(model)
+        self._set(count, [self._at(one, self._clock.after(count, one.optimizer)) for one in self._driven])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Log the value that was used."""
         self._log(logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Log the value that was used last."""
+        """Log the value that was used last, if it was."""
+        self._check(batches_seen(self._attached()))
         self._log(logs)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the last value as a plain number."""
         model = self._attached()
-        followed = [unfollow(optimizer, self.hyperparameter) for optimizer in self._optimizers]
+        followed = [unfollow(one.optimizer, self.hyperparameter) for one in self._driven]
         if any(followed):
             model.make_train_function(force=True)
         self._settled = False
@@ -177,32 +215,16 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _attach(self, model: Any) -> None:
         found = members(model)
-        for optimizer in found:
-            check_hyperparameter("ScheduleCallback", self.hyperparameter, optimizer)
+        self._driven = driven("ScheduleCallback", self.schedule, self.hyperparameter, model)
         self._check_execution(model)
         self._settled = False
         if self._optimizers != found:
             self._clock = Clock()
         self._optimizers = found
-        self._names, self._schedules = self._by_optimizer(innermost(model.optimizer), found)
-        if self.batch is None:
-            self._seen = [self._counted] * len(found)
-        else:
-            self._seen = [Known(self.batch, batches_per_update(optimizer)) for optimizer in found]
-        for optimizer in found:
-            _CLAIMS.setdefault(optimizer, {})[self.hyperparameter] = self
+        for one in self._driven:
+            _CLAIMS.setdefault(one.optimizer, {})[self.hyperparameter] = weakref.ref(self)
             if self.hyperparameter == "learning_rate":
-                forget_rate(optimizer)
-
-    def _by_optimizer(self, optimizer: Any, found: list[Any]) -> tuple[list[str], list[lrs.Schedule]]:
-        """A name in the logs and a schedule for each optimizer."""
-        if not isinstance(self.schedule, dict):
-            return [self.hyperparameter] * len(found), [self.schedule] * len(found)
-        labels = getattr(optimizer, "labels", ())
-        if set(labels) != set(self.schedule):
-            allowed = f"a dictionary by the groups of a GroupedOptimizer ({', '.join(labels) or 'there are none'})"
-            fail("ScheduleCallback", "schedule", allowed, list(self.schedule))
-        return [f"{self.hyperparameter}/{label}" for label in labels], [self.schedule[label] for label in labels]
+                forget_rate(one.optimizer)
 
     def _check_execution(self, model: Any) -> None:
         several = getattr(model, "steps_per_execution", 1)
@@ -217,49 +239,58 @@ class ScheduleCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._settled = True
         if keras.backend.backend() == "torch" or self.hyperparameter == "learning_rate":
             return
-        values = [self._evaluator(model, i, epoch) for i in range(len(self._optimizers))]
-        pairs = zip(self._optimizers, values, strict=True)
-        changed = [follow(optimizer, self.hyperparameter, value) for optimizer, value in pairs]
+        values = [self._evaluator(model, one, epoch) for one in self._driven]
+        pairs = zip(self._driven, values, strict=True)
+        changed = [follow(one.optimizer, self.hyperparameter, value) for one, value in pairs]
         if any(changed) and getattr(model, "train_function", None) is not None:
             model.make_train_function(force=True)
 
-    def _at(self, i: int, update: int) -> float:
-        """The value of an update of the i-th optimizer."""
-        return self._schedules[i](self._seen[i].before(update) if self.unit == "sample" else update)
+    def _at(self, one: Driven, update: int) -> float:
+        """The value of an update of one of the optimizers."""
+        return one.schedule(self._seen(one).before(update) if self.unit == "sample" else update)
 
-    def _evaluator(self, model: Any, i: int, epoch: int) -> Evaluator:
-        """What the i-th optimizer evaluates inside its compiled update."""
-        every, batches = batches_per_update(self._optimizers[i]), (self.params or {}).get("steps")
+    def _seen(self, one: Driven) -> Counted | Known:
+        """What counts the samples that an optimizer has seen."""
+        if self.batch is None:
+            return self._counted
+        every = batches_per_update(one.optimizer)
+        if every not in self._known:
+            self._known[every] = Known(self.batch, every)
+        return self._known[every]
+
+    def _evaluator(self, model: Any, one: Driven, epoch: int) -> Evaluator:
+        """What an optimizer evaluates inside its compiled update."""
+        every, batches = batches_per_update(one.optimizer), (self.params or {}).get("steps")
         if self.unit == "step":
-            return Evaluator(self._schedules[i], every, 0, self._clock.offset)
+            return Evaluator(one.schedule, every, 0, self._clock.offset)
         if self.unit == "sample":
             epochs = (self.params or {}).get("epochs")
             if self.batch is None or batches is None or epochs is None:
                 allowed = f"given, in a fit whose steps are known, to make {self.hyperparameter} follow samples"
                 fail("ScheduleCallback", "batch", allowed, self.batch)
             end = self._updates + int(batches * epochs) // every
-            values = [self._at(i, update) for update in range(end + 1)]
+            values = [self._at(one, update) for update in range(end + 1)]
             return Evaluator(lrs.table(tuple(values)), every, 0, self._clock.offset)
         if batches is None:
-            return Evaluator(lrs.constant(self._schedules[i](epoch)))
-        return Evaluator(self._schedules[i], batches, epoch * batches - batches_seen(model))
+            return Evaluator(lrs.constant(one.schedule(epoch)))
+        return Evaluator(one.schedule, batches, epoch * batches - batches_seen(model))
 
-    def _set(self, values: list[float]) -> None:
+    def _check(self, count: int) -> None:
+        """Raise if something else has set a number since it was last set here."""
+        for one in self._driven:
+            one.written.check("ScheduleCallback", one.optimizer, count)
+
+    def _set(self, count: int, values: list[float]) -> None:
+        """Set the numbers after a count of batches."""
+        self._check(count)
         self.values = {}
-        for optimizer, name, value in zip(self._optimizers, self._names, values, strict=True):
-            self.values.setdefault(name, value)
-            if self.hyperparameter == "learning_rate":
-                rate = rate_of(optimizer)
-                rate.base, rate.scheduled = value, True
-                rate.assign(optimizer)
-                self.values[name] = value * rate.factor
-            else:
-                tiny = value == 0.0 and self.hyperparameter == "momentum"
-                setattr(optimizer, self.hyperparameter, SMALLEST if tiny else value)
+        for one, value in zip(self._driven, values, strict=True):
+            used = one.set(value, count)
+            self.values.setdefault(one.name, used)
 
     def _log(self, logs: Any) -> None:
         if logs is not None:
             logs.update(self.values)
 
 
-_CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, ScheduleCallback]] = weakref.WeakKeyDictionary()
+_CLAIMS: weakref.WeakKeyDictionary[Any, dict[str, weakref.ref[ScheduleCallback]]] = weakref.WeakKeyDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -177,6 +178,9 @@ def on_tensors(schedule: lrs.Schedule) -> Callable[[Any], Any]:
     function: Any = lrs.compile(schedule, "keras")
     space = function.__globals__
     space.update({k: _wide(v) for k, v in space.items() if isinstance(v, np.ndarray)})
+    if keras.backend.backend() == "tensorflow":
+        tf: Any = importlib.import_module("tensorflow")
+        function = tf.autograph.experimental.do_not_convert(function)  # it has no source file to convert
     return function
 
 

@@ -44,6 +44,7 @@ class ScheduleError(ValueError):
     """A schedule, an argument or a text that has no meaning; says what is wrong and what is allowed."""
 
     told: tuple[str, str, Any] | None = None  # the argument, what is allowed, the value given
+    ag_pass_through = True  # TensorFlow's AutoGraph hands the error on as it is, inside tf.function too
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {name: value for name, value in self.__dict__.items() if name != "told"}

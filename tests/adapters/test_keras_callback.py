@@ -332,7 +332,7 @@ def test_mistakes_are_named_when_fit_starts():
 def test_mistakes_are_named_when_the_callback_is_made():
     with pytest.raises(lrs.ScheduleError, match="unit must be one of 'step', 'epoch', 'sample', got 'batch'"):
         ScheduleCallback(S, unit="batch")
-    with pytest.raises(TypeError, match="schedule must be a schedule or a number"):
+    with pytest.raises(TypeError, match="schedule must be a schedule, a number or a text"):
         ScheduleCallback(keras.optimizers.schedules.CosineDecay(0.1, 10))
     with pytest.raises(TypeError, match="hyperparameter must be the name of an attribute"):
         ScheduleCallback(S, 3)

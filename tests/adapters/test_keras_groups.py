@@ -315,3 +315,13 @@ except ImportError as error:
 def test_before_keras_has_an_optimizer_of_several_the_rest_works():
     done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, check=True)
     assert re.search(r"^GroupedOptimizer needs keras>=3\.15, this is [0-9.]+$", done.stdout, re.MULTILINE)
+
+
+def test_text_and_data_in_the_place_of_schedules():
+    text = {"*head/*": S.to_dict(), "*block_{0..1}/*": repr(0.5 * S), "*": "0.25"}
+    optimizer = GroupedOptimizer(keras.optimizers.SGD(), learning_rate=text)
+    close(fit(model(optimizer), epochs=1), ORDER, range(6))
+    same = GroupedOptimizer(keras.optimizers.SGD(), list(RATES), learning_rate=S.to_dict())
+    close(fit(model(same), epochs=1), [S] * 4, range(6))
+    with pytest.raises(lrs.ScheduleError, match=r"learning_rate\['\*'\]: 'cosine' must be called"):
+        GroupedOptimizer(keras.optimizers.SGD(), learning_rate=text | {"*": "cosine"})

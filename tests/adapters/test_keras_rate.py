@@ -19,7 +19,7 @@ keras = pytest.importorskip("keras")
 from keras_models import X, Y, data, line, moves, weight  # noqa: E402
 
 import strategies  # noqa: E402
-from lrsched_keras import LearningRate  # noqa: E402
+from lrsched_keras import LearningRate, ScheduleCallback  # noqa: E402
 
 BACKEND = keras.backend.backend()
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,12 +113,95 @@ def test_a_mismatch_is_reported_when_training_starts(steps, accumulation, scaled
 def test_what_is_no_schedule_is_refused():
     with pytest.raises(TypeError, match=r"schedule \(profile.over\(steps\) makes one\), got cosine"):
         LearningRate(lrs.cosine())
-    with pytest.raises(TypeError, match="schedule must be a schedule or a number"):
+    with pytest.raises(TypeError, match="schedule must be a schedule, a number or a text"):
+        LearningRate([0.1])
+    with pytest.raises(lrs.ScheduleError, match=r"LearningRate: schedule: 'cosine' must be called"):
         LearningRate("cosine")
     for wrong in (0, -1, 2.5, True):
         with pytest.raises(lrs.ScheduleError, match="accumulation must be an integer >= 1"):
             LearningRate(S, wrong)
     assert LearningRate(0.5).schedule == lrs.constant(0.5)
+
+
+def test_text_data_and_numbers_for_names():
+    bound = LearningRate("0.1 * plan(total, warmup(0.25 * total), cosine())", 2, total=1e3)
+    assert bound.schedule == 0.1 * lrs.plan(1000, lrs.warmup(250), lrs.cosine()) and bound.accumulation == 2
+    assert LearningRate.from_config(json.loads(json.dumps(bound.get_config()))) == bound == LearningRate(
+        bound.schedule.to_dict(), accumulation=2)  # fmt: skip
+    assert LearningRate("3e-4").schedule == lrs.constant(3e-4)
+    for wrong, numbers, message in (
+        ("warmup(totl)", {"total": 9}, "totl.*total"),
+        ("warmup(9)", {"total": 9}, "schedule must be a text that uses total"),
+        (S, {"total": 9}, "schedule must be a text that uses the names given"),
+        ("warmup(total)", {"total": -1}, "steps must be an integer >= 0"),
+    ):
+        with pytest.raises(lrs.ScheduleError, match=message):
+            LearningRate(wrong, **numbers)
+
+
+def test_numbers_for_names_in_callbacks():
+    callback = ScheduleCallback("warmup(epoch)", unit="epoch", epoch=5)
+    assert callback.schedule == lrs.warmup(5)
+    assert ScheduleCallback(S.to_dict()).schedule == S
+    texts = {"*kernel": "warmup(epoch)", "*": "linear().over(total)", "*bias": 0.5}
+    assert ScheduleCallback(texts, epoch=5, total=9).schedule == {
+        "*kernel": lrs.warmup(5), "*": lrs.linear().over(9), "*bias": lrs.constant(0.5)}  # fmt: skip
+    with pytest.raises(lrs.ScheduleError, match="schedule must be texts that use epochs"):
+        ScheduleCallback(texts, epoch=5, total=9, epochs=3)
+    with pytest.raises(lrs.ScheduleError, match=r"schedule\['\*'\]: unknown name 'total'"):
+        ScheduleCallback(texts, epoch=5)
+
+
+def test_a_schedule_in_the_place_of_a_rate_names_what_makes_it_one():
+    """Optax takes a schedule as it is; Keras calls what it is given without the count."""
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.learning_rate = S
+    for wrong in (keras.optimizers.SGD(S), keras.optimizers.SGD(learning_rate=S), optimizer):
+        with pytest.raises(lrs.ScheduleError, match=r"takes lrsched_keras\.LearningRate\(schedule\) as its rate"):
+            line(wrong).fit(X, Y, verbose=0)
+        with pytest.raises(TypeError, match=r"step must be given, schedule\(t\)"):
+            float(wrong.learning_rate)
+    with pytest.raises(TypeError, match=r"LearningRate\(profile\.over\(steps\)\)"):
+        line(keras.optimizers.SGD(0.1 * lrs.cosine())).fit(X, Y, verbose=0)
+
+
+def test_a_tensor_as_the_step_names_what_takes_it():
+    values = [keras.Variable(5, dtype="int32", trainable=False)]
+    values += [] if BACKEND == "jax" else [keras.ops.convert_to_tensor(5), keras.ops.convert_to_tensor(5.0)]
+    taker = {"tensorflow": r"lrsched_keras\.LearningRate", "torch": r"lrsched_torch\.Scheduler"}
+    for value in values:
+        name = r"lrsched_keras\.LearningRate" if isinstance(value, keras.Variable) else taker[BACKEND]
+        for expression in (S, lrs.cosine()):
+            with pytest.raises(TypeError, match=f"array of them .*{name}"):
+                expression(value)
+        close(LearningRate(S)(value), S(5))
+
+
+TRACED = """
+import tensorflow as tf, lrsched as lrs, lrsched_keras
+s = 0.1 * (lrs.warmup(3) >> lrs.cosine().over(7))
+rate = lrsched_keras.LearningRate(s)
+for compiled in (tf.function(lambda t: rate(t)), tf.function(rate), tf.function(lambda t: rate(t), jit_compile=True)):
+    assert abs(float(compiled(tf.constant(2))) - s(2)) < 1e-8
+assert [round(float(x), 6) for x in tf.data.Dataset.range(3).map(rate)] == [round(s(t), 6) for t in range(3)]
+for wrong in (lambda t: s(t), s):
+    for staged in (lambda f: tf.function(f)(tf.constant(2)), lambda f: list(tf.data.Dataset.range(3).map(f))):
+        try:
+            staged(wrong)
+        except lrs.ScheduleError as error:
+            assert "lrsched_keras.LearningRate(schedule) takes tensors of TensorFlow" in str(error), error
+        else:
+            raise AssertionError
+"""
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own way")
+def test_inside_a_traced_function_nothing_is_warned_of():
+    path = os.pathsep.join([str(ROOT), str(ROOT / "adapters"), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "AutoGraph" not in done.stderr
 
 
 def test_a_schedule_of_arrays_is_refused():
