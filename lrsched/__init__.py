@@ -45,6 +45,7 @@ from lrsched.schedules import *
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
+    from lrsched import analysis as analysis
     from lrsched import grouping as grouping
     from lrsched import presets as presets
     from lrsched import recipes as recipes
@@ -74,6 +75,7 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "ParseError": "text",
     "Plateau": "feedback",
     "agreed": "feedback",
+    "analysis": "",
     "discriminative": "layers",
     "diverged": "discovery",
     "from_dict": "algebra.serial",

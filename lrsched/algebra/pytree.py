@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from _thread import allocate_lock, get_ident
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["Layout", "flatten", "register_all", "unflatten"]
+__all__ = ["Layout", "flatten", "register_all", "unflatten", "when_imported"]
 
 
 class Layout:
@@ -233,8 +233,11 @@ def _register(kind: type[Node]) -> None:
             REGISTERED.add(kind)
 
 
+WAITING: list[Callable[[], None]] = []  # what is to be done when JAX has been imported
+
+
 class _AfterImport:
-    """Registers the kinds as soon as JAX has been imported; the base classes of finders take long to import."""
+    """Does what waits for JAX as soon as it has been imported; the base classes of finders take long to import."""
 
     def __init__(self) -> None:
         self.asking: set[int] = set()  # the threads that ask the other finders
@@ -271,18 +274,21 @@ class _Loader:
         self.loader.exec_module(module)
         if self.finder in sys.meta_path:
             sys.meta_path.remove(self.finder)
-            register_all()
+            for act in WAITING:
+                act()
 
 
-def install() -> None:
-    """Register with JAX now, or as soon as it is imported."""
+def when_imported(act: Callable[[], None]) -> None:
+    """Call a function now if JAX has been imported, else as soon as it is."""
     if sys.modules.get("jax") is not None:
         import jax  # waits for a thread that is importing it
 
         if hasattr(jax, "tree_util"):
-            register_all()
+            act()
             return
-    sys.meta_path.insert(0, _AfterImport())
+    WAITING.append(act)
+    if len(WAITING) == 1:
+        sys.meta_path.insert(0, _AfterImport())
 
 
-install()
+when_imported(register_all)

@@ -1,0 +1,35 @@
+"""Schedules judged before the run: what theory, and laws fitted to runs, say of their rates, and what they assume.
+
+Every function takes the rates of a run, a schedule and its steps or a vector (``rates``), and returns a *record*
+(``records``): a frozen dataclass that prints as a table with its assumptions below, draws itself, pickles, compares by
+value and is a pytree of JAX. ``bound`` has the worst case of convex theory, ``transferring`` moves a tuned peak to
+another shape and horizon, ``averages`` reads AdamW as an average, ``noise`` has noise scales; ``laws`` predict losses,
+``fitting`` fits them to runs, ``quadratic`` is an exact model, ``optimizing`` searches shapes; ``comparing`` sets
+schedules side by side and ``advice`` says what is worth knowing of one.
+
+It may import ``text``, ``display``, ``inspection`` and what is below them, NumPy alone, and JAX where it is given JAX
+values. A new judgement is a file with a function and its record, and a line in ``NAMES``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+NAMES: dict[str, str] = {}  # where each name is; its file is loaded when it is first used
+
+__all__: list[str] = []
+
+if not TYPE_CHECKING:
+    __all__ += [*NAMES]  # noqa: PLE0604 (names all the same)
+
+    def __getattr__(name):
+        if name not in NAMES:
+            raise AttributeError(f"module 'lrsched.analysis' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(f"lrsched.analysis.{NAMES[name]}"), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*NAMES, *(name for name in globals() if name[:2] == "__")})
