@@ -2,7 +2,8 @@
 
 Every function takes the rates of a run, a schedule and its steps or a vector (``rates``), and returns a *record*
 (``records``): a frozen dataclass that prints as a table with its assumptions below, draws itself, pickles, compares by
-value and is a pytree of JAX. ``bound`` has the worst case of convex theory, ``transferring`` moves a tuned peak to
+value and is a pytree of JAX. ``bound`` has the worst case of convex theory (its
+arithmetic is ``worst_case``), ``transferring`` moves a tuned peak to
 another shape and horizon, ``averages`` reads AdamW as an average, ``noise`` has noise scales; ``laws`` predict losses,
 ``fitting`` fits them to runs, ``quadratic`` is an exact model, ``optimizing`` searches shapes; ``comparing`` sets
 schedules side by side and ``advice`` says what is worth knowing of one.
@@ -15,9 +16,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    pass
+    from lrsched.analysis.averages import Averaging as Averaging
+    from lrsched.analysis.averages import averaging as averaging
+    from lrsched.analysis.bound import ConvexBound as ConvexBound
+    from lrsched.analysis.bound import Curve as Curve
+    from lrsched.analysis.bound import convex_bound as convex_bound
+    from lrsched.analysis.bound import convex_bound_curve as convex_bound_curve
+    from lrsched.analysis.noise import gradient_noise_scale as gradient_noise_scale
+    from lrsched.analysis.noise import noise_scale as noise_scale
+    from lrsched.analysis.transferring import Transfer as Transfer
+    from lrsched.analysis.transferring import transfer as transfer
 
-NAMES: dict[str, str] = {}  # where each name is; its file is loaded when it is first used
+NAMES: dict[str, str] = {
+    "Averaging": "averages",
+    "ConvexBound": "bound",
+    "Curve": "bound",
+    "Transfer": "transferring",
+    "averaging": "averages",
+    "convex_bound": "bound",
+    "convex_bound_curve": "bound",
+    "gradient_noise_scale": "noise",
+    "noise_scale": "noise",
+    "transfer": "transferring",
+}  # where each name is; its file is loaded when it is first used
 
 __all__: list[str] = []
 
