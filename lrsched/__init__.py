@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lrsched import units as units
     from lrsched.algebra.serial import from_dict as from_dict
     from lrsched.algebra.serial import from_json as from_json
+    from lrsched.analysis.comparing import compare as compare
     from lrsched.discovery import diverged as diverged
     from lrsched.discovery import smooth as smooth
     from lrsched.discovery import suggest as suggest
@@ -76,6 +77,7 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "Plateau": "feedback",
     "agreed": "feedback",
     "analysis": "",
+    "compare": "analysis.comparing",
     "discriminative": "layers",
     "diverged": "discovery",
     "from_dict": "algebra.serial",

@@ -18,11 +18,11 @@ from lrsched.algebra.pytree import when_imported
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail, listed
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["Result", "axes", "columns", "number", "plain", "read_record", "record"]
+__all__ = ["Result", "axes", "bulleted", "columns", "number", "plain", "read_record", "record"]
 
 WIDTH = 100
 DASH: Any = {"initial_indent": "  - ", "subsequent_indent": "    ", "break_on_hyphens": False}
-NUMERIC = re.compile(r"(?:[-+~<>]? ?(?:[\d.,]+(?:e[-+]?\d+)?|inf|nan)(?: ?%)?)?")
+NUMERIC = re.compile(r"(?:[-+~<>]? ?(?:[\d.,]+(?:e[-+]?\d+)?|inf|nan)(?: ?[%* ])?)?")
 STRUCTURE = ("int", "str", "bool", "tuple[str, ...]")  # annotations of fields that are no leaves of the pytree
 
 
@@ -60,7 +60,7 @@ class Result:
 
     def __str__(self) -> str:
         self.concrete("printed")
-        return "\n".join([*columns(self.table()), *_listed("note", self.notes), *_listed("assumes", self.assumes)])
+        return "\n".join([*columns(self.table()), *_under("notes", self.notes), *_under("assumes", self.assumes)])
 
     def __repr__(self) -> str:
         if _is_traced(self._values()):
@@ -185,6 +185,8 @@ def plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, Node):
         return repr(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
@@ -215,11 +217,15 @@ def read_record(where: str, text: str, kinds: Mapping[str, type[Result]]) -> Any
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number of a table in a few significant digits; zeros at its end stay, so that columns align."""
+    """A number of a table in a few significant digits, those at its end too, if they are 0."""
+    size = abs(value)
     if value == 0 or not np.isfinite(value):
         return f"{value:g}"
-    text = f"{value:#.{digits}g}"
-    return f"{value:,.0f}" if 10 ** (digits - 1) <= abs(value) < 1e9 else text.rstrip(".").replace("e-0", "e-")
+    if 10 ** (digits - 1) <= size < 1e9:
+        return f"{value:,.0f}"
+    if 1e-3 <= size < 1e9:
+        return f"{value:#.{digits}g}".rstrip(".")
+    return re.sub(r"e([+-])0*", r"e\1", f"{value:.{digits - 1}e}")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -232,10 +238,13 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in zip(*made, strict=True)]
 
 
-def _listed(head: str, sentences: Sequence[str]) -> list[str]:
-    """Sentences under a head, each a line that is wrapped."""
-    lines = [line for one in sentences for line in textwrap.wrap(one, WIDTH, **DASH)]
-    return ["", f"{head}:", *lines] if lines else []
+def bulleted(sentences: Sequence[str], width: int = WIDTH) -> list[str]:
+    """Sentences as the lines of a list."""
+    return [line for one in sentences for line in textwrap.wrap(one, width, **DASH)]
+
+
+def _under(head: str, sentences: Sequence[str]) -> list[str]:
+    return ["", f"{head}:", *bulleted(sentences)] if sentences else []
 
 
 def axes(ax: Any, height: float = 3.6) -> Any:

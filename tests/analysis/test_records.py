@@ -48,7 +48,7 @@ def test_a_record_prints_its_table_then_notes_and_assumptions():
         "value  0.5000",
         "steps       3",
         "",
-        "note:",
+        "notes:",
         "  - it is <small>",
         "",
         "assumes:",
