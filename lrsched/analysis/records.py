@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
+import math
 import re
 import textwrap
 from _thread import allocate_lock
@@ -95,7 +96,7 @@ class Result:
 
     def to_json(self, indent: int | None = None) -> str:
         """The plain data as JSON; :func:`read_record` reads it back."""
-        return json.dumps(self.to_dict(), indent=indent)
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
 
 Some = TypeVar("Some", bound=Result)
@@ -180,7 +181,7 @@ def _key(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A field's value as plain data: numbers, texts, lists and dicts."""
+    """A field's value as plain data: numbers, texts, lists and dicts; None for what JSON has no number for."""
     if isinstance(value, Result):
         return value.to_dict()
     if isinstance(value, Node):
@@ -189,7 +190,9 @@ def plain(value: Any) -> Any:
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_record(where: str, text: str, kinds: Mapping[str, type[Result]]) -> Any:
