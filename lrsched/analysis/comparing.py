@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,7 +13,6 @@ from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import Result, number, record
 from lrsched.analysis.transferring import MEASURED, Transfer, transfer
 from lrsched.foundation.errors import check_count, fail, listed, shortened, show
-from lrsched.inspection.findings import SEVERITIES
 
 __all__ = ["Comparison", "Row", "compare"]
 
@@ -36,7 +34,7 @@ class Row(Result):
     ``rank`` what it is beside the best one: "best", "tie", "weak" or "worse"; ``peak`` is the largest rate as given,
     ``times`` how much higher a peak the shape bears than the first row; ``transfer`` the tuned peak, moved here;
     ``losses`` are one a law, at the peak as given; ``window`` and ``init`` are those of :func:`averaging`, at the
-    moved peak where there is one; ``findings`` are all that ``check`` and ``advise`` say.
+    moved peak where there is one; ``findings`` are the warnings and errors of ``check``, and what ``advise`` says.
     """
 
     name: str
@@ -122,7 +120,8 @@ class Comparison(Result):
         for i, law in enumerate(self.laws):
             losses = (f"{row.losses[i]:.4f}{' ' if law.covers(row.peak) else '*'}" for row in self.rows)
             columns.append((f"loss, {law.name}", *losses))
-        columns.append(("finding", *(row.findings[0].name if row.findings else "" for row in self.rows)))
+        if any(row.findings for row in self.rows):
+            columns.append(("finding", *(row.findings[0].name if row.findings else "" for row in self.rows)))
         return list(zip(*columns, strict=True))
 
     def plot(self, ax: Any = None) -> Any:
@@ -180,7 +179,7 @@ def _row(name: str, schedule: Schedule, steps: int, weight_decay: Any, laws: Any
     moved = transfer(known[1], known[0], rates) if known else None
     used = rates * (moved.peak / rates.max()) if moved else rates
     average = None if weight_decay is None else averaging(used, weight_decay)
-    findings = judge("compare", schedule, used, weight_decay=weight_decay, tuned=None), schedule.check(steps)
+    found = [finding for finding in schedule.check(steps) if finding.severity != "note"]
     return {
         "name": name,
         "schedule": schedule,
@@ -192,7 +191,7 @@ def _row(name: str, schedule: Schedule, steps: int, weight_decay: Any, laws: Any
         "losses": tuple(float(law.predict(rates)) for law in laws),
         "window": average and average.window,
         "init": average and average.init,
-        "findings": tuple(sorted(itertools.chain(*findings), key=lambda f: -SEVERITIES.index(f.severity))),
+        "findings": (*found, *judge("compare", schedule, used, weight_decay=weight_decay, tuned=None)),
     }
 
 

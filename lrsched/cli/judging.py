@@ -87,9 +87,9 @@ def _show(found: Any) -> None:
     table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     console.print(table, crop=False)  # a terminal that is narrower wraps it
     width = min(100, console.width)
-    for title, said in (("notes", found.notes), ("assumes", found.assumes)):
-        lines = ["", f"{title}:", *bulleted(said, width)] if said else []
-        console.print(Text("\n".join(lines), style="" if title == "notes" else "dim"), soft_wrap=True)
+    if found.notes:
+        console.print(Text("\n".join(["notes:", *bulleted(found.notes, width), ""])), soft_wrap=True)
+    console.print(Text("\n".join(["assumes:", *bulleted(found.assumes, width)]), style="dim"), soft_wrap=True)
 
 
 def _draw(found: Any, output: Path) -> None:
