@@ -76,7 +76,7 @@ class Comparison(Result):
     steps: int
 
     @property
-    def assumes(self) -> tuple[str, ...]:
+    def assumes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the numbers shown assume, each once."""
         said = [*SHAPES, *(MEASURED if self.tuned else MEASURED[:1])]
         said += [f"{law.name}: {sentence}" for law in self.laws for sentence in law.assumes]

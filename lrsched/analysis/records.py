@@ -30,14 +30,18 @@ STRUCTURE = ("int", "str", "bool", "tuple[str, ...]")  # annotations of fields t
 class Result:
     """The base of all records; a record declares its fields, ``assumes``, ``table`` and ``plot``.
 
-    ``assumes`` and ``notes`` are class variables, properties, or the last fields.
+    ``assumes`` is a class variable and ``notes`` a property.
 
     Fields annotated ``int``, ``str``, ``bool`` or ``tuple[str, ...]`` are the structure of the pytree; the others hold
     its leaves. Equality and hash go by value, vectors included. What holds JAX values is neither printed nor compared.
     """
 
     assumes: ClassVar[Any] = ()  # sentences
-    notes: ClassVar[Any] = ()  # sentences about these numbers in particular, printed before what is assumed
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about these numbers in particular, printed before what is assumed."""
+        return ()
 
     def table(self) -> list[tuple[str, ...]]:
         """The table, a row of texts each; the first one is its head."""

@@ -35,7 +35,10 @@ class Sums(Result):
     peaks: tuple[float, float]
 
     assumes: ClassVar = ("that rates help",)
-    notes: ClassVar = ("fitted by hand",)
+
+    @property
+    def notes(self):
+        return ("fitted by hand",)
 
     def predict(self, rates, steps=None, at=None):
         return 3.0 - float(np.sum(rates)) / 10
