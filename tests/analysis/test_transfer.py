@@ -42,7 +42,7 @@ def test_scales_of_both_do_not_matter_and_equal_lengths_leave_no_range():
 
 def test_notes_on_what_is_far_and_on_other_exponents():
     far = transfer(1.0, lrs.linear().over(10), lrs.linear().over(10**6), exponent=0.5)
-    assert "further than any" in far.notes[0] and "note:" in str(far)
+    assert "further than any" in far.notes[0] and "notes:" in str(far)
     outside = transfer(1.0, COSINE, WSD, exponent=0.0)
     assert "exponent" in outside.notes[0] and outside.peak > outside.high
     assert transfer(1.0, COSINE, WSD, exponent=0.15).notes == transfer(1.0, COSINE, WSD, exponent=0.5).notes == ()
