@@ -79,7 +79,11 @@ class Comparison(Result):
     def assumes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the numbers shown assume, each once."""
         said = [*SHAPES, *(MEASURED if self.tuned else MEASURED[:1])]
-        said += [f"{law.name}: {sentence}" for law in self.laws for sentence in law.assumes]
+        by_law: dict[str, list[str]] = {}
+        for law in self.laws:
+            for sentence in law.assumes:
+                by_law.setdefault(sentence, []).append(law.name)
+        said += [f"{', '.join(names)}: {sentence}" for sentence, names in by_law.items()]
         if self.weight_decay is not None:
             at = "at the peak to use" if self.tuned else "at the peaks as given"
             said.append(f"window and init: AdamW, whose weight decay is decoupled and multiplied by the rate, {at}")
@@ -268,20 +272,20 @@ def _on_laws(found: Comparison) -> list[str]:
     said = []
     for i, law in enumerate(found.laws):
         said += [f"loss, {law.name}: at the peaks as given; {note}" for note in law.notes]
-        inside = [row for row in found.rows if law.covers(row.peak)]
+        inside = [(row.losses[i], row.shape, k) for k, row in enumerate(found.rows, 1) if law.covers(row.peak)]
         if len(inside) < len(found.rows):
             said.append(f"*: the peak is too far from there, so that {law.name} predicts nothing and chooses no peak")
-        said += _on_order(law.name, sorted((row.losses[i], row.shape, row.name) for row in inside))
+        said += _on_order(law.name, sorted(inside))
     return said
 
 
-def _on_order(law: str, rows: list[tuple[float, float, str]]) -> list[str]:
+def _on_order(law: str, rows: list[tuple[float, float, int]]) -> list[str]:
     """Why a law and the bound put other schedules first, if they do."""
-    best = min(((shape, name) for _, shape, name in rows), default=(0.0, ""))
-    if not rows or rows[0][1] <= TIE * best[0]:
+    shape, place = min(((shape, k) for _, shape, k in rows), default=(0.0, 0))
+    if not rows or rows[0][1] <= TIE * shape:
         return []
-    names = f"{shortened(rows[0][2], WIDEST)} first, and the bound {shortened(best[1], WIDEST)}"
-    return [f"law-disagrees: {law} has {names}; it speaks of these peaks, the bound of each at its own best one"]
+    why = "the law speaks of the peaks as given, the bound of each shape at its own best one"
+    return [f"law-disagrees: {law} puts row {rows[0][2]} first, and the bound row {place}; {why}"]
 
 
 def _on_findings(found: Comparison) -> list[str]:

@@ -107,8 +107,10 @@ def test_laws_predict_at_the_peaks_as_given_and_say_when_they_do_not_know_them()
     assert "sums: that rates help" in text and "fitted by hand" in text
     assert "law-disagrees" not in text  # linear and REX are a tie
     other = " ".join(str(lrs.compare([SHAPES[0], SHAPES[4]], T, laws=[LAW])).split())
-    assert "law-disagrees: sums has 0.0003 * (warmup(500) >> constant(1.0)) first, and the bound 0.0003" in other
+    assert "law-disagrees: sums puts row 2 first, and the bound row 1; the law speaks of the peaks" in other
     assert found.order("sums")[0] is found.rows[2]
+    two = " ".join(str(lrs.compare(SHAPES[0], T, laws=[LAW, Sums("other", (1.0, 2.0))])).split())
+    assert "sums, other: that rates help" in two and "so that other predicts nothing" in two
 
 
 def test_a_comparison_is_a_value():
