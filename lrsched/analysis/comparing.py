@@ -13,6 +13,7 @@ from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import Result, number, record
 from lrsched.analysis.transferring import MEASURED, Transfer, transfer
 from lrsched.foundation.errors import check_count, fail, listed, shortened, show
+from lrsched.inspection.findings import Finding
 
 __all__ = ["Comparison", "Row", "compare"]
 
@@ -47,7 +48,7 @@ class Row(Result):
     losses: tuple[float, ...]
     window: float | None
     init: float | None
-    findings: Any
+    findings: tuple[Finding, ...]
     rank: str
 
     assumes: ClassVar[Any] = THEORY

@@ -24,7 +24,7 @@ __all__ = ["Result", "axes", "bulleted", "columns", "number", "plain", "read_rec
 WIDTH = 100
 DASH: Any = {"initial_indent": "  - ", "subsequent_indent": "    ", "break_on_hyphens": False}
 NUMERIC = re.compile(r"(?:[-+~<>]? ?(?:[\d.,]+(?:e[-+]?\d+)?|inf|nan)(?: ?[%* ])?)?")
-STRUCTURE = ("int", "str", "bool", "tuple[str, ...]")  # annotations of fields that are no leaves of the pytree
+STRUCTURE = ("int", "str", "bool", "tuple[str, ...]", "tuple[Finding, ...]")  # what is no leaf of the pytree
 
 
 class Result:
@@ -32,8 +32,8 @@ class Result:
 
     ``assumes`` is a class variable and ``notes`` a property.
 
-    Fields annotated ``int``, ``str``, ``bool`` or ``tuple[str, ...]`` are the structure of the pytree; the others hold
-    its leaves. Equality and hash go by value, vectors included. What holds JAX values is neither printed nor compared.
+    Fields annotated as one of ``STRUCTURE`` are the structure of the pytree; the others hold its leaves. Equality and
+    hash go by value, vectors included. What holds JAX values is neither printed nor compared.
     """
 
     assumes: ClassVar[Any] = ()  # sentences

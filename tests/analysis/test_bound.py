@@ -53,6 +53,8 @@ def test_more_numbers_that_are_known():
     assert (one.total, one.noise, one.best, one.value) == (1.0, 1.0, 1.0, 1.0)
     assert convex_bound([3.0], last="own").noise == 3.0
     assert convex_bound([1.0]).best == pytest.approx(math.sqrt(2 * (math.sqrt(2) - 1)), rel=1e-12)
+    assert convex_bound([1.0]).last_step == pytest.approx(1 + math.sqrt(2), rel=1e-9)
+    assert convex_bound(SHAPES["linear"][0]).last_step == pytest.approx(0.0177641291206, rel=1e-9)
     assert convex_bound([1.0, 0.5]).best == pytest.approx(0.84804, abs=6e-6)
     rises = np.r_[np.full(99, 0.1), 10.0]
     assert convex_bound(rises).best == pytest.approx(0.7878, abs=6e-5)

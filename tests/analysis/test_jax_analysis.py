@@ -119,3 +119,12 @@ def test_records_pass_through_jit_and_refuse_to_print_while_traced():
 
     found = jax.jit(use)(jnp.asarray(RATES))
     assert told == ["<ConvexBound that holds JAX values>"] and isinstance(found, analysis.ConvexBound)
+
+
+def test_a_comparison_is_a_pytree_of_its_numbers():
+    found = lrs.compare([lrs.linear().over(50), lrs.hold(50)], weight_decay=0.1, tuned=(lrs.rex().over(9), 0.5, None))
+    leaves, tree = jax.tree.flatten(found)
+    assert found.rows[1].findings and jax.tree.unflatten(tree, leaves) == found
+    assert all(isinstance(leaf, int | float) for leaf in leaves)
+    doubled = jax.jit(lambda c: jax.tree.map(lambda x: 2 * x, c))(found)
+    assert float(doubled.rows[0].shape) == pytest.approx(2 * found.rows[0].shape)
