@@ -45,7 +45,7 @@ def rates_of(
     else:
         values = _array(where, rates, argument, dimensions)
         _check_length(where, values.shape[-1], steps, count)
-    return values if is_jax(values) else _checked(where, values, argument)
+    return _of_float32(values) if is_jax(values) else _checked(where, values, argument)
 
 
 def _steps_of(where: str, schedule: Schedule, steps: Any, argument: str, count: str) -> int:
@@ -65,6 +65,13 @@ def _traced(schedule: Schedule, steps: int) -> Any:
     import jax.numpy as jnp
 
     return schedule(jnp.arange(steps))
+
+
+def _of_float32(values: Any) -> Any:
+    """A JAX array of at least that type: sums of shorter floats would lose most rates."""
+    import jax.numpy as jnp
+
+    return values.astype(jnp.promote_types(values.dtype, jnp.float32))
 
 
 def _array(where: str, rates: Any, argument: str, dimensions: Any) -> Any:

@@ -65,5 +65,6 @@ def test_jax_rates_are_taken_unchecked_and_traced():
     total = jax.jit(lambda peak: rates_of("f", peak * lrs.linear().over(4)).sum())
     assert float(total(2.0)) == 5.0
     assert rates_of("f", jnp.array([-1.0])).tolist() == [-1.0]
+    assert rates_of("f", jnp.ones(2, jnp.bfloat16)).dtype == rates_of("f", jnp.ones(2, int)).dtype == jnp.float32
     with pytest.raises(lrs.ScheduleError, match="a vector"):
         rates_of("f", jnp.ones((2, 2)))

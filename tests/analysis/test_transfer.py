@@ -7,6 +7,7 @@ import pytest
 
 import lrsched as lrs
 from lrsched.analysis import convex_bound, transfer
+from lrsched.analysis.records import Result, record
 
 COSINE, WSD = (
     lrs.plan(20_000, lrs.warmup(500), lrs.cosine()),
@@ -46,6 +47,20 @@ def test_notes_on_what_is_far_and_on_other_exponents():
     outside = transfer(1.0, COSINE, WSD, exponent=0.0)
     assert "exponent" in outside.notes[0] and outside.peak > outside.high
     assert transfer(1.0, COSINE, WSD, exponent=0.15).notes == transfer(1.0, COSINE, WSD, exponent=0.5).notes == ()
+
+
+@record
+class Power(Result):
+    """What is asked of a law here."""
+
+    exponent: float
+
+
+def test_a_law_gives_the_exponent_of_its_own_best_peak():
+    """The peak that makes A (g S)**-a + B g N least, where S grows as T, goes as T**-(a / (1 + a))."""
+    for a in (0.39, 1.0):
+        assert transfer(1.0, COSINE, WSD, exponent=Power(a)) == transfer(1.0, COSINE, WSD, exponent=a / (1 + a))
+    assert transfer(1.0, COSINE, WSD, exponent=Power(1.0)) == transfer(1.0, COSINE, WSD, exponent=0.5)
 
 
 @pytest.mark.parametrize(
