@@ -123,7 +123,17 @@ def test_units_of_distance_and_norms(rates, distance, norm):
     assert other.best == pytest.approx(one.best * distance * norm, rel=1e-9)
     assert other.peak == pytest.approx(one.peak * distance / norm, rel=1e-9)
     assert (other.shape, other.base) == pytest.approx((one.shape, one.base), rel=1e-9)
+    assert (other.total, other.noise) == pytest.approx((one.total, one.noise * norm**2), rel=1e-9)
     assert convex_bound(rates, norms=np.full(len(rates), norm)).best == pytest.approx(one.best * norm, rel=1e-9)
+
+
+@pytest.mark.parametrize("last", ["own", "free"])
+def test_shape_and_base_are_without_units_where_norms_differ(last):
+    norms = np.linspace(4.0, 1.0, T)
+    found = convex_bound(3.0 * WSD, distance=5.0, norms=norms, last=last)
+    typical = math.sqrt((norms**2).mean())
+    assert found.shape == pytest.approx(found.best * 20 / (5 * typical), rel=1e-12)
+    assert found.base == pytest.approx(found.peak * 20 * typical / 5, rel=1e-12)
 
 
 @given(rates_of_runs, st.sampled_from(["own", "free"]))
