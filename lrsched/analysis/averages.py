@@ -91,7 +91,8 @@ def averaging(rates: Any, weight_decay: Any, steps: int | None = None, *, dtype:
     dtype = float_type("averaging", dtype)
     decay = _decay(weight_decay, given.shape[0])
     xp = namespace(given, decay)
-    a = xp.asarray(given * decay)
+    with np.errstate(over="ignore", under="ignore"):
+        a = xp.asarray(given * decay)
     if xp is np and a.max() >= 1.0:
         t = int(np.argmax(a >= 1.0))
         fail("averaging", "rate * weight_decay", "below 1", f"{a[t]:g} at step {t}")

@@ -182,13 +182,14 @@ def _row(name: str, schedule: Schedule, steps: int, weight_decay: Any, laws: Any
     rates = rates_of("compare", schedule, steps, argument=f"schedules[{show(name)}]")
     bound = convex_bound(rates)
     moved = transfer(known[1], known[0], rates) if known else None
-    used = rates * (moved.peak / rates.max()) if moved else rates
+    shares = rates / rates.max()
+    used = shares * moved.peak if moved else rates
     average = None if weight_decay is None else averaging(used, weight_decay)
     found = [finding for finding in schedule.check(steps) if finding.severity != "note"]
     return {
         "name": name,
         "schedule": schedule,
-        "total": float((rates / rates.max()).sum()),
+        "total": float(shares.sum()),
         "shape": bound.shape,
         "peak": float(rates.max()),
         "times": bound.base,

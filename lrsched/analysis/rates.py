@@ -16,6 +16,7 @@ from lrsched.foundation.numbers import is_jax
 __all__ = ["MOST_STEPS", "namespace", "peak_of", "rates_of", "scaled"]
 
 MOST_STEPS = 2**27  # a vector of a gigabyte
+LEAST_PEAK = 1e-250  # beyond it, and beyond its inverse, sums and quotients of rates are no floats
 
 
 def rates_of(
@@ -108,6 +109,8 @@ def _checked(where: str, values: Any, argument: str) -> Any:
         fail(where, f"{argument}[{at}]", "a finite rate >= 0", float(values[place]))
     if not values.any():
         fail(where, argument, "rates of which one is > 0", values if values.size else "none")
+    if not LEAST_PEAK <= (peak := float(values.max())) <= 1 / LEAST_PEAK:
+        fail(where, argument, f"rates whose largest lies between {LEAST_PEAK:g} and {1 / LEAST_PEAK:g}", peak)
     return values
 
 

@@ -62,6 +62,7 @@ def test_long_runs_forget_without_a_warning():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [({"weight_decay": 1.0}, "averaging: rate [*] weight_decay must be below 1, got '1 at step 0'"),
+     ({"rates": [1e200], "weight_decay": 1e200}, "must be below 1, got 'inf at step 0'"),
      ({"weight_decay": -0.1}, "averaging: weight_decay must be a number >= 0, or a schedule, got -0.1"),
      ({"weight_decay": "x"}, "averaging: weight_decay must be"), ({"weight_decay": math.nan}, "weight_decay must be"),
      ({"weight_decay": lrs.linear().over(5, end=-1.0)}, r"averaging: weight_decay\[3\] must be a finite rate >= 0"),

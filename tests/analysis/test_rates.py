@@ -35,6 +35,8 @@ def test_a_vector_is_its_floats(vector):
      ([1.0, np.nan], None, r"f: rates\[1\] must be a finite rate >= 0, got nan"),
      ([np.inf, 1.0], None, r"f: rates\[0\] must be a finite rate"),
      (lrs.linear().over(5, end=-1.0), None, r"f: rates\[3\] must be a finite rate >= 0, got -0.1999"),
+     ([1e-260, 0.0], None, r"f: rates must be rates whose largest lies between 1e-250 and 1e\+250, got 1e-260"),
+     (1e300 * lrs.linear().over(9), None, "f: rates must be rates whose largest lies between"),
      ([0.0, 0.0], None, "f: rates must be rates of which one is > 0"), ([], None, "one is > 0, got 'none'"),
      ([[1.0, 2.0]], None, r"f: rates must be a schedule, or a vector .* got 'an array of shape \(1, 2\)'"),
      ([[1.0], [1.0, 2.0]], None, "f: rates must be a schedule, or a vector"), ("cosine", None, "or a vector"),
