@@ -124,19 +124,19 @@ def convex_bound(
     weighted, scale = shares * heights, distance / (peak * unit)
     total, noise, step, value = _least(xp, shares, weighted, last, scale)
     whole, typical = total + (step if last == "free" else 0.0), xp.sqrt(xp.mean(xp.square(heights)))
-    best, length = xp.sqrt(noise / whole), math.sqrt(given.shape[0])
-    multiple = scale / xp.sqrt(whole * noise)
-    numbers = {
-        "value": distance * unit * value,
-        "best": distance * unit * best,
-        "multiple": multiple,
-        "peak": multiple * peak,
-        "total": total * peak,
-        "noise": peak * unit * unit * noise,
-        "shape": best * length / typical,
-        "base": length * typical / xp.sqrt(whole * noise),
-        "last_step": step * peak,
-    }
+    length, multiple = math.sqrt(given.shape[0]), scale / xp.sqrt(whole * noise)
+    with np.errstate(over="ignore", under="ignore"):
+        numbers = {
+            "value": distance * unit * value,
+            "best": distance * unit * xp.sqrt(noise / whole),
+            "multiple": multiple,
+            "peak": multiple * peak,
+            "total": total * peak,
+            "noise": peak * unit * unit * noise,
+            "shape": xp.sqrt(noise / whole) * length / typical,
+            "base": length * typical / xp.sqrt(whole * noise),
+            "last_step": step * peak,
+        }
     return ConvexBound(**_finite("convex_bound", numbers), steps=given.shape[0])
 
 

@@ -16,7 +16,7 @@ from lrsched.foundation.numbers import is_jax
 __all__ = ["MOST_STEPS", "namespace", "peak_of", "rates_of", "scaled"]
 
 MOST_STEPS = 2**27  # a vector of a gigabyte
-LEAST_PEAK = 1e-250  # beyond it, and beyond its inverse, sums and quotients of rates are no floats
+LEAST_PEAK, LARGEST_PEAK = 1e-300, 1e300  # beyond them, sums and quotients of rates are no floats
 
 
 def rates_of(
@@ -109,8 +109,8 @@ def _checked(where: str, values: Any, argument: str) -> Any:
         fail(where, f"{argument}[{at}]", "a finite rate >= 0", float(values[place]))
     if not values.any():
         fail(where, argument, "rates of which one is > 0", values if values.size else "none")
-    if not LEAST_PEAK <= (peak := float(values.max())) <= 1 / LEAST_PEAK:
-        fail(where, argument, f"rates whose largest lies between {LEAST_PEAK:g} and {1 / LEAST_PEAK:g}", peak)
+    if not LEAST_PEAK <= (peak := float(values.max())) <= LARGEST_PEAK:
+        fail(where, argument, f"rates whose largest lies between {LEAST_PEAK:g} and {LARGEST_PEAK:g}", peak)
     return values
 
 

@@ -195,7 +195,7 @@ def test_a_tail_that_moves_nothing():
     assert "wasted-tail" not in notes(lrs.linear().over(100) >> lrs.hold(2, 0.0))
     sharp = notes(lrs.table([1.0, 1.0, 1e-7, 0.0]))["sharp-last"]
     assert "1.0e-07 of the one before" in sharp.sentence and sharp.step == 2
-    assert "sharp-last" not in notes(lrs.table([1.0, 1e-5])) and "sharp-last" not in notes(lrs.hold(1))
+    assert "sharp-last" not in notes(lrs.table([1.0, 5e-6])) and "sharp-last" not in notes(lrs.hold(1))
 
 
 def test_a_warmup_that_is_short_for_the_second_moment():

@@ -35,8 +35,8 @@ def test_a_vector_is_its_floats(vector):
      ([1.0, np.nan], None, r"f: rates\[1\] must be a finite rate >= 0, got nan"),
      ([np.inf, 1.0], None, r"f: rates\[0\] must be a finite rate"),
      (lrs.linear().over(5, end=-1.0), None, r"f: rates\[3\] must be a finite rate >= 0, got -0.1999"),
-     ([1e-260, 0.0], None, r"f: rates must be rates whose largest lies between 1e-250 and 1e\+250, got 1e-260"),
-     (1e300 * lrs.linear().over(9), None, "f: rates must be rates whose largest lies between"),
+     ([1e-310, 0.0], None, r"f: rates must be rates whose largest lies between 1e-300 and 1e\+300, got 1e-310"),
+     (1e305 * lrs.linear().over(9), None, "f: rates must be rates whose largest lies between"),
      ([0.0, 0.0], None, "f: rates must be rates of which one is > 0"), ([], None, "one is > 0, got 'none'"),
      ([[1.0, 2.0]], None, r"f: rates must be a schedule, or a vector .* got 'an array of shape \(1, 2\)'"),
      ([[1.0], [1.0, 2.0]], None, "f: rates must be a schedule, or a vector"), ("cosine", None, "or a vector"),
@@ -45,6 +45,12 @@ def test_a_vector_is_its_floats(vector):
 def test_what_is_no_rates_is_refused(rates, steps, told):
     with pytest.raises(lrs.ScheduleError, match=told):
         rates_of("f", rates, steps)
+
+
+@pytest.mark.parametrize("peak", [1e-300, 1e300])
+def test_the_largest_and_the_least_peak_are_judged_without_a_warning(peak):
+    found = lrs.analysis.convex_bound(peak * lrs.linear().over(400))
+    assert found.best == pytest.approx(0.10018234, abs=6e-9) and np.isfinite(found.value)
 
 
 def test_rows_of_rates_where_they_are_asked_for():
