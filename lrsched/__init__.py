@@ -45,12 +45,14 @@ from lrsched.schedules import *
 from lrsched.targets import register_target
 
 if TYPE_CHECKING:
+    from lrsched import analysis as analysis
     from lrsched import grouping as grouping
     from lrsched import presets as presets
     from lrsched import recipes as recipes
     from lrsched import units as units
     from lrsched.algebra.serial import from_dict as from_dict
     from lrsched.algebra.serial import from_json as from_json
+    from lrsched.analysis.comparing import compare as compare
     from lrsched.discovery import diverged as diverged
     from lrsched.discovery import smooth as smooth
     from lrsched.discovery import suggest as suggest
@@ -74,6 +76,8 @@ LATER = {  # where the names are that few programs need: each is loaded by itsel
     "ParseError": "text",
     "Plateau": "feedback",
     "agreed": "feedback",
+    "analysis": "",
+    "compare": "analysis.comparing",
     "discriminative": "layers",
     "diverged": "discovery",
     "from_dict": "algebra.serial",

@@ -26,7 +26,7 @@ LAYERS = (
     ("combinators", "layers", "units", "range_test"),
     ("recipes", "presets", "inspection"),
     ("text", "display"),
-    ("adapting",),
+    ("adapting", "analysis"),
     ("__init__",),
     ("cli", "__main__", "serial", "greedy"),  # the last two are what pickles name
 )
@@ -156,7 +156,13 @@ def test_modules_are_found_by_name_in_few_places() -> None:
     """What an import statement does not show: the doors, targets by their names, and public names loaded later."""
     assert len(doors.DOORS) <= 5
     found = {name for name, path in modules(HOME).items() if "import_module" in path.read_text()}
-    assert found == {"lrsched.__init__", "lrsched.algebra.doors", "lrsched.presets", "lrsched.targets"}
+    assert found == {
+        "lrsched.__init__",
+        "lrsched.algebra.doors",
+        "lrsched.analysis",
+        "lrsched.presets",
+        "lrsched.targets",
+    }
 
 
 def test_an_import_for_type_checkers_is_none() -> None:

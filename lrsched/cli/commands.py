@@ -20,7 +20,7 @@ import numpy as np
 
 from lrsched import compiler
 from lrsched.algebra.schedule import Schedule
-from lrsched.cli import inputs
+from lrsched.cli import inputs, judging
 from lrsched.foundation.errors import ScheduleError, shortened
 from lrsched.foundation.errors import show as spelled
 from lrsched.foundation.files import replacing
@@ -69,6 +69,8 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any
         parser.add_argument("--tolerance", type=real, help="as a share of the largest rate (default: by its digits)")
         return
     _given(parser, name, steps, real)
+    if name == "compare":
+        judging.add_arguments(parser, steps, real, picture)
     if name == "plot":
         parser.add_argument("-o", "--output", metavar="FILE", type=picture, required=True, help=".png, .svg or .pdf")
         parser.add_argument("--log", action="store_true", help="a logarithmic scale of rates")
@@ -92,7 +94,7 @@ def _given(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any) ->
     if name == "diff":
         parser.add_argument("a", metavar="A", help="an expression or a file")
         parser.add_argument("b", metavar="B", help="another")
-    elif name == "plot":
+    elif name in ("plot", "compare"):
         parser.add_argument("expressions", nargs="+", help="expressions or files")
     else:
         parser.add_argument("expression", nargs="?", help="an expression or a file; standard input by default")
@@ -359,6 +361,16 @@ TABLE: tuple[tuple[str, Callable[[Any], int], str, tuple[str, ...]], ...] = (
         plot,
         "draw one or more schedules into a file",
         ('  lrsched plot "cosine().over(1000)" "rex().over(1000)" -o rates.png',),
+    ),
+    (
+        "compare",
+        judging.compare,
+        "judge schedules before the run: shape, peak to use, predicted loss, what AdamW averages over",
+        (
+            '  lrsched compare "linear().over(10k)" "rex().over(10k)" "cosine().over(10k)"',
+            '  lrsched compare "rex().over(60k)" --tuned "3e-4 * cosine().over(20k)"',
+            '  lrsched compare "3e-4 * rex().over(10k)" --weight-decay 0.1 --law mpl-100m',
+        ),
     ),
     (
         "sample",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["after_import"]
 
-WAITING: dict[str, Callable[[], None]] = {}
+WAITING: dict[str, list[Callable[[], None]]] = {}
 
 
 def after_import(name: str, action: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ def after_import(name: str, action: Callable[[], None]) -> None:
             return
     if not WAITING:
         sys.meta_path.insert(0, _AfterImport())
-    WAITING[name] = action
+    WAITING.setdefault(name, []).append(action)
 
 
 class _AfterImport:
@@ -64,8 +64,8 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        action = WAITING.pop(self.name, None)
+        actions = WAITING.pop(self.name, [])
         if not WAITING and self.finder in sys.meta_path:
             sys.meta_path.remove(self.finder)
-        if action is not None:
+        for action in actions:
             action()

@@ -397,7 +397,8 @@ def test_plot_writes_a_picture_of_several_schedules(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["show", "plot", "sample", "check", "convert", "source", "identify", "recipes", "diff", "demo"]
+    "command",
+    ["show", "plot", "compare", "sample", "check", "convert", "source", "identify", "recipes", "diff", "demo"],
 )
 def test_every_help_has_examples_that_parse(command, capsys):
     import shlex
