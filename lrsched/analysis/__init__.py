@@ -15,9 +15,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    pass
+    from lrsched.analysis.annealing import AnnealingLaw as AnnealingLaw
+    from lrsched.analysis.constants import published as published
+    from lrsched.analysis.fitting import Fit as Fit
+    from lrsched.analysis.fitting import fit as fit
+    from lrsched.analysis.law import Law as Law
+    from lrsched.analysis.law_files import read_law as read_law
+    from lrsched.analysis.multi_power import MultiPowerLaw as MultiPowerLaw
+    from lrsched.analysis.optimizing import Found as Found
+    from lrsched.analysis.optimizing import optimize as optimize
+    from lrsched.analysis.optimizing import optimize_shape as optimize_shape
+    from lrsched.analysis.quadratic import Risk as Risk
+    from lrsched.analysis.quadratic import power_spectrum as power_spectrum
+    from lrsched.analysis.quadratic import quadratic_risk as quadratic_risk
+    from lrsched.analysis.signal_noise import SignalNoiseLaw as SignalNoiseLaw
 
-NAMES: dict[str, str] = {}  # where each name is; its file is loaded when it is first used
+NAMES: dict[str, str] = {  # where each name is; its file is loaded when it is first used
+    "AnnealingLaw": "annealing",
+    "Fit": "fitting",
+    "Found": "optimizing",
+    "Law": "law",
+    "MultiPowerLaw": "multi_power",
+    "Risk": "quadratic",
+    "SignalNoiseLaw": "signal_noise",
+    "fit": "fitting",
+    "optimize": "optimizing",
+    "optimize_shape": "optimizing",
+    "power_spectrum": "quadratic",
+    "published": "constants",
+    "quadratic_risk": "quadratic",
+    "read_law": "law_files",
+}
 
 __all__: list[str] = []
 
