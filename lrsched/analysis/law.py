@@ -90,7 +90,8 @@ class Law(Result):
         where = f"{type(self).__name__}.predict"
         given = rates_of(where, rates, steps)
         wanted = counts_of(where, len(given) if at is None else at, len(given))
-        found = self.losses(given, np.atleast_1d(wanted))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error below
+            found = self.losses(given, np.atleast_1d(wanted))
         if not is_jax(found):
             _check_finite(where, found, given, np.atleast_1d(wanted))
             return float(found[0]) if np.ndim(wanted) == 0 else found

@@ -123,5 +123,5 @@ def _terms(xp: Any, rates: Any) -> tuple[Any, Any]:
     step = xp.arange(len(e))
     later = xp.cumsum(xp.where(step <= last, e, 0.0)[::-1])[::-1]
     later = xp.concatenate([later[1:], later[-1:]])
-    divisor = xp.where(step < last, later, xp.where(some & (step == last), e, 1.0))
+    divisor = xp.where(some, xp.where(step < last, later, xp.where(step == last, e, 1.0)), 1.0)
     return peak * e.sum(), peak * xp.where(step <= last, e * e / divisor, 0.0).sum()
