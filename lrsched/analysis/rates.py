@@ -18,38 +18,46 @@ __all__ = ["MOST_STEPS", "namespace", "peak_of", "rates_of", "scaled"]
 MOST_STEPS = 2**27  # a vector of a gigabyte
 
 
-def rates_of(where: str, rates: Any, steps: Any = None, *, argument: str = "rates", dimensions: Any = (1,)) -> Any:
+def rates_of(
+    where: str,
+    rates: Any,
+    steps: Any = None,
+    *,
+    argument: str = "rates",
+    count: str = "steps",
+    dimensions: tuple[int, ...] = (1,),
+) -> Any:
     """The rates of a run as a float64 vector; a JAX array, unchecked, where the rates are JAX values.
 
     Args:
         where: the function that asks, for its errors.
         rates: a schedule, or a vector of one rate an update.
         steps: updates of the run; the schedule's own duration, or the length of the vector, if it is None.
-        argument: what the function calls the rates.
+        argument, count: what the function calls the rates and the steps.
         dimensions: how many axes an array may have; the last one counts updates.
 
     Raises:
         ScheduleError: a profile, an endless schedule without ``steps``, rates that are negative or not finite or all 0.
     """
     if isinstance(rates, Schedule):
-        steps = _steps_of(where, rates, steps, argument)
+        steps = _steps_of(where, rates, steps, argument, count)
         values = _traced(rates, steps) if holds_arrays(rates) else rates.sample(steps)
     else:
         values = _array(where, rates, argument, dimensions)
-        _check_length(where, values.shape[-1], steps)
+        _check_length(where, values.shape[-1], steps, count)
     return values if is_jax(values) else _checked(where, values, argument)
 
 
-def _steps_of(where: str, schedule: Schedule, steps: Any, argument: str) -> int:
+def _steps_of(where: str, schedule: Schedule, steps: Any, argument: str, count: str) -> int:
     if steps is None:
         if holds_arrays(schedule) and is_jax(schedule.duration):
-            fail(where, "steps", f"given, since the length of {argument} is a JAX value", steps, wrong_type=True)
+            fail(where, count, f"given, since the length of {argument} is a JAX value", steps, wrong_type=True)
         if schedule.duration == math.inf:
-            fail(where, "steps", f"given, since {argument} is a schedule that never ends", steps, wrong_type=True)
+            fail(where, count, f"given, since {argument} is a schedule that never ends", steps, wrong_type=True)
         steps = schedule.duration
-    steps = check_count(where, "steps", steps, 1)
+    steps = check_count(where, count, steps, 1)
     if steps > MOST_STEPS:
-        fail(where, "steps", f"at most {MOST_STEPS:,}: every rate is looked at", steps)
+        fail(where, count, f"at most {MOST_STEPS:,}: every rate is looked at", steps)
     return steps
 
 
@@ -79,9 +87,9 @@ def _array(where: str, rates: Any, argument: str, dimensions: Any) -> Any:
     return values
 
 
-def _check_length(where: str, length: int, steps: Any) -> None:
-    if steps is not None and check_count(where, "steps", steps, 1) != length:
-        fail(where, "steps", f"None, or {length}, the number of rates", steps)
+def _check_length(where: str, length: int, steps: Any, count: str) -> None:
+    if steps is not None and check_count(where, count, steps, 1) != length:
+        fail(where, count, f"None, or {length}, the number of rates", steps)
 
 
 def _checked(where: str, values: Any, argument: str) -> Any:

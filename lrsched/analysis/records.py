@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
+import re
 import textwrap
 from _thread import allocate_lock
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from lrsched.foundation.numbers import is_jax
 __all__ = ["Result", "axes", "columns", "number", "plain", "read_record", "record"]
 
 WIDTH = 100
+DASH: Any = {"initial_indent": "  - ", "subsequent_indent": "    ", "break_on_hyphens": False}
+NUMERIC = re.compile(r"(?:[-+~<>]? ?(?:[\d.,]+(?:e[-+]?\d+)?|inf|nan)(?: ?%)?)?")
 STRUCTURE = ("int", "str", "bool", "tuple[str, ...]")  # annotations of fields that are no leaves of the pytree
 
 
@@ -57,9 +60,7 @@ class Result:
 
     def __str__(self) -> str:
         self.concrete("printed")
-        said = [*(("note: ", note) for note in self.notes), *(("assumes: ", said) for said in self.assumes)]
-        head = "\n".join(columns(self.table()))
-        return "\n".join([head, *([""] if said else []), *(_wrapped(*sentence) for sentence in said)])
+        return "\n".join([*columns(self.table()), *_listed("note", self.notes), *_listed("assumes", self.assumes)])
 
     def __repr__(self) -> str:
         if _is_traced(self._values()):
@@ -222,17 +223,19 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table: the first column begins on the left, the others end on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(wide) for cell, wide in zip(row[1:], widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    """The lines of a table: columns of numbers end on the right, others begin on the left."""
+    made = []
+    for column in zip(*rows, strict=True):
+        wide = max(map(len, column))
+        is_right = all(NUMERIC.fullmatch(cell) for cell in column[1:]) and any(column[1:])
+        made.append([cell.rjust(wide) if is_right else cell.ljust(wide) for cell in column])
+    return ["  ".join(cells).rstrip() for cells in zip(*made, strict=True)]
 
 
-def _wrapped(label: str, sentence: str) -> str:
-    return "\n".join(textwrap.wrap(sentence, WIDTH, initial_indent=label, subsequent_indent=" " * len(label)))
+def _listed(head: str, sentences: Sequence[str]) -> list[str]:
+    """Sentences under a head, each a line that is wrapped."""
+    lines = [line for one in sentences for line in textwrap.wrap(one, WIDTH, **DASH)]
+    return ["", f"{head}:", *lines] if lines else []
 
 
 def axes(ax: Any, height: float = 3.6) -> Any:

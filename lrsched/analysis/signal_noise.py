@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.analysis import worst_case
 from lrsched.analysis.law import Law, power
 from lrsched.analysis.rates import namespace, rates_of
 from lrsched.analysis.records import record
@@ -115,13 +116,12 @@ def signal_and_noise(rates: Any, at: Any) -> tuple[Any, Any]:
 
 
 def _terms(xp: Any, rates: Any) -> tuple[Any, Any]:
-    """S and N of one run: every rate squared by the sum of the later ones, the last by itself."""
+    """S and N of one run, up to the last rate that is not nothing beside the peak."""
     peak = rates.max()
-    some = peak > 0
-    e = rates / xp.where(some, peak, 1.0)
-    last = len(e) - 1 - xp.argmax(e[::-1] >= NOTHING)
-    step = xp.arange(len(e))
-    later = xp.cumsum(xp.where(step <= last, e, 0.0)[::-1])[::-1]
-    later = xp.concatenate([later[1:], later[-1:]])
-    divisor = xp.where(some, xp.where(step < last, later, xp.where(step == last, e, 1.0)), 1.0)
-    return peak * e.sum(), peak * xp.where(step <= last, e * e / divisor, 0.0).sum()
+    if xp is np and peak == 0:
+        return 0.0, 0.0
+    shares = rates / xp.where(peak > 0, peak, 1.0)
+    end = len(shares) - xp.argmax(shares[::-1] >= NOTHING)
+    kept = shares[:end] if xp is np else xp.where(xp.arange(len(shares)) < end, shares, 0.0)
+    total, noise = worst_case.own_sums(xp, kept, kept)
+    return peak * total, peak * noise

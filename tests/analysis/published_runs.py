@@ -13,7 +13,8 @@ WARMUP, PEAK, FLOOR = 2160, 3e-4, 3e-5
 FITTED_ON = ("cosine_24000", "constant_24000", "wsdcon_9")
 FOLDER = os.environ.get("LRSCHED_RUNS")
 needs_runs = pytest.mark.skipif(
-    not FOLDER or not (Path(FOLDER) / "llama124m_runs.csv").exists(), reason="LRSCHED_RUNS names no folder of public runs"
+    not FOLDER or not (Path(FOLDER) / "llama124m_runs.csv").exists(),
+    reason="LRSCHED_RUNS names no folder of public runs",
 )
 
 
@@ -29,7 +30,9 @@ def curve_rates(name: str) -> np.ndarray:
         return np.r_[rise, np.full(20_000 - WARMUP, PEAK), tail]
     steps = int(number)
     u = np.arange(steps - WARMUP) / (steps - WARMUP)
-    return np.r_[rise, np.full(len(u), PEAK) if kind == "constant" else FLOOR + (PEAK - FLOOR) / 2 * (1 + np.cos(np.pi * u))]
+    return np.r_[
+        rise, np.full(len(u), PEAK) if kind == "constant" else FLOOR + (PEAK - FLOOR) / 2 * (1 + np.cos(np.pi * u))
+    ]
 
 
 def curves(size: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -108,7 +108,10 @@ def test_a_fit_that_does_not_know_its_floor_says_so():
 def test_without_noise_its_factor_is_zero():
     found = fit(logged(SignalNoiseLaw(2.5, 0.6, 0.45, 0.0, (3e-4, 3e-3))))
     assert found.law.noise == pytest.approx(0.0, abs=1e-9) and found.law.signal == pytest.approx(0.6, rel=1e-6)
-    constant = fit(logged(AnnealingLaw(2.5, 0.6, 0.45, 0.0, 0.99, peaks=(1, 1)), [1e-3 * lrs.constant(1).lasting(2000)]), AnnealingLaw)
+    constant = fit(
+        logged(AnnealingLaw(2.5, 0.6, 0.45, 0.0, 0.99, peaks=(1, 1)), [1e-3 * lrs.constant(1).lasting(2000)]),
+        AnnealingLaw,
+    )
     assert constant.law.C == 0.0
 
 
@@ -126,24 +129,74 @@ def test_nonnegative_least_squares_is_the_best_of_all_nonnegative_factors():
 @pytest.mark.parametrize(
     ("runs", "law", "robust", "said"),
     [
-        (FINAL[:3], SignalNoiseLaw, 1e-3, "fit: runs must be runs with at least 4 losses, got '3, after 0 were dropped'"),
+        (
+            FINAL[:3],
+            SignalNoiseLaw,
+            1e-3,
+            "fit: runs must be runs with at least 4 losses, got '3, after 0 were dropped'",
+        ),
         ([], SignalNoiseLaw, 1e-3, "at least 4 losses, got '0, after 0 were dropped'"),
         ([(s, n, math.nan) for s, n, _ in FINAL], SignalNoiseLaw, 1e-3, "got '0, after 15 were dropped'"),
-        (FINAL[:1] * 4, SignalNoiseLaw, 1e-3, "fit: runs must be runs that differ in the sum of their rates, got 'a sum of 0.3"),
-        (FINAL, MultiPowerLaw, 1e-3, "fit: law must be SignalNoiseLaw or AnnealingLaw, which can be fitted, got <class"),
+        (
+            FINAL[:1] * 4,
+            SignalNoiseLaw,
+            1e-3,
+            "fit: runs must be runs that differ in the sum of their rates, got 'a sum of 0.3",
+        ),
+        (
+            FINAL,
+            MultiPowerLaw,
+            1e-3,
+            "fit: law must be SignalNoiseLaw or AnnealingLaw, which can be fitted, got <class",
+        ),
         (FINAL, "signal-noise", 1e-3, "fit: law must be SignalNoiseLaw or AnnealingLaw"),
         (FINAL, SignalNoiseLaw, 0, "fit: robust must be a number > 0, got 0"),
         (FINAL, SignalNoiseLaw, math.nan, "fit: robust must be a number > 0, got nan"),
         (7, SignalNoiseLaw, 1e-3, "fit: runs must be a list of .rates, steps, losses., or the name of a CSV, got 7"),
         ([(LINEAR, None)], SignalNoiseLaw, 1e-3, r"fit: runs\[0\] must be \(rates or a schedule, steps, losses\)"),
         ([(LINEAR, None, "x")], SignalNoiseLaw, 1e-3, r"fit: the loss of runs\[0\] must be a finite number, got 'x'"),
-        ([(LINEAR, None, math.inf)], SignalNoiseLaw, 1e-3, r"fit: the loss of runs\[0\] must be a finite number, got inf"),
-        ([(LINEAR, None, ([1], [math.inf]))], SignalNoiseLaw, 1e-3, r"fit: the losses of runs\[0\] must be finite, or NaN"),
-        ([(LINEAR, None, ([1, 2], [3.0]))], SignalNoiseLaw, 1e-3, r"the losses of runs\[0\] must be a number, or \(at, losses\)"),
-        ([(LINEAR, None, ([0], [3.0]))], SignalNoiseLaw, 1e-3, r"fit: the losses of runs\[0\]: at must be from 1 to 2,000"),
-        ([(LINEAR, None, ([2001], [3.0]))], SignalNoiseLaw, 1e-3, "at must be from 1 to 2,000, the updates of the run, got 2001"),
-        ([(lrs.cosine(), 5, 3.0)], SignalNoiseLaw, 1e-3, r"fit: the rates of runs\[0\] must be a schedule; a profile needs"),
-        ([([-1.0], None, 3.0)], SignalNoiseLaw, 1e-3, r"fit: the rates of runs\[0\]\[0\] must be a finite rate >= 0, got -1"),
+        (
+            [(LINEAR, None, math.inf)],
+            SignalNoiseLaw,
+            1e-3,
+            r"fit: the loss of runs\[0\] must be a finite number, got inf",
+        ),
+        (
+            [(LINEAR, None, ([1], [math.inf]))],
+            SignalNoiseLaw,
+            1e-3,
+            r"fit: the losses of runs\[0\] must be finite, or NaN",
+        ),
+        (
+            [(LINEAR, None, ([1, 2], [3.0]))],
+            SignalNoiseLaw,
+            1e-3,
+            r"the losses of runs\[0\] must be a number, or \(at, losses\)",
+        ),
+        (
+            [(LINEAR, None, ([0], [3.0]))],
+            SignalNoiseLaw,
+            1e-3,
+            r"fit: the losses of runs\[0\]: at must be from 1 to 2,000",
+        ),
+        (
+            [(LINEAR, None, ([2001], [3.0]))],
+            SignalNoiseLaw,
+            1e-3,
+            "at must be from 1 to 2,000, the updates of the run, got 2001",
+        ),
+        (
+            [(lrs.cosine(), 5, 3.0)],
+            SignalNoiseLaw,
+            1e-3,
+            r"fit: the rates of runs\[0\] must be a schedule; a profile needs",
+        ),
+        (
+            [([-1.0], None, 3.0)],
+            SignalNoiseLaw,
+            1e-3,
+            r"fit: the rates of runs\[0\]\[0\] must be a finite rate >= 0, got -1",
+        ),
         ("no/such/file.csv", SignalNoiseLaw, 1e-3, "fit: no/such/file.csv: no such file"),
     ],
 )
@@ -155,7 +208,14 @@ def test_what_cannot_be_fitted_is_refused(runs, law, robust, said):
 def test_a_fit_is_a_record():
     found = fit(FINAL)
     assert pickle.loads(pickle.dumps(found)) == found and "assumes: the runs differ" in str(found)
-    assert [line.split()[0] for line in str(found).splitlines()[:6]] == ["signal-noise", "loss", "signal", "exponent", "noise", "runs"]
+    assert [line.split()[0] for line in str(found).splitlines()[:6]] == [
+        "signal-noise",
+        "loss",
+        "signal",
+        "exponent",
+        "noise",
+        "runs",
+    ]
     mpl = pytest.importorskip("matplotlib")
     mpl.use("Agg")
     ax = found.plot()

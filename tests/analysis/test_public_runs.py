@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from published_runs import FITTED_ON, cells, curve_rates, curves, final_runs, needs_runs, run_rates, spearman
 
 from lrsched.analysis import AnnealingLaw, fit, published
-from published_runs import FITTED_ON, cells, curve_rates, curves, final_runs, needs_runs, run_rates, spearman
 
 pytestmark = needs_runs
 
@@ -74,4 +74,6 @@ def test_the_annealing_constants_are_its_fit_to_the_same_curves(size):
     law = fit([(curve_rates(name), None, known[name]) for name in FITTED_ON], AnnealingLaw).law
     wanted = published[f"annealing-{size}"]
     assert law.decay == wanted.decay == 0.999 and abs(law.warmup - wanted.warmup) <= 1
-    np.testing.assert_allclose([law.loss, law.A, law.alpha, law.C], [wanted.loss, wanted.A, wanted.alpha, wanted.C], rtol=3e-3)
+    np.testing.assert_allclose(
+        [law.loss, law.A, law.alpha, law.C], [wanted.loss, wanted.A, wanted.alpha, wanted.C], rtol=3e-3
+    )

@@ -43,15 +43,17 @@ def made(**changes):
 
 def test_a_record_prints_its_table_then_notes_and_assumptions():
     lines = str(made()).splitlines()
-    assert lines[:6] == [
+    assert lines[:8] == [
         "what    value",
         "value  0.5000",
         "steps       3",
         "",
-        "note: it is <small>",
-        "assumes: the loss is convex",
+        "note:",
+        "  - it is <small>",
+        "",
+        "assumes:",
     ]
-    assert all(len(line) <= records.WIDTH for line in lines) and lines[7].startswith(" " * len("assumes: "))
+    assert all(len(line) <= records.WIDTH for line in lines) and lines[9:][1].startswith("    word")
     html = made()._repr_html_()
     assert "&lt;small&gt;" in html and "<small>" not in html and "assumes: the loss is convex" in html
 
