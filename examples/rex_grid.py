@@ -123,7 +123,7 @@ def errors(steps: int, peaks: np.ndarray, seeds: int, told: Any) -> np.ndarray:
 
 
 def at_best_peak(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The errors of every cell at the peak of the lowest mean, of shape (profiles, samplings, seeds), and which it is."""
+    """The errors of every cell at the peak of its lowest mean, (profiles, samplings, seeds), and which peak that is."""
     best = found.mean(axis=-1).argmin(axis=-1)
     return np.take_along_axis(found, best[..., None, None], axis=2)[:, :, 0], best
 

@@ -2,13 +2,12 @@
 
 Every function takes the rates of a run, a schedule and its steps or a vector (``rates``), and returns a *record*
 (``records``): a frozen dataclass that prints as a table with its assumptions below, draws itself, pickles, compares by
-value and is a pytree of JAX. ``bound`` has the worst case of convex theory (its
-arithmetic is ``worst_case``), ``transferring`` moves a tuned peak to
-another shape and horizon, ``averages`` reads AdamW as an average, ``noise`` has noise scales. ``law`` is the
-base of the laws that predict losses (``signal_noise``, ``multi_power``, ``annealing``; ``constants`` has published ones,
-``law_files`` reads them), ``fitting`` fits them to ``runs``, ``quadratic`` is an exact model, ``optimizing`` finds
-shapes by ``searching``; ``comparing`` sets
-schedules side by side and ``advice`` says what is worth knowing of one.
+value and is a pytree of JAX. ``bound`` has the worst case of convex theory (its arithmetic is ``worst_case``),
+``transferring`` moves a tuned peak to another shape and horizon, ``averages`` reads AdamW as an average, ``noise`` has
+noise scales. ``law`` is the base of the laws that predict losses (``signal_noise``, ``multi_power``, ``annealing``;
+``constants`` has published ones, ``law_files`` reads them), ``fitting`` fits them to ``runs``, ``quadratic`` is an
+exact model, ``optimizing`` finds shapes by ``searching``; ``comparing`` sets schedules side by side and ``advice``
+says what is worth knowing of one.
 
 It may import ``text``, ``display``, ``inspection`` and what is below them, NumPy alone, and JAX where it is given JAX
 values. A new judgement is a file with a function and its record, and a line in ``NAMES``.

@@ -130,22 +130,25 @@ def _found(
     score = _objective(where, objective)
     hold = -(-steps // check_count(where, "resolution", resolution, 2))
     first = _member(where, written, tuple(begun.tolist()))
-    _check_peak(where, objective, first, steps, "start")
+    _check_peak(where, objective, first, steps, "the start has a peak of")
     before = _exact(where, objective, first, steps)
     places = np.arange(0, steps, hold)
     counts = np.diff(places, append=steps)
     middles = places + counts // 2
 
+    most = 2 * objective.peaks[1] if isinstance(objective, Law) else np.inf  # what is beyond peaks is refused below
+
     def held(free: Any) -> Any:
-        """The objective of the schedule, held."""
+        """The objective of the schedule, held; inf for rates that are none."""
         xp = namespace(free)
-        schedule = _member(where, family, tuple(space.inside(xp, free)))
-        return score(schedule(xp.asarray(middles)), counts)
+        levels = _member(where, family, tuple(space.inside(xp, free)))(xp.asarray(middles))
+        with np.errstate(all="ignore"):
+            return xp.where((levels >= 0).all() & (levels.max() <= most), score(levels, counts), xp.inf)
 
     lowest = _searched(where, held, space.free(begun))
     best = space.inside(np, np.asarray(lowest.place, np.float64))
     schedule = _member(where, written, tuple(float(f"{value:.{DIGITS}g}") for value in best))
-    _check_peak(where, objective, schedule, steps, "optimum")
+    _check_peak(where, objective, schedule, steps, "the search leads to a peak of")
     value = _exact(where, objective, schedule, steps)
     return Found(schedule, value, before, lowest.evaluations, first, float(lowest.value), steps)
 
@@ -230,7 +233,8 @@ def _parameters(where: str, start: Any, bounds: Any) -> tuple[Any, _Space]:
     begun = np.array([check_real(where, f"start[{i}]", value) for i, value in enumerate(start)])
     if bounds is None:
         return begun, _Space(None, None, np.where(begun == 0, 1.0, np.abs(begun)))
-    if len(bounds) != len(begun) or any(np.shape(pair) != (2,) for pair in bounds):
+    is_list = isinstance(bounds, Sequence | np.ndarray) and len(bounds) == len(begun)
+    if not is_list or any(np.shape(pair) != (2,) for pair in bounds):
         fail(where, "bounds", f"(least, largest) of each of {len(begun)} parameters", bounds)
     low, high = (np.array([check_real(where, "bounds", pair[side]) for pair in bounds]) for side in (0, 1))
     if not (low < high).all():
@@ -274,10 +278,9 @@ def _exact(where: str, objective: Any, schedule: Schedule, steps: int) -> float:
     if isinstance(objective, Law):
         return float(objective.predict(schedule, steps))
     rates = rates_of(where, schedule, steps, argument="the schedule")
-    value = float(_bound(rates) if objective == "bound" else objective(rates))
-    if value != value or value == np.inf:
-        raise ScheduleError(f"{where}: the objective of {shortened(repr(schedule), 200)} is {value}: it must be finite")
-    return value
+    with np.errstate(all="ignore"):  # what is not finite is an error
+        value = _bound(rates) if objective == "bound" else objective(rates)
+    return check_real(where, f"the objective of {shortened(repr(schedule), 200)}", value)
 
 
 def _check_peak(where: str, objective: Any, schedule: Schedule, steps: int, what: str) -> None:
@@ -288,8 +291,8 @@ def _check_peak(where: str, objective: Any, schedule: Schedule, steps: int, what
     peak = float(rates_of(where, schedule, steps, argument="the schedule").max())
     if not low * (1 - PEAK_TOLERANCE) <= peak <= high * (1 + PEAK_TOLERANCE):
         raise ScheduleError(
-            f"{where}: the peak of the {what}, {peak:g}, lies beyond those that {objective.name} was fitted to, "
-            f"{low:g} to {high:g}, where it knows nothing; fix the peak in the family, or bound it"
+            f"{where}: {what} {peak:g}, beyond those that {objective.name} was fitted to, {low:g} to {high:g}, "
+            "where it knows nothing; fix the peak in the family, or bound it"
         )
 
 

@@ -29,10 +29,11 @@ class Lowest(NamedTuple):
 def nelder_mead(objective: Objective, start: Any) -> Lowest:
     """The simplex method, begun anew around the best place until that brings nothing more."""
     best = Lowest(np.asarray(start, np.float64), _value(objective, start), 1)
-    for _ in range(RESTARTS):
-        before, best = best.value, _simplex(objective, best)
-        if not best.value < before - FLAT * abs(before):
-            break
+    with np.errstate(over="ignore", invalid="ignore"):  # an objective may fall without end
+        for _ in range(RESTARTS):
+            before, best = best.value, _simplex(objective, best)
+            if not best.value < before - FLAT * abs(before):
+                break
     return best
 
 
@@ -53,7 +54,7 @@ def _simplex(objective: Objective, begun: Lowest) -> Lowest:
         if _is_flat(corners, values):
             break
         middle = np.mean(corners[:-1], axis=0)
-        tried = [(v, p) for v, p in _reflected(objective, middle, corners[-1], values)]
+        tried = _reflected(objective, middle, corners[-1], values)
         calls += len(tried)
         value, place = min(tried, key=lambda pair: pair[0])
         if value < values[-1]:
@@ -119,7 +120,10 @@ def lbfgs(objective: Objective, start: Any) -> Lowest:
         steepest, state = turned(slope, state, place)
         if not float(slope @ steepest) > 0:  # memory of a place that curves the other way
             steepest, state = slope, method.init(place)
-        step = min(1.0, LONGEST / float(jnp.abs(steepest).max()))
+        longest = float(jnp.abs(steepest).max())
+        if not longest > 0:
+            break
+        step = min(1.0, LONGEST / longest)
         for _ in range(MOST_HALVINGS):
             after = place - step * steepest
             lower, ahead = asked(after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_a_fit_that_does_not_know_its_floor_says_so():
     flat = SignalNoiseLaw(0.0, 3.0, 0.04, 25.0, (3e-4, 3e-3))
     found = fit(logged(flat))
     assert not found.identified and any("not identified" in remark for remark in found.law.remarks)
-    assert "identified       no" in str(found)
+    assert re.search(r"identified +no\n", str(found))
     steep = SignalNoiseLaw(3.0, 0.1, 1.95, 25.0, (3e-4, 3e-3))
     assert not fit(logged(steep)).identified
     assert fit(logged(SignalNoiseLaw(1.0, 0.1, 1.85, 25.0, (3e-4, 3e-3)))).identified
@@ -207,7 +208,7 @@ def test_what_cannot_be_fitted_is_refused(runs, law, robust, said):
 
 def test_a_fit_is_a_record():
     found = fit(FINAL)
-    assert pickle.loads(pickle.dumps(found)) == found and "assumes: the runs differ" in str(found)
+    assert pickle.loads(pickle.dumps(found)) == found and "assumes:\n  - the runs differ" in str(found)
     assert [line.split()[0] for line in str(found).splitlines()[:6]] == [
         "signal-noise",
         "loss",
@@ -280,7 +281,7 @@ def test_the_command_writes_a_law_that_is_read_back(tmp_path, capsys, monkeypatc
     out, err = capsys.readouterr()
     (tmp_path / "law.json").write_text(out)
     assert read_law(tmp_path / "law.json") == fit(logged(TRUE)).law and json.loads(out)["kind"] == "SignalNoiseLaw"
-    assert err.startswith("signal-noise") and "R2" in err and "assumes: " in err
+    assert err.startswith("signal-noise") and "R2" in err and "assumes:" in err
     monkeypatch.setattr("sys.stdin", io.StringIO(TABLE))
     assert cli.main(["fit", "--law", "annealing"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "AnnealingLaw"
