@@ -85,7 +85,8 @@ def fit(runs: Any, law: Any = SignalNoiseLaw, *, robust: float = 1e-3) -> Fit:
     way. From final losses alone a law ranks schedules and chooses peaks, but does not know its floor.
 
     The exponent is searched on a grid from 0.03 to 2 and then by golden section; for each, the other parameters are
-    non-negative least squares, reweighted 30 times for the cost of Huber.
+    non-negative least squares, reweighted 30 times for the cost of Huber. The time it takes grows with the number of
+    losses times the updates before each.
 
     Args:
         runs: a list of (rates or a schedule, steps or None, losses), where losses are a number, the loss after the

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lrsched.analysis.law import counts_of
-from lrsched.analysis.rates import rates_of
+from lrsched.analysis.rates import MOST_STEPS, rates_of
 from lrsched.foundation.errors import ScheduleError, check_real, fail, listed, show
 from lrsched.foundation.files import read_text
 from lrsched.text import schedule
@@ -47,7 +47,14 @@ def runs_of(where: str, runs: Any) -> list[Run]:
         given = runs
     if not isinstance(given, Iterable):
         fail(where, "runs", "a list of (rates, steps, losses), or the name of a CSV", runs, wrong_type=True)
-    return [_run(where, f"runs[{i}]", item) for i, item in enumerate(given)]
+    found: list[Run] = []
+    left = MOST_STEPS
+    for i, item in enumerate(given):
+        found.append(_run(where, f"runs[{i}]", item))
+        left -= len(found[-1].rates)
+        if left < 0:
+            fail(where, "runs", f"runs of at most {MOST_STEPS:,} updates in all", f"more, up to runs[{i}]")
+    return found
 
 
 def _run(where: str, name: str, item: Any) -> Run:
@@ -90,8 +97,8 @@ def _from_file(where: str, file: Path) -> list[tuple[Any, Any, Any]]:
         text = read_text(file)
     except OSError as error:
         raise ScheduleError(f"{where}: {file}: {(error.strerror or str(error)).lower()}") from None
-    except ScheduleError as error:
-        raise ScheduleError(f"{where}: {file}: {error}") from None
+    except ValueError as error:  # no file can have this name, or what it holds is no text
+        raise ScheduleError(f"{where}: {show(str(file))}: {error}") from None
     return _from_csv(where, io.StringIO(text), file.name)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import lrsched as lrs
 from lrsched import cli
-from lrsched.analysis import AnnealingLaw, MultiPowerLaw, SignalNoiseLaw, fit, read_law
+from lrsched.analysis import AnnealingLaw, MultiPowerLaw, SignalNoiseLaw, fit, read_law, runs
 from lrsched.analysis.fitting import _nonnegative
 
 TRUE = SignalNoiseLaw(2.5, 0.6, 0.45, 40.0, (3e-4, 3e-3))
@@ -199,11 +199,22 @@ def test_nonnegative_least_squares_is_the_best_of_all_nonnegative_factors():
             r"fit: the rates of runs\[0\]\[0\] must be a finite rate >= 0, got -1",
         ),
         ("no/such/file.csv", SignalNoiseLaw, 1e-3, "fit: no/such/file.csv: no such file"),
+        (".", SignalNoiseLaw, 1e-3, "fit: .: .*directory"),
+        ("a\0b", SignalNoiseLaw, 1e-3, "fit: .a.x00b.: "),
+        ("/dev/zero", SignalNoiseLaw, 1e-3, "fit: ./dev/zero.: this is no regular file"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(runs, law, robust, said):
     with pytest.raises(lrs.ScheduleError, match=said):
         fit(runs, law, robust=robust)
+
+
+def test_runs_that_are_too_long_in_all_are_refused_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STEPS", 5000)
+    with pytest.raises(
+        lrs.ScheduleError, match=r"fit: runs must be runs of at most 5,000 updates in all, got .more, up to runs\[2\]"
+    ):
+        fit(FINAL)
 
 
 def test_a_fit_is_a_record():
@@ -285,6 +296,9 @@ def test_the_command_writes_a_law_that_is_read_back(tmp_path, capsys, monkeypatc
     monkeypatch.setattr("sys.stdin", io.StringIO(TABLE))
     assert cli.main(["fit", "--law", "annealing"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "AnnealingLaw"
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["fit", "--help"])
+    assert stopped.value.code == 0 and "lrsched fit runs.csv > law.json" in capsys.readouterr().out
     assert cli.main(["fit", "missing.csv"]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", "lrsched: fit: missing.csv: no such file or directory\n")

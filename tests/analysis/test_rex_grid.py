@@ -58,7 +58,7 @@ def test_a_grid_of_the_least_size_learns(grid):
 
 def test_differences_are_paired(grid):
     a = np.array([5.0, 7.0, 9.0, 11.0])
-    mean, error = grid.difference(a + [0.1, 0.3, 0.1, 0.3], a)
+    mean, error = grid.difference(a + np.array([0.1, 0.3, 0.1, 0.3]), a)
     assert mean == pytest.approx(0.2) and error == pytest.approx(np.std([0.1, 0.3, 0.1, 0.3], ddof=1) / 2)
 
 
