@@ -154,11 +154,15 @@ def _checked_peaks(where: str, peaks: Any) -> tuple[float, float]:
 
 def counts_of(where: str, at: Any, steps: int) -> Any:
     """Numbers of updates made: an integer, or a vector of them, from 1 to ``steps``."""
-    if np.ndim(at) == 0:
-        found: Any = np.int64(check_count(where, "at", at, 1))
+    try:
+        found: Any = np.asarray(at)
+    except ValueError:  # rows of several lengths
+        fail(where, "at", "numbers of updates made, in a vector", at, wrong_type=True)
+    if found.ndim == 0:
+        found = np.int64(check_count(where, "at", at, 1))
     else:
-        found = np.asarray(at)
-        if found.ndim != 1 or found.dtype.kind not in "iuf" or (found.dtype.kind == "f" and (found % 1 != 0).any()):
+        is_whole = found.dtype.kind in "iu" or (found.dtype.kind == "f" and (found == np.floor(found)).all())
+        if found.ndim != 1 or not is_whole or not np.isfinite(found).all():
             fail(where, "at", "numbers of updates made, in a vector", at, wrong_type=True)
         found = found.astype(np.int64)
     if np.size(found) and not (np.min(found) >= 1 and np.max(found) <= steps):

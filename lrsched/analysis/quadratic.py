@@ -44,10 +44,10 @@ class Risk(Result):
         self.concrete("drawn")
         ax = axes(ax)
         values = np.atleast_1d(self.value)
-        ax.bar(np.arange(len(values)), np.where(np.isfinite(values), values, 0.0))
+        ax.plot(np.where(np.isfinite(values), values, np.nan), "o")
         for i in np.flatnonzero(~np.isfinite(values)):
-            ax.text(i, 0, "unstable", rotation=90, ha="center", va="bottom")
-        ax.set(xlabel="schedule", ylabel="excess risk", xticks=np.arange(len(values)))
+            ax.text(i, 0.02, "unstable", rotation=90, ha="center", va="bottom", transform=ax.get_xaxis_transform())
+        ax.set(xlabel="schedule", ylabel="excess risk", xticks=np.arange(len(values)), yscale="log")
         return ax
 
 
@@ -94,8 +94,8 @@ def quadratic_risk(
         fail(where, "start", "a start with a risk above 0", float(begun))
     rows = given if given.ndim == 2 else given[None]
     march = _marched if xp is np else _scanned
-    risk = march(rows, eigenvalues, moments, noise, batch)
-    stable = risk < UNSTABLE
+    risk, most = march(rows, eigenvalues, moments, noise, batch)
+    stable = most < UNSTABLE
     value = xp.where(stable, xp.where(stable, risk, 0.0) / 2, xp.inf)
     value, share = (value, 2 * value / begun) if given.ndim == 2 else (value[0], 2 * value[0] / begun)
     return Risk(value, share) if xp is not np or given.ndim == 2 else Risk(float(value), float(share))
@@ -128,10 +128,10 @@ def _weights(where: str, argument: str, values: Any, above: bool = False) -> Any
 
 
 def _marched(rows: Any, spectrum: Any, start: Any, noise: float, batch: float) -> Any:
-    """The risk of every row after all its updates, in place."""
+    """The risk of every row after all its updates, in place, and the largest on the way."""
     moments = np.tile(start, (len(rows), 1))
     kept, fresh = np.empty_like(moments), np.empty_like(moments)
-    risk = moments @ spectrum
+    risk = most = moments @ spectrum
     with np.errstate(over="ignore", invalid="ignore"):
         for rate in rows.T[:, :, None]:
             np.multiply(rate, spectrum, out=fresh)
@@ -144,7 +144,8 @@ def _marched(rows: Any, spectrum: Any, start: Any, noise: float, batch: float) -
             moments += fresh
             np.minimum(moments, UNSTABLE / spectrum, out=moments)
             risk = moments @ spectrum
-    return risk
+            most = np.maximum(most, risk)
+    return risk, most
 
 
 def _scanned(rows: Any, spectrum: Any, start: Any, noise: Any, batch: Any) -> Any:
@@ -152,17 +153,19 @@ def _scanned(rows: Any, spectrum: Any, start: Any, noise: Any, batch: Any) -> An
     import jax
     import jax.numpy as jnp
 
-    most = UNSTABLE / spectrum
+    highest = UNSTABLE / spectrum
 
-    def update(carried: Any, rate: Any) -> tuple[Any, None]:
+    def update(carried: Any, rate: Any) -> tuple[Any, Any]:
         moved = rate[:, None] * spectrum
         risk = (carried @ spectrum)[:, None]
         kept = 1 - 2 * moved + (1 + 1 / batch) * moved**2
-        return jnp.minimum(carried * kept + rate[:, None] * moved * (risk + noise) / batch, most), None
+        after = jnp.minimum(carried * kept + rate[:, None] * moved * (risk + noise) / batch, highest)
+        return after, after @ spectrum
 
     rows = jnp.asarray(rows)
     begun = jnp.broadcast_to(jnp.asarray(start, rows.dtype), (len(rows), len(spectrum)))
-    return jax.lax.scan(update, begun, rows.T)[0] @ spectrum
+    risks = jax.lax.scan(update, begun, rows.T)[1]
+    return risks[-1], risks.max(axis=0)
 
 
 def power_spectrum(source: float, capacity: float, dimension: int = 600) -> tuple[Any, Any]:

@@ -88,7 +88,8 @@ def test_a_prediction_at_a_step_is_that_of_the_run_cut_there(law):
     at = [21, 50, 199]
     np.testing.assert_allclose(law.predict(RUN, at=at), [law.predict(e[:t]) for t in at], rtol=1e-13)
     np.testing.assert_allclose(law.predict(RUN, at=at[::-1]), law.predict(RUN, 200, at)[::-1], rtol=0)
-    assert law.predict(RUN, 100) == law.predict(e[:100])
+    assert law.predict(RUN, 100) == law.predict(e[:100]) == law.predict(RUN, at=[1e2])[0]
+    assert law.predict(RUN, at=[]).shape == (0,)
 
 
 @LAWS
@@ -293,6 +294,10 @@ def test_a_law_that_is_nowhere_is_refused(source, said):
         (RUN, None, 0, "predict: at must be an integer >= 1, got 0"),
         (RUN, None, [1, 201], "predict: at must be from 1 to 200, the updates of the run, got 201"),
         (RUN, None, [1.5], "predict: at must be numbers of updates made"),
+        (RUN, None, [1, math.inf], "predict: at must be numbers of updates made"),
+        (RUN, None, [math.nan], "predict: at must be numbers of updates made"),
+        (RUN, None, [[1], [1, 2]], "predict: at must be numbers of updates made"),
+        (RUN, None, [True], "predict: at must be numbers of updates made"),
         (RUN, None, [[1]], "predict: at must be numbers of updates made"),
         (RUN, None, "x", "predict: at must be an integer >= 1, got 'x'"),
     ],

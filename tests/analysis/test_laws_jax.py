@@ -151,3 +151,5 @@ def test_the_risk_is_the_same_and_so_is_its_gradient():
 def test_an_unstable_risk_is_inf_and_its_gradient_finite():
     value, slope = jax.value_and_grad(lambda e: risk(e).value)(jnp.full(200, 9.0))
     assert math.isinf(value) and np.isfinite(slope).all()
+    falling = np.r_[np.full(60, 9.0), np.full(2000, 0.5)]
+    assert math.isinf(risk(jnp.asarray(falling)).value) and math.isinf(risk(falling).value)

@@ -95,6 +95,12 @@ def test_what_is_unstable_is_inf_without_a_warning(scale):
     assert found.value == found.contraction == math.inf
 
 
+def test_what_was_unstable_on_the_way_is_inf_though_the_rates_fall():
+    spectrum, start = power_spectrum(0.667, 1.5)
+    found = quadratic_risk(np.stack([2.0 * SHAPES["linear"].sample(6000)] * 2), spectrum, start, noise=NOISE)
+    assert found.value.tolist() == [math.inf, math.inf]
+
+
 def test_without_noise_and_with_a_large_batch_it_is_the_plain_contraction():
     found = quadratic_risk(np.full(20, 0.5), [1.0], [3.0], noise=0.0, batch=1e12)
     assert found.contraction == pytest.approx(0.5**40, rel=1e-9)
