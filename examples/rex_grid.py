@@ -8,7 +8,7 @@ the program says so.
     python examples/rex_grid.py --seeds 16 -o rex_grid.png
 
 prints, for each budget, the test error of every cell, its difference to REX at every update, and what follows from
-these numbers and what does not. Two cores take about {minutes} minutes for 16 seeds.
+these numbers and what does not. Two cores take about five minutes for 16 seeds.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def draw(budgets: list[int], cells: dict[int, np.ndarray], file: Path) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     panels[0, 0].set_ylabel("test error in %, at the best peak")
     panels[0, 0].legend(frameon=False)
-    figure.savefig(file, dpi=150)
+    figure.savefig(file, dpi=100)
 
 
 def main() -> None:
@@ -220,8 +220,9 @@ def main() -> None:
     sys.stdout.write("\n".join(claims(chosen.budgets, cells)) + "\n")
     runs = len(chosen.budgets) * len(PROFILES) * len(SAMPLINGS) * chosen.peaks * chosen.seeds
     sys.stdout.write(
-        f"\n* more than two standard errors; ! the best peak is the least or largest tried, so this cell may be worse "
-        f"than it could be.\nThe best peak is chosen on the test error that is shown, for every cell alike.\n"
+        "\n* more than two standard errors: of so many differences a few are so by chance.\n"
+        "! the best peak is the least or largest tried: this cell may be worse than it could be.\n"
+        "The best peak is chosen on the test error that is shown, for every cell alike.\n"
         f"{runs:,} runs, {chosen.seeds} seeds, {time.perf_counter() - begun:.0f} s on {os.cpu_count()} cores, "
         f"{platform.machine()}, jax {jax.__version__}.\n"
     )

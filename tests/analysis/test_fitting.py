@@ -47,6 +47,9 @@ def test_noise_in_the_losses_moves_it_little():
     rng = np.random.default_rng(0)
     found = fit([(s, n, loss + rng.normal(0, 1e-3)) for s, n, loss in FINAL])
     np.testing.assert_allclose(parameters(found.law), [2.5, 0.6, 0.45, 40.0], rtol=0.15)
+    losses = found.losses
+    assert found.r2 == pytest.approx(1 - (found.errors**2).sum() / ((losses - losses.mean()) ** 2).sum(), abs=1e-14)
+    np.testing.assert_allclose(found.errors, [found.law.predict(s) for s in SCHEDULES] - losses, rtol=1e-12)
     assert found.law.best_peak(LINEAR) == pytest.approx(TRUE.best_peak(LINEAR), rel=0.1)
 
 
