@@ -270,6 +270,7 @@ ROW = '"0.1 * linear().over(9)",9,3,2.0\n'
         ("expression,steps,step,loss\n1,2\n", "row 2 of runs.csv has 2 cells, not 4"),
         ("expression,steps,step,loss\n" + ROW.replace("2.0", "x"), "row 2 of runs.csv: loss must be a number, or empty, got 'x'"),
         ("expression,steps,step,loss\n" + ROW.replace(",3,", ",3.5,"), "row 2 of runs.csv: step must be a number of updates"),
+        ("expression,steps,step,loss\n" + ROW.replace(",3,", ",0,"), "step must be a number of updates >= 1, or empty, got '0'"),
         ("expression,steps,step,loss\n" + ROW.replace(",9,", ",-9,"), "row 2 of runs.csv: steps must be a number of updates"),
         ("expression,steps,step,loss\n" + ROW.replace("linear", "lineal"), "row 2 of runs.csv: .*did you mean 'linear'"),
         ("expression,steps,step,loss\n" + ROW.replace(".over(9)", ""), "row 2 of runs.csv: .*say how long"),

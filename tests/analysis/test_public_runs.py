@@ -39,15 +39,16 @@ def test_a_law_of_short_runs_ranks_longer_ones_and_chooses_their_peaks():
     assert found.runs == 47
     assert not found.identified, "final losses alone do not tell the floor"
     for steps in ("35000", "50000"):
-        assert ranked(found.law, steps) >= 0.75
-        assert np.mean(regrets(found.law, steps)) <= 0.001
+        assert ranked(found.law, steps) >= 0.82
+        assert np.mean(regrets(found.law, steps)) <= (0.00015 if steps == "35000" else 0.00045)
 
 
-@pytest.mark.parametrize("shares", [("0.1", "0.4"), ("0.1", "0.8"), ("0.2", "0.6"), ("0.2", "0.8")])
+@pytest.mark.parametrize("shares", [("0.1", "0.2"), ("0.1", "0.4"), ("0.1", "0.8"), ("0.2", "0.6"), ("0.2", "0.8")])
 def test_six_short_runs_are_enough_to_choose_peaks_at_twice_the_horizon(shares):
     rows = [r for r in final_runs() if r["steps"] == "25000" and r["decay"] == "linear" and r["share"] in shares]
     found = fitted(rows)
-    assert found.runs == 6 and np.mean(regrets(found.law, "50000")) <= 0.002
+    cost = regrets(found.law, "50000")
+    assert found.runs == 6 and np.mean(cost) <= 0.00115 and max(cost) <= 0.0062
 
 
 @pytest.mark.parametrize(
