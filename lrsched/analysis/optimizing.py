@@ -104,7 +104,8 @@ def optimize(
         steps: updates of the run.
         bounds: (least, largest) of every parameter; free if it is None.
         resolution: the search looks at schedules that are held for ``ceil(steps / resolution)`` updates, at the rate in
-            the middle of each hold; the result is computed at full resolution.
+            the middle of each hold; the result, its parameters rounded to 8 digits, is computed at full resolution,
+            and is the start itself if that is better.
 
     Raises:
         ScheduleError: an argument is none, a law would be used beyond the peaks that it was fitted to, or there is no
@@ -150,6 +151,8 @@ def _found(
     schedule = _member(where, written, tuple(float(f"{value:.{DIGITS}g}") for value in best))
     _check_peak(where, objective, schedule, steps, "the search leads to a peak of")
     value = _exact(where, objective, schedule, steps)
+    if value > before:  # what is better when held need not be so itself
+        schedule, value = first, before
     return Found(schedule, value, before, lowest.evaluations, first, float(lowest.value), steps)
 
 

@@ -135,6 +135,17 @@ def test_the_search_looks_at_a_schedule_that_is_held():
     assert (held == held[:, :1]).all() and held[0, 0] == pytest.approx(seen[0][5], rel=2e-2)
 
 
+def test_what_only_the_held_schedule_likes_is_not_returned():
+    def spiky(rates):
+        steps = np.abs(np.diff(np.asarray(rates)))
+        return float(-np.max(steps)) if (steps == 0).sum() > 800 else float(np.max(steps))
+
+    found = optimize(
+        lambda p: float(p[0]) * lrs.linear().over(1000), [0.5], spiky, 1000, resolution=100, bounds=[(0.1, 1)]
+    )
+    assert found.schedule == found.start and found.value == found.before
+
+
 @pytest.mark.parametrize("size", [1, 2, 6])
 def test_the_simplex_finds_the_bottom_of_a_bowl(size):
     middle = np.arange(1.0, size + 1)
