@@ -70,7 +70,7 @@ def test_every_piece_of_work_has_rows():
         "pieces-memory",
         "nesting",
         "judging",
-        "judging-memory",
+        "judging-bytes",
         "judging-compare",
         "judging-gradient",
         "judging-law-gradient",

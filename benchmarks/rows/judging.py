@@ -85,7 +85,7 @@ def _beyond(call: Callable[[], Any]) -> Callable[[], Callable[[], float]]:
 
 
 MEMORY = Row(
-    "judging-memory",
+    "judging-bytes",
     "Memory of judging 1,000,000 rates",
     Counts("bytes"),
     (
