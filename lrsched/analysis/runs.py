@@ -15,6 +15,7 @@ from lrsched.analysis.law import counts_of
 from lrsched.analysis.rates import MOST_STEPS, rates_of
 from lrsched.foundation.errors import ScheduleError, check_real, fail, listed, show
 from lrsched.foundation.files import read_text
+from lrsched.foundation.numbers import is_jax
 from lrsched.text import schedule
 
 __all__ = ["Run", "runs_of", "shapes_of"]
@@ -60,7 +61,8 @@ def runs_of(where: str, runs: Any) -> list[Run]:
 def _run(where: str, name: str, item: Any) -> Run:
     if not isinstance(item, tuple | list) or len(item) != 3:
         fail(where, name, "(rates or a schedule, steps, losses)", item, wrong_type=True)
-    rates = rates_of(where, item[0], item[1], argument=f"the rates of {name}")
+    given = np.asarray(item[0]) if is_jax(item[0]) else item[0]
+    rates = rates_of(where, given, item[1], argument=f"the rates of {name}")
     at, losses = _measured(where, name, item[2], len(rates))
     if np.isinf(losses).any():
         fail(

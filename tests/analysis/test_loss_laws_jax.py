@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lrsched as lrs
-from lrsched.analysis import AnnealingLaw, MultiPowerLaw, SignalNoiseLaw, power_spectrum, published, quadratic_risk
+from lrsched.analysis import AnnealingLaw, MultiPowerLaw, SignalNoiseLaw, fit, power_spectrum, published, quadratic_risk
 from lrsched.analysis.searching import double_precision
 
 jax = pytest.importorskip("jax")
@@ -122,6 +122,18 @@ def test_a_batch_of_schedules_is_mapped():
     law = published["annealing-25m"]
     run = lambda peak: law.predict(peak * (lrs.warmup(50) >> lrs.linear().over(3000)))  # noqa: E731
     np.testing.assert_allclose(jax.vmap(run)(peaks), [run(3e-4), run(1e-3)], rtol=1e-9)
+
+
+def test_runs_of_jax_arrays_are_fitted_as_those_of_numbers():
+    law = LAWS[0]
+    runs = [
+        (p * s.sample(100), None, law.predict(p * s, 100))
+        for p in (3e-4, 3e-3)
+        for s in (lrs.rex().over(100), lrs.constant(1))
+    ]
+    assert fit([(jnp.asarray(e), n, jnp.asarray(loss)) for e, n, loss in runs]) == fit(runs)
+    with pytest.raises(lrs.ScheduleError, match=r"fit: the rates of runs\[0\]\[0\] must be a finite rate >= 0, got -1"):
+        fit([(jnp.array([-1.0]), None, 1.0)])
 
 
 # ---- the quadratic
