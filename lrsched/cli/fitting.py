@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from typing import Any
@@ -21,6 +22,7 @@ def fit(arguments: Any) -> int:
     runs = io.StringIO(standard_input()) if given in (None, "-") else given
     found = analysis.fit(runs, getattr(analysis, LAWS[arguments.law]))
     sys.stdout.write(found.law.to_json(indent=2) + "\n")
-    if sys.stderr is not None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # where there is no standard error, or it is full
         sys.stderr.write(f"{found}\n")
+        sys.stderr.flush()
     return 0
