@@ -135,6 +135,14 @@ def test_the_search_looks_at_a_schedule_that_is_held():
     assert (held == held[:, :1]).all() and held[0, 0] == pytest.approx(seen[0][5], rel=2e-2)
 
 
+def test_six_parameters_do_without_gradients(monkeypatch):
+    monkeypatch.setattr(optimizing, "has_gradients", lambda: False)
+    goal = np.linspace(1.0, 0.5, 6)
+    family = lambda p: lrs.table(tuple(map(float, p)))  # noqa: E731
+    found = optimize(family, [0.8] * 6, lambda rates: float(((rates - goal) ** 2).sum()), 6, bounds=[(0, 2)] * 6)
+    np.testing.assert_allclose(found.schedule.sample(6), goal, atol=1e-3)
+
+
 def test_what_only_the_held_schedule_likes_is_not_returned():
     def spiky(rates):
         steps = np.abs(np.diff(np.asarray(rates)))
