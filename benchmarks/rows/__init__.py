@@ -1,7 +1,7 @@
 """Every row of the benchmark, in the order of the report."""
 
 from benchmarks.row import Row
-from benchmarks.rows import cold, memory, optimizers, pieces, programs, ranges, training, values
+from benchmarks.rows import cold, judging, memory, optimizers, pieces, programs, ranges, training, values
 
 __all__ = ["ROWS", "chosen"]
 
@@ -13,6 +13,7 @@ ROWS: tuple[Row, ...] = (
     *training.ROWS,
     *pieces.ROWS,
     *memory.ROWS,
+    *judging.ROWS,
     *cold.ROWS,
 )
 

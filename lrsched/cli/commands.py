@@ -20,7 +20,7 @@ import numpy as np
 
 from lrsched import compiler
 from lrsched.algebra.schedule import Schedule
-from lrsched.cli import inputs, judging
+from lrsched.cli import fitting, inputs, judging
 from lrsched.foundation.errors import ScheduleError, shortened
 from lrsched.foundation.errors import show as spelled
 from lrsched.foundation.files import replacing
@@ -53,7 +53,9 @@ def add(
             name,
             help=help_,
             description=f"{help_[0].upper()}{help_[1:]}.",
-            epilog="\n".join([*(() if name in ("recipes", "identify") else (SOURCES, "")), "examples:", *examples]),
+            epilog="\n".join(
+                [*(() if name in ("recipes", "identify", "fit") else (SOURCES, "")), "examples:", *examples]
+            ),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _arguments(parser, name, steps, real, picture)
@@ -67,6 +69,10 @@ def _arguments(parser: argparse.ArgumentParser, name: str, steps: Any, real: Any
     if name == "identify":
         parser.add_argument("log", nargs="?", help="a CSV of steps and rates, or of rates; standard input by default")
         parser.add_argument("--tolerance", type=real, help="as a share of the largest rate (default: by its digits)")
+        return
+    if name == "fit":
+        parser.add_argument("runs", nargs="?", help="a CSV of runs and losses; standard input by default")
+        parser.add_argument("--law", choices=tuple(fitting.LAWS), default="signal-noise", help="(default: %(default)s)")
         return
     _given(parser, name, steps, real)
     if name == "compare":
@@ -416,6 +422,12 @@ TABLE: tuple[tuple[str, Callable[[Any], int], str, tuple[str, ...]], ...] = (
             "  lrsched identify rates.csv",
             '  lrsched sample "0.1 * rex().over(1000)" | lrsched identify',
         ),
+    ),
+    (
+        "fit",
+        fitting.fit,
+        "fit a law of the loss to runs: a CSV with the columns run, expression, steps, step and loss",
+        ("  lrsched fit runs.csv > law.json",),
     ),
     (
         "recipes",
