@@ -376,8 +376,8 @@ def test_what_is_absent_is_said():
 @pytest.mark.parametrize("name", ["import", "import-value"])
 def test_a_module_in_a_package_that_is_absent_is_said_too(name, monkeypatch):
     dotted = {"transformers": "transformers.optimization", "ignite": "ignite.handlers", "fvcore": "fvcore"}
-    for package in dotted:
-        monkeypatch.setitem(sys.modules, package, None)
+    for module in (*dotted, *dotted.values()):  # which another test may have imported
+        monkeypatch.setitem(sys.modules, module, None)
     row = next(row for row in chosen(name) if row.name == name)
     gone = tuple(c for c in row.contenders if c.name.startswith(tuple(dotted.values())))
     assert gone, "peers whose modules have dotted names"

@@ -4,6 +4,7 @@ What the README says of the command, of installing and of the screens holds too.
 """
 
 import ast
+import itertools
 import re
 import shlex
 import tomllib
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+import lrsched as lrs
 from lrsched import cli
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -104,12 +106,24 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+def losses() -> str:
+    """A log of six short runs, with losses that a law made."""
+    law = lrs.analysis.SignalNoiseLaw(2.5, 0.6, 0.45, 40.0, peaks=(3e-4, 3e-3))
+    lines = ["run,expression,steps,step,loss"]
+    for share, peak in itertools.product((10, 2.5), (3e-4, 1e-3, 3e-3)):
+        schedule = peak * lrs.minimum(1, share * lrs.linear().over(2000))
+        for step, loss in zip((500, 1000, 2000), law.predict(schedule, at=[500, 1000, 2000]).tolist(), strict=True):
+            lines.append(f'{share}-{peak},"{schedule!r}",,{step},{loss!r}')
+    return "\n".join(lines) + "\n"
+
+
 def test_the_commands_run_as_they_stand(tmp_path, monkeypatch, capsys):
     for name in ("rich", "yaml", "matplotlib"):
         pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     (config,) = fenced("yaml")
     Path("config.yaml").write_text(config, encoding="utf-8")
+    Path("runs.csv").write_text(losses(), encoding="utf-8")
     lines = [line for text in fenced("sh") for line in text.splitlines() if line.startswith("lrsched ")]
     ran = set()
     for line in lines:

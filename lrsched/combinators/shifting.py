@@ -184,8 +184,9 @@ class After(_After):
     policy: Any = fields.static("policy")
 
     def __new__(cls, schedule: Any = None, policy: Any = None) -> Any:
-        number = is_jax(policy) or (isinstance(policy, numbers.Real) and not isinstance(policy, bool))
-        return AfterValue(schedule, policy) if number else object.__new__(cls)
+        number: Any = policy
+        plain = isinstance(policy, numbers.Real) and not isinstance(policy, bool)
+        return AfterValue(schedule, number) if plain or is_jax(policy) else object.__new__(cls)
 
     @property
     def goes_on(self) -> bool:
