@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def compare(arguments: Any) -> int:
     """A table of schedules, what is to be known of it, and a picture if one is asked for."""
     texts = [*arguments.expressions, *([arguments.tuned] if arguments.tuned else [])]
     given = inputs.schedules(texts, arguments.key, arguments.set)
-    _check_tuned(arguments)
+    _check_tuned(arguments, given[-1])
     tuned = (given.pop(), arguments.peak, arguments.tuned_steps) if arguments.tuned else None
     judged: Any = analysis
     laws = [judged.read_law(name) for name in arguments.law]
@@ -56,8 +57,10 @@ def compare(arguments: Any) -> int:
     return 0
 
 
-def _check_tuned(arguments: Any) -> None:
-    """Refuse what belongs to a tuned schedule where there is none."""
+def _check_tuned(arguments: Any, last: Any) -> None:
+    """Refuse what belongs to a tuned schedule where there is none, and one, the last, of which no length is known."""
+    if arguments.tuned and arguments.tuned_steps is None and last.duration == math.inf:
+        raise ScheduleError("--tuned-steps must be given, since the schedule of --tuned never ends")
     for name, value in (("--peak", arguments.peak), ("--tuned-steps", arguments.tuned_steps)):
         if value is not None and not arguments.tuned:
             raise ScheduleError(f"{name} belongs to --tuned, the schedule that was tuned: say which that is")

@@ -35,6 +35,8 @@ def test_the_peak_of_a_longer_run_of_another_shape(capsys, tuned):
     text = " ".join(out.split())
     for said in ("0.534 for the shape and 0.719 for the length", "0.000115 * (warmup(500)", "T**-.5", "124M runs"):
         assert said in text
+    for why in ("the total is 90% of the updates here, 50% in the tuned run", "here by (20,000 / 60,000)**0.3"):
+        assert why in text
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -60,7 +62,7 @@ def test_the_numbers_as_json_and_as_a_picture(capsys, tmp_path):
     [(["rex()"], "is a profile"), (["wramup(5)"], "did you mean 'warmup'"), (["constant(1)"], "steps must be given"),
      ([WSD, "--peak", "1"], "--peak belongs to --tuned"), ([WSD, "--tuned-steps", "5"], "--tuned-steps belongs to --tuned"),
      ([WSD, "--tuned", "rex()"], "is a profile"), ([WSD, "--tuned", COSINE, "--peak", "0"], "must be a peak > 0"),
-     ([WSD, "--tuned", "constant(1)"], "tuned[2] must be given"), (["rex().over(5)", "--weight-decay", "2"], "below 1"),
+     ([WSD, "--tuned", "constant(1)"], "--tuned-steps must be given"), (["rex().over(5)", "--weight-decay", "2"], "below 1"),
      ([WSD, "--steps", "0"], "--steps: must be an integer >= 1"), (["constant(0)", "--steps", "5"], "one is > 0"),
      (["rex().over(5)", "-o", "picture.gif"], "must end in .png"), ([], "the following arguments are required"),
      (["rex().over(5)", "--weight-decay", "nan"], "must be a finite number"), ([WSD, "--steps", "1e12"], "at most 134,217,728")],
