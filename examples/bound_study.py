@@ -286,15 +286,34 @@ def draw(parts: list[Part], found: list[Found], file: Path) -> None:
     figure.savefig(file, dpi=150)
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of integers that are not too small to mean anything."""
+
+    def read(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return int(text)
+
+    return read
+
+
+def picture(text: str) -> Path:
+    """The name of a picture that can be written, looked at before anything is trained."""
+    file = Path(text)
+    if file.suffix not in (".png", ".svg", ".pdf") or not file.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, in a folder that is there, got {text}")
+    return file
+
+
 def main() -> None:
     """Run both parts, and print what they show and where the bound is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--shapes", nargs="+", choices=tuple(shapes(10)), default=list(shapes(10)), metavar="NAME")
-    parser.add_argument("--steps", type=int, help="updates of a run (default: 1000 and 300)")
-    parser.add_argument("--peaks", type=int, help="how many, from the least to the largest (default: 20 and 12)")
-    parser.add_argument("--seeds", type=int, help="at least 2 (default: 24 and 16)")
-    parser.add_argument("-o", "--output", type=Path, help="a picture to write")
+    parser.add_argument("--steps", type=at_least(1), help="updates of a run (default: 1000 and 300)")
+    parser.add_argument("--peaks", type=at_least(3), help="at least 3 (default: 20 and 12)")
+    parser.add_argument("--seeds", type=at_least(2), help="at least 2 (default: 24 and 16)")
+    parser.add_argument("-o", "--output", type=picture, help="a picture to write")
     chosen = parser.parse_args()
     names, begun = tuple(dict.fromkeys([*REFERENCES, *chosen.shapes])), time.perf_counter()
     parts, found = [], []

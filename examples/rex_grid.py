@@ -19,6 +19,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +202,32 @@ def draw(budgets: list[int], cells: dict[int, np.ndarray], file: Path) -> None:
     figure.savefig(file, dpi=100)
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of integers that are not too small to mean anything."""
+
+    def read(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return int(text)
+
+    return read
+
+
+def picture(text: str) -> Path:
+    """The name of a picture that can be written, looked at before anything is trained."""
+    file = Path(text)
+    if file.suffix not in (".png", ".svg", ".pdf") or not file.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, in a folder that is there, got {text}")
+    return file
+
+
 def main() -> None:
     """Run the study, and print what it shows and what it does not."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="updates of each budget")
-    parser.add_argument("--peaks", type=int, default=8, help=f"how many, from {LEAST} to {LARGEST}")
-    parser.add_argument("--seeds", type=int, default=16, help="at least 2")
-    parser.add_argument("-o", "--output", type=Path, help="a picture to write")
+    parser.add_argument("--budgets", type=at_least(1), nargs="+", default=BUDGETS, help="updates of each budget")
+    parser.add_argument("--peaks", type=at_least(1), default=8, help=f"how many, from {LEAST} to {LARGEST}")
+    parser.add_argument("--seeds", type=at_least(2), default=16, help="at least 2")
+    parser.add_argument("-o", "--output", type=picture, help="a picture to write")
     chosen = parser.parse_args()
     peaks, cells, begun = np.geomspace(LEAST, LARGEST, chosen.peaks), {}, time.perf_counter()
     for steps in chosen.budgets:

@@ -22,6 +22,7 @@ __all__ = ["advise", "judge", "reference"]
 LAST, COOLDOWN = 0.2, 0.2
 LOW, WASTED = 1e-3, 0.02
 STANDING, SHORT, SHARP = 0.05, 0.05, 1e-6
+NEAR = 1e-9  # as a share: 2 / (1 - 0.999) is a little more than 2000
 BOUND = "(convex theory: Schaipp et al. 2025)"
 AVERAGE = "(AdamW as an average: Wang and Aitchison 2024)"
 
@@ -121,8 +122,8 @@ def _tail(rates: Any) -> Iterator[Finding]:
 def _warmup(rates: Any, beta2: float | None) -> Iterator[Finding]:
     if beta2 is None:
         return
-    length, needed = int(np.argmax(rates >= 0.999 * rates.max())), 2.0 / (1.0 - beta2)
-    if length < needed:
+    length, needed = int(np.argmax(rates >= (1 - NEAR) * rates.max())), 2.0 / (1.0 - beta2)
+    if length < (1 - NEAR) * needed:
         sentence = (
             f"The peak is reached after {length:,} updates, and Adam's second moment takes about 2/(1 - beta2) = "
             f"{needed:,.0f} (Ma and Yarats 2021)."

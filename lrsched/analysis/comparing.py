@@ -11,14 +11,15 @@ from lrsched.analysis.averages import averaging
 from lrsched.analysis.bound import THEORY, convex_bound
 from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import Result, number, record
-from lrsched.analysis.transferring import MEASURED, Transfer, transfer
-from lrsched.foundation.errors import check_count, fail, listed, shortened, show
+from lrsched.analysis.transferring import EXPONENT, HIGH, LOW, MEASURED, Transfer, transfer
+from lrsched.foundation.errors import ScheduleError, check_count, fail, listed, shortened, show
 from lrsched.inspection.findings import Finding
 
 __all__ = ["Comparison", "Row", "compare"]
 
 TIE, WEAK = 1.02, 1.08
 WIDEST = 64
+OF_A_LAW = ("predict", "covers", "name", "notes", "assumes")
 SHAPES = (
     (
         "shape: the worst case of convex theory, without momentum: an order of shapes, and no loss; it says nothing of "
@@ -98,9 +99,9 @@ class Comparison(Result):
     def order(self, by: str = "shape") -> tuple[Row, ...]:
         """The rows, the smallest first, by "total", "shape", "times", "window", "init" or the name of a law."""
         names = [law.name for law in self.laws]
-        known = ("total", "shape", "times", "window", "init", *names)
-        if by not in known or (by in ("window", "init") and self.weight_decay is None):
-            fail("order", "by", f"one of {', '.join(known)} that the table has", by)
+        known = ("total", "shape", "times", *(() if self.weight_decay is None else ("window", "init")), *names)
+        if by not in known:
+            fail("order", "by", f"one of {', '.join(known)}", by)
         place = names.index(by) if by in names else None
         return tuple(sorted(self.rows, key=lambda r: getattr(r, by) if place is None else r.losses[place]))
 
@@ -237,7 +238,7 @@ def _steps(schedules: list[Schedule], steps: Any) -> int:
 def _laws(laws: Any) -> tuple[Any, ...]:
     given = (laws,) if isinstance(laws, Result) else laws
     allowed = "a law, or a list of them: those of lrs.analysis.published, or the law of a fit"
-    if not isinstance(given, Sequence) or not all(hasattr(law, "predict") for law in given):
+    if not isinstance(given, Sequence) or not all(hasattr(law, name) for law in given for name in OF_A_LAW):
         fail("compare", "laws", allowed, laws, wrong_type=True)
     return tuple(given)
 
@@ -263,11 +264,28 @@ def _on_peaks(found: Comparison) -> list[str]:
     shapes = listed(number(one.shape_factor, 3) for _, one in moved)
     said = [f"peak to use: {peak:g}, tuned over {steps:,} updates of {text}"]
     said[0] += f", times {shapes} for the shape and {number(moved[0][1].horizon_factor, 3)} for the length"
+    said += _on_factors(found, schedule, steps)
     if len(moved) == 1:
         row, one = moved[0]
         factor = float(f"{one.peak / row.peak:.3g}")
         said.append(f"so write {factor * row.schedule!r}")
     return [*said, *dict.fromkeys(note for _, one in moved for note in one.notes)]
+
+
+def _on_factors(found: Comparison, tuned: Any, steps: int) -> list[str]:
+    """Why a peak moves, and what its range leaves out."""
+    rates = rates_of("compare", tuned, steps)
+    shares = f"{listed(f'{row.total / found.steps:.0%}' for row in found.rows)} of the updates here"
+    shape = f"{shares}, {rates.mean() / rates.max():.0%} in the tuned run"
+    if steps == found.steps:
+        length = "the runs are equally long, so that the range is one peak"
+    else:
+        length = f"longer runs take lower peaks, here by ({steps:,} / {found.steps:,})**{EXPONENT:g}; "
+        length += f"the range is that with {HIGH:g} and {LOW:g} in place of {EXPONENT:g}"
+    return [
+        f"for the shape: a run that stays near its peak for longer takes a lower one; the total is {shape}",
+        f"for the length: {length}, and leaves out how far the shape's factor may be off",
+    ]
 
 
 def _on_laws(found: Comparison) -> list[str]:
@@ -278,7 +296,20 @@ def _on_laws(found: Comparison) -> list[str]:
         if len(inside) < len(found.rows):
             said.append(f"*: the peak is too far from there, so that {law.name} predicts nothing and chooses no peak")
         said += _on_order(law.name, sorted(inside))
+        said += _on_best_peaks(law, found)
     return said
+
+
+def _on_best_peaks(law: Any, found: Comparison) -> list[str]:
+    """The peaks that a law would choose, if it can."""
+    if not hasattr(law, "best_peak"):
+        return []
+    try:
+        peaks = [law.best_peak(row.schedule, found.steps) for row in found.rows]
+    except ScheduleError:  # it was fitted at one peak, or without noise
+        return []
+    each = listed(number(peak, 3) + ("" if law.covers(peak) else "*") for peak in peaks)
+    return [f"the best peak by {law.name}{', row by row' if len(peaks) > 1 else ''}: {each}"]
 
 
 def _on_order(law: str, rows: list[tuple[float, float, int]]) -> list[str]:

@@ -52,7 +52,7 @@ class Found(Result):
 
     assumes: ClassVar = (
         "the objective is right about schedules like the one found, which is where its errors favour it.",
-        "a worst case is no model of a run: the best shape for the bound beats linear decay by 0.2 % only.",
+        "a worst case is no model of a run: its best shape beats linear decay by 0.5 % in 100 steps, 0.05 % in 1,000.",
     )
 
     def table(self) -> list[tuple[str, ...]]:

@@ -183,7 +183,8 @@ def power_spectrum(source: float, capacity: float, dimension: int = 600) -> tupl
     where = "power_spectrum"
     source, capacity = _number(where, "source", source), _number(where, "capacity", capacity, above=True)
     j = np.arange(1.0, check_count(where, "dimension", dimension, 1, 10**7) + 1)
-    spectrum, start = j**-capacity, j ** (capacity - source * capacity - 1)
+    with np.errstate(all="ignore"):  # what is not finite is an error
+        spectrum, start = j**-capacity, j ** (capacity - source * capacity - 1)
     if not (spectrum[-1] > 0 and np.isfinite(start[-1])):
         fail(where, "capacity", f"such that {len(j)}**-capacity is > 0", capacity)
     return spectrum, start

@@ -10,9 +10,9 @@ from lrsched.analysis.records import Result, axes, number, record
 from lrsched.foundation.errors import check_choice, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["MEASURED", "Transfer", "transfer"]
+__all__ = ["EXPONENT", "HIGH", "LOW", "MEASURED", "Transfer", "transfer"]
 
-LOW, HIGH = 0.5, 0.15  # exponents of the horizon: of theory, and as measured with AdamW
+LOW, EXPONENT, HIGH = 0.5, 0.3, 0.15  # of the horizon: of theory, between both, and as measured with AdamW
 LARGEST = 30.0
 MEASURED = (
     (
@@ -85,7 +85,7 @@ def transfer(
     *,
     tuned_steps: int | None = None,
     target_steps: int | None = None,
-    exponent: Any = 0.3,
+    exponent: Any = EXPONENT,
     last: str = "free",
 ) -> Transfer:
     """The peak of one schedule, from the tuned peak of another one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from lrsched.foundation.files import replacing
 
 __all__ = ["add_arguments", "compare"]
 
+WIDEST = 1000
+WITH_THE_LAST = ("", "from", "to", "init")  # columns that belong to the one before
 COLOURS = {"best": "green", "tie": "green", "weak": "yellow", "worse": "red"}
 
 
@@ -40,7 +43,7 @@ def compare(arguments: Any) -> int:
     """A table of schedules, what is to be known of it, and a picture if one is asked for."""
     texts = [*arguments.expressions, *([arguments.tuned] if arguments.tuned else [])]
     given = inputs.schedules(texts, arguments.key, arguments.set)
-    _check_tuned(arguments)
+    _check_tuned(arguments, given[-1])
     tuned = (given.pop(), arguments.peak, arguments.tuned_steps) if arguments.tuned else None
     judged: Any = analysis
     laws = [judged.read_law(name) for name in arguments.law]
@@ -56,40 +59,73 @@ def compare(arguments: Any) -> int:
     return 0
 
 
-def _check_tuned(arguments: Any) -> None:
-    """Refuse what belongs to a tuned schedule where there is none."""
+def _check_tuned(arguments: Any, last: Any) -> None:
+    """Refuse what belongs to a tuned schedule where there is none, and one, the last, of which no length is known."""
+    if arguments.tuned and arguments.tuned_steps is None and last.duration == math.inf:
+        raise ScheduleError("--tuned-steps must be given, since the schedule of --tuned never ends")
     for name, value in (("--peak", arguments.peak), ("--tuned-steps", arguments.tuned_steps)):
         if value is not None and not arguments.tuned:
             raise ScheduleError(f"{name} belongs to --tuned, the schedule that was tuned: say which that is")
 
 
 def _show(found: Any) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
     from rich.text import Text
 
     from lrsched.analysis.records import bulleted
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
+    is_sized = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(highlight=False, width=None if is_sized else 100)
     for i, row in enumerate(found.rows, 1):
         console.print(Text.assemble((f"{i}  ", "dim"), (row.name, "bold")), soft_wrap=True)
     console.print(Text(f"\n{found.steps:,} updates"))
-    (_, *head), *rows = found.table()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for name in head:
-        justify: Any = "left" if name in ("", "finding") else "right"
-        table.add_column(name, justify=justify, no_wrap=True)
-    for i, (_, *cells) in enumerate(rows, 1):
-        table.add_row(Text(str(i), style="dim"), *(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
-    table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    console.print(table, crop=False)  # a terminal that is narrower wraps it
+    for table in _tables(console, found.table(), console.width if is_sized else WIDEST):
+        console.print(table, crop=False)  # a terminal narrower than one column wraps it
     width = min(100, console.width)
     if found.notes:
         console.print(Text("\n".join(["notes:", *bulleted(found.notes, width), ""])), soft_wrap=True)
     console.print(Text("\n".join(["assumes:", *bulleted(found.assumes, width)]), style="dim"), soft_wrap=True)
+
+
+def _tables(console: Any, rows: Any, width: int) -> list[Any]:
+    """The table; where it is wider than the terminal, one below the other, each with the numbers of the rows."""
+    _, *columns = zip(*rows, strict=True)
+    parts: list[list[Any]] = []  # columns that stay together
+    for column in columns:
+        if column[0] in WITH_THE_LAST:
+            parts[-1].append(column)
+        else:
+            parts.append([column])
+    blocks: list[list[Any]] = []
+    for part in parts:
+        if blocks and _width(console, [*blocks[-1], *part]) <= width:
+            blocks[-1] += part
+        else:
+            blocks.append([*part])
+    return [_table(block, _width(console, block)) for block in blocks]
+
+
+def _width(console: Any, columns: Any) -> int:
+    """How wide a table of columns is."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=WIDEST), _table(columns)).maximum
+
+
+def _table(columns: Any, width: int | None = None) -> Any:
+    """A table of columns, each its head and its cells, beside the numbers of the rows."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, width=width)
+    table.add_column("")
+    for name, *_ in columns:
+        justify: Any = "left" if name in ("", "finding") else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
+    for i, cells in enumerate(zip(*(cells for _, *cells in columns), strict=True), 1):
+        table.add_row(Text(str(i), style="dim"), *(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
+    return table
 
 
 def _draw(found: Any, output: Path) -> None:

@@ -61,3 +61,15 @@ def test_the_program_prints_its_tables_and_draws(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("where the bound is wrong") == 2 and done.stdout.count("from cosine: rms") == 2
     assert "b: 2 of 2 seeds" in done.stderr and picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(("--seeds", "1"), "--seeds: must be at least 2, got 1"), (("-o", "a.foo"), "must end in .png"),
+     (("-o", "no/such/folder/a.png"), "in a folder that is there")],
+)  # fmt: skip
+def test_what_would_fail_after_the_training_is_refused_before(program, monkeypatch, capsys, given, told):
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *given])
+    with pytest.raises(SystemExit):
+        program.main()
+    assert told in capsys.readouterr().err

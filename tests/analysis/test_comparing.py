@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from typing import ClassVar
@@ -11,7 +12,7 @@ import pytest
 
 import lrsched as lrs
 from lrsched.analysis import advise, convex_bound, transfer
-from lrsched.analysis.records import Result, record
+from lrsched.analysis.records import Result, number, record
 
 T = 10_000
 SHAPES = [
@@ -113,6 +114,27 @@ def test_laws_predict_at_the_peaks_as_given_and_say_when_they_do_not_know_them()
     assert "sums, other: that rates help" in two and "so that other predicts nothing" in two
 
 
+def test_a_law_that_can_choose_a_peak_does():
+    law = lrs.analysis.SignalNoiseLaw(2.5, 0.6, 0.45, 40.0, peaks=(3e-4, 2e-3))
+    shapes = [3e-4 * lrs.linear().over(60_000), 3e-4 * lrs.linear().over(100)]
+    found = lrs.compare(shapes, 60_000, laws=law)
+    best = [law.best_peak(shape, 60_000) for shape in shapes]
+    assert law.covers(best[0]) and not law.covers(best[1])
+    said = f"the best peak by signal-noise, row by row: {number(best[0], 3)}, {number(best[1], 3)}*"
+    assert said in " ".join(str(found).split())
+    for other in (dataclasses.replace(law, peaks=(3e-4, 3e-4)), dataclasses.replace(law, noise=0.0), LAW):
+        assert "the best peak by" not in str(lrs.compare(shapes, 60_000, laws=other))
+
+
+def test_what_is_no_law_is_refused():
+    class Model:
+        def predict(self, rates):
+            return 0.0
+
+    with pytest.raises(lrs.ScheduleError, match="compare: laws must be a law"):
+        lrs.compare(WSD, laws=[Model()])
+
+
 def test_a_comparison_is_a_value():
     made = [lrs.compare(SHAPES[:2], T, weight_decay=0.1, laws=LAW, tuned=(COSINE, 1e-3, None)) for _ in range(2)]
     assert made[0] == made[1] and pickle.loads(pickle.dumps(made[0])) == made[0] and hash(made[0]) == hash(made[1])
@@ -204,6 +226,10 @@ def test_a_warmup_that_is_short_for_the_second_moment():
     assert "after 50 updates" in note.sentence and "200" in note.sentence
     assert not notes(s, beta2=0.9) and not notes(s)
     assert "after 0 updates" in notes(lrs.linear().over(100), beta2=0.9)["short-warmup"].sentence
+    for length, beta2 in ((2000, 0.999), (40, 0.95)):  # as long as the rule says, which is what the remedy names
+        assert "short-warmup" in notes(lrs.warmup(length - 1) >> lrs.hold(9000), beta2=beta2)
+        for rise in (lrs.linear(), lrs.cosine()):
+            assert "short-warmup" not in notes(lrs.warmup(length, profile=rise) >> lrs.hold(9000), beta2=beta2)
     for beta2 in (0.0, 1.0, "0.9"):
         with pytest.raises(lrs.ScheduleError, match="advise: beta2 must be a number in"):
             advise(s, beta2=beta2)

@@ -68,6 +68,14 @@ def test_the_bound_likes_little_more_than_linear_decay(way):
     assert found.value == pytest.approx(convex_bound(found.schedule).shape, rel=1e-12)
 
 
+@pytest.mark.parametrize(("steps", "gain"), [(100, 0.0047), (1000, 0.0005)])
+def test_by_how_little_the_best_shape_for_the_bound_beats_linear_decay(steps, gain):
+    pytest.importorskip("jax")
+    pytest.importorskip("optax")
+    linear = convex_bound(lrs.linear().over(steps)).shape
+    assert linear / optimize_shape("bound", steps, 1.0).value - 1 == pytest.approx(gain, rel=0.06)
+
+
 def test_a_law_with_a_range_of_peaks_finds_its_best_peak(way):
     shape = lrs.minimum(1, 5 * lrs.linear().over(2000))
     found = optimize(lambda p: p[0] * shape, [1e-3], SIGNAL, 2000, resolution=4000)
@@ -211,7 +219,7 @@ def test_what_was_found_is_a_record(monkeypatch):
     found = optimize(bent, [0.5], LAW, STEPS, bounds=[(0.0, 0.99)])
     assert pickle.loads(pickle.dumps(found)) == found
     text = str(found)
-    assert "found 0.0003 * (warmup(2160) >> linear().bent(0.95" in text and "by 0.2 %" in text
+    assert "found 0.0003 * (warmup(2160) >> linear().bent(0.95" in text and "0.05 % in 1,000" in " ".join(text.split())
     mpl = pytest.importorskip("matplotlib")
     mpl.use("Agg")
     import matplotlib.pyplot as plt

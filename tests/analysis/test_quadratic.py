@@ -142,6 +142,7 @@ def test_bad_arguments_are_named(changes, said):
     [
         ((-1, 2.0), "power_spectrum: source must be a finite number >= 0, got -1"),
         ((1, 0), "power_spectrum: capacity must be a finite number > 0, got 0"),
+        ((0.5, 500.0), r"power_spectrum: capacity must be such that 600\*\*-capacity is > 0, got 500"),
         ((1, 2, 0), "power_spectrum: dimension must be an integer >= 1, got 0"),
         ((1, 2, 10**9), "power_spectrum: dimension must be an integer >= 1 and below"),
         ((1, 1e4), "power_spectrum: capacity must be such that 600..-capacity is > 0, got 10000"),

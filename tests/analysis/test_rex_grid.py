@@ -77,3 +77,15 @@ def test_what_is_within_two_standard_errors_is_not_shown(grid):
     cells[grid.REX, grid.EVERY] += 3
     rest = "\n".join(grid.claims([600], {600: cells})).partition("not shown:")[2]
     assert "exponential at 0 of 7" in rest and "REX is within two standard errors" in rest
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(("--seeds", "1"), "--seeds: must be at least 2, got 1"), (("-o", "a.foo"), "must end in .png"),
+     (("-o", "no/such/folder/a.png"), "in a folder that is there")],
+)  # fmt: skip
+def test_what_would_fail_after_the_training_is_refused_before(grid, monkeypatch, capsys, given, told):
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *given])
+    with pytest.raises(SystemExit):
+        grid.main()
+    assert told in capsys.readouterr().err
