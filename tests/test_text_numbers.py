@@ -288,7 +288,7 @@ def test_one_kind() -> None:
     [
         ("warmup(totl)", {"total": 3, "epoch": 2}, "unknown name 'totl'; did you mean 'total'?", 7),
         ("warmup(totl)", {"total": 3, "epoch": 2}, "numbers are given for epoch, total", 7),
-        ("warmup(w)", {}, "a number is given by its name: w=1000", 7),
+        ("warmup(w)", {}, "a number is given by its name, as in parse(text, w=1000)", 7),
         ("hold(3).restarted(times=n)", {}, "unknown name 'n'", 24),
         ("hold(3).after(mode)", {}, "unknown name 'mode'", 14),
         ("hold(3) >> tail", {}, "unknown name 'tail'", 11),

@@ -164,14 +164,17 @@ class Driver(Writer):
         self._common, self._own = [], None
         for key in self._plan:
             self._sort(key)
-        self._numbers = {
+        self._numbers = self._driven()
+        self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
+        self._careful = self._tensors or not self._sole
+
+    def _driven(self) -> set[tuple[int, str]]:
+        return {
             (next(map(id, group.get("params", ())), id(group)), key)
             for key in self._plan
             for known, group in self._places()
             if self._schedule_of(self._plan, known, group, key) is not None
         }
-        self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
-        self._careful = self._tensors or not self._sole
 
     def _sort(self, key: str) -> None:
         """How each group's number is written."""

@@ -112,6 +112,7 @@ class Scheduler(Driver, LRScheduler):
             fail(where, "lr", "a schedule, unless another hyperparameter has one", lr, wrong_type=True)
         self.last_epoch = check_count(where, "last_epoch", plain(last_epoch), -1) + 1
         self.relative, self.on_mismatch, self._check = relative, on_mismatch, check
+        self._check_values(plan, places, self.last_epoch)  # an error of a schedule comes before any change
         self._plan, self._past = plan, no_past
         _prepare()
         if check:
@@ -180,6 +181,7 @@ class Scheduler(Driver, LRScheduler):
             self._refresh()
         new = read_plan(where, hyperparameters, self._places(), self._optimizers)
         if self.last_epoch >= 0:
+            self._check_values(new, self._places(), self.last_epoch)  # an error of a schedule comes before any change
             self._claim(where)
         if self._check:
             alarm(where, new)

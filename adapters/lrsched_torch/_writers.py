@@ -44,9 +44,20 @@ class Writer:
         """Have the next step look who else writes."""
         self._sole, self._careful = False, True
 
+    def _driven(self) -> set[tuple[int, str]]:
+        """What is driven at present."""
+        raise NotImplementedError
+
     def _rivals(self) -> list[Any]:
+        """Those that drive some of the same: seemingly, and then by the parameters that the groups hold by now.
+
+        Parameters may have been replaced in a group, and others have their identity since.
+        """
         mine = self._numbers
-        return [other for other in list(_alive) if other is not self and not mine.isdisjoint(other._numbers)]
+        found = [other for other in list(_alive) if other is not self and not mine.isdisjoint(other._numbers)]
+        for scheduler in (self, *found) if found else ():
+            scheduler._numbers = scheduler._driven()
+        return [other for other in found if not self._numbers.isdisjoint(other._numbers)]
 
     def _passed(self) -> Any:
         """The scheduler that writes what this one did, if there is one."""

@@ -59,7 +59,7 @@ class Schedules(Callback):
         weight_decay: those of the weight decay.
         unit: what schedules count.
         clock: a function that gives the time in seconds, where they are what is counted.
-        relative, on_mismatch: as for :class:`lrsched_torch.Scheduler`.
+        relative, on_mismatch, check: as for :class:`lrsched_torch.Scheduler`.
         hyperparameters: as for :class:`lrsched_torch.Scheduler`.
 
     Raises:
@@ -85,6 +85,7 @@ class Schedules(Callback):
         clock: Callable[[], float] = time.monotonic,
         relative: bool = False,
         on_mismatch: Literal["error", "mine", "saved"] = "error",
+        check: bool = True,
         **hyperparameters: Any,
     ) -> None:
         check_choice("Schedules", "unit", unit, UNITS)
@@ -95,7 +96,7 @@ class Schedules(Callback):
         if not self._given:
             fail("Schedules", "lr", "a schedule, unless another hyperparameter has one", lr, wrong_type=True)
         self.unit, self.clock = unit, clock
-        self._options: dict[str, Any] = {"relative": relative, "on_mismatch": on_mismatch}
+        self._options: dict[str, Any] = {"relative": relative, "on_mismatch": on_mismatch, "check": check}
         self.scheduler: Scheduler | None = None
         self._saved: Mapping[str, Any] | None = None
         self._updates, self._pending, self._time = 0, 0, 0.0

@@ -173,7 +173,7 @@ class _Parser(Tokens):
         except ParseError:  # of what comes later in the text
             free = []
         known = f"numbers are given for {listed(sorted(self.numbers))}"
-        asked = known if self.numbers else f"a number is given by its name: {name[:100]}=1000"
+        asked = known if self.numbers else f"a number is given by its name, as in parse(text, {name[:100]}=1000)"
         return f"{message} ({asked}{f'; the names in this text are {listed(free)}' if len(free) > 1 else ''})"
 
     def trailer(self, value: Any) -> Any:

@@ -224,6 +224,17 @@ class Earlier(SequentialLR):
         self._last_lr = self._schedulers[i].get_last_lr()
 
 
+def test_a_parameter_that_went_to_another_optimizer_makes_no_second_writer() -> None:
+    first = make()
+    a, parameters = Scheduler(first, lr=0.5), first.param_groups[0]["params"]
+    a.step()
+    first.param_groups[0]["params"] = [torch.nn.Parameter(torch.zeros(1))]  # in place, as sharding does
+    b = Scheduler(torch.optim.SGD(parameters, lr=1.0), lr=0.25)
+    for scheduler in (b, a, b, a):
+        scheduler.step()
+    assert (a.get_last_lr(), b.get_last_lr()) == ([0.5], [0.25])
+
+
 @pytest.mark.parametrize("kind", [SequentialLR, Earlier])
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("plateau", [False, True])

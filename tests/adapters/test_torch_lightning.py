@@ -109,6 +109,16 @@ def test_samples_by_names():
     assert rates(Schedules(lr=text, unit="sample")) == [s(4 * t) for t in range(15)]
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_mistake_at_a_joint_may_be_meant(check):
+    s = 0.1 * (lrs.warmup(5) >> lrs.warmup(5))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        assert rates(Schedules(lr=s, check=check)) == values(s, 15)
+    said = [str(w.message) for w in found if issubclass(w.category, lrs.ScheduleWarning)]
+    assert len(said) == check and all("check=False" in message for message in said)
+
+
 class Clock:
     """Seconds that pass where a test says so."""
 

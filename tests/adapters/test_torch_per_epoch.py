@@ -71,6 +71,9 @@ def test_it_is_said_in_a_run_of_one_epoch_too():
         plain(0.1 * lrs.multi_step([1, 2])),
         plain(0.1 * lrs.cosine().over(1).restarted()),
         config(STEPS, interval="step"),
+        plain(0.1),
+        plain({0: 0.2 * lrs.constant(1.0)}),
+        lambda o: ([o], [PlateauScheduler(o, lrs.Plateau(patience=10))]),  # whose metric comes once an epoch
         lambda o: ([o], [torch.optim.lr_scheduler.StepLR(o, 1)]),
     ],
 )

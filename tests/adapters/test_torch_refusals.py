@@ -90,3 +90,18 @@ def test_a_profile_among_the_schedulers_of_pytorch_is_told_what_makes_it_a_sched
         lrs.ScheduleError, match=r"what counts steps must be a schedule \(profile.over\(steps\) makes one\)"
     ):
         scheduler.step()
+
+
+def test_a_schedule_that_has_no_value_now_changes_nothing() -> None:
+    over = lrs.linear().over(2).after("error")
+    target = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=1.0, momentum=0.9)
+    with pytest.raises(lrs.ScheduleError, match="past the end"):
+        Scheduler(target, lr=LR, momentum=over, last_epoch=4)
+    assert (target.param_groups[0]["lr"], target.param_groups[0]["momentum"]) == (1.0, 0.9)
+    scheduler = Scheduler(target, lr=LR, last_epoch=4)
+    before = scheduler.state_dict()
+    with pytest.raises(lrs.ScheduleError, match="past the end"):
+        scheduler.replace(lr=over)
+    assert scheduler.state_dict() == before and scheduler.schedules == {"lr": LR}
+    scheduler.step()
+    assert scheduler.get_last_lr() == [LR(6)]

@@ -55,7 +55,7 @@ def test_two_expressions_share_names(capsys: Any, tmp_path: Path) -> None:
         ),
         (
             (LR,),
-            "unknown name 'peak' (a number is given by its name: peak=1000; the names in this text are peak, total)",
+            "(a number is given by its name, as in parse(text, peak=1000); the names in this text are peak, total)",
         ),
         ((LR, *SET, "--set", "epoch=3"), "--set epoch: no such name is used; used are: peak, total"),
         (("hold(3)", "--set", "epoch=3"), "--set epoch: no such name is used; used are: none"),
