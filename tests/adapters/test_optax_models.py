@@ -403,3 +403,18 @@ def test_a_new_schedule_takes_over_the_old_state(first):
             shown = current(after)["learning_rate"]
             shown = shown["*bias"] if isinstance(shown, dict) else shown
             assert float(shown) == pytest.approx(later(t - offset), rel=1e-6) and at(after) == t + 1
+
+
+def test_the_states_of_groups_are_laid_out_by_a_tree_of_specs():
+    params = {"head": jnp.ones(2), "body": jnp.ones(2)}
+    tx = inject(optax.adam, learning_rate={"head": LR, "*": 0.1 * LR})
+
+    def spec(leaf, its):
+        return leaf if isinstance(leaf, optax.MaskedNode) else its
+
+    masked = {"is_leaf": lambda x: isinstance(x, optax.MaskedNode)}
+    specs = {"head": "rows", "body": "columns"}
+    found = optax.tree_map_params(tx, spec, tx.init(params), specs, **masked)
+    by_group = {group: state.inner_state[0].mu for group, state in found.inner.inner_states.items()}
+    hidden = optax.MaskedNode()
+    assert by_group == {"head": {"head": "rows", "body": hidden}, "*": {"head": hidden, "body": "columns"}}
