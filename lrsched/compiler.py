@@ -230,7 +230,8 @@ def _jax(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         if node.takes_progress and is_jax(t) and steps.dtype.kind in "iu":
             fail("profile", "progress", A_STEP, t, wrong_type=True)
         if steps.dtype.kind not in "iuf" and not jnp.issubdtype(steps.dtype, jnp.floating):
-            fail("schedule", "step", "integers or real numbers", t, wrong_type=True)
+            where, name = ("profile", "progress") if node.takes_progress else ("schedule", "step")
+            fail(where, name, "integers or real numbers", t, wrong_type=True)
         real = node.takes_progress or not jnp.issubdtype(steps.dtype, jnp.integer)
         if node.takes_progress:
             steps = jnp.clip(steps.astype(jnp.result_type(float)), 0.0, 1.0)

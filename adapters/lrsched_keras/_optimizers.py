@@ -24,6 +24,7 @@ __all__ = [
 
 UNSET = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 FIXED = ("gradient_accumulation_steps", "ema_overwrite_frequency", "loss_scale_factor", "name")
+TAKES_COUNTS = "LearningRate(schedule), as Keras calls a function that it is given without the count"
 FIXED_IN_JAX = ("clipvalue",)  # jax.numpy.clip takes arrays and numbers only
 
 
@@ -93,6 +94,8 @@ def settable(optimizer: Any) -> list[str]:
 
 def check_hyperparameter(where: str, name: str, optimizer: Any) -> None:
     """Raise what is wrong with setting an attribute of this optimizer in every update."""
+    if isinstance(rate := optimizer._learning_rate, lrs.Schedule | lrs.Profile):
+        fail(where, f"the learning rate of {optimizer.name!r}", f"a number, or {TAKES_COUNTS}", rate)
     known = settable(optimizer)
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)

@@ -41,7 +41,8 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
     the number that the rate is when the run starts. Several callbacks, each with its own metric, multiply.
 
     An epoch that is not validated (``validation_freq``) has no ``val_*`` metric and is passed over: it counts neither
-    for patience nor for cooldown.
+    for patience nor for cooldown. So is one that lacks another metric, from a callback that reports every few epochs,
+    once the metric has come.
 
     A run that starts at epoch 0 starts anew. One that starts later (``initial_epoch``, ``BackupAndRestore``) goes on
     where it was, in the middle of patience or cooldown too: the state at an epoch is the rule applied to the metrics
@@ -155,7 +156,9 @@ class PlateauCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self.state = self.plateau.update(self.state, metric)
 
     def _is_due(self, logs: Any) -> bool:
-        """Whether an epoch with these logs should have the metric: where it is of validation, those that validate."""
+        """Whether logs without the metric should have it: it never came, or is one of a validation that was."""
+        if any(metric is not None for metric in self.metrics.values()):
+            return False  # it is known to come, in some epochs
         validated = any(name.startswith("val_") for name in logs)
         return validated or not self.monitor.startswith("val_") or not is_validated(self.model)
 

@@ -138,7 +138,7 @@ class Evaluator:
             return keras.ops.cast(self.schedule(self.clock(count)), float_type())
         if keras.backend.backend() == "torch" and not tracing():
             return keras.ops.convert_to_tensor(self.schedule(self.clock(int(count))), float_type())
-        whole = self.clock(keras.ops.cast(count, "int64"))
+        whole = keras.ops.maximum(self.clock(keras.ops.cast(count, "int64")), 0)
         return keras.ops.cast(self.on_tensors(keras.ops.cast(whole, "float64")), float_type())
 
     def clock(self, count: Any) -> Any:

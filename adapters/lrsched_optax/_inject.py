@@ -214,9 +214,18 @@ class _Injected:
             self.check_horizon(state.step.dtype)
             extra["count"] = count
         values = self.values(state.step)
+        self.check_groups(values, state.values)
         found, inner = self.inner(values, updates).update(updates, state.inner, params, **extra)
         step = add_steps(state.step, 1 if count is None else count)
         return _like_inputs(found, updates, params), InjectState(step, values, _like(inner, state.inner))
+
+    def check_groups(self, values: dict[str, Any], held: dict[str, Any]) -> None:
+        """Refuse the state of other groups, which has other optimizers in it."""
+        for name in self.groups.values:
+            found = held.get(name)
+            if not isinstance(found, Mapping) or found.keys() != values[name].keys():
+                allowed = f"that of the same groups of {name}, {', '.join(map(str, values[name]))}"
+                fail("inject", "state", allowed, list(found) if isinstance(found, Mapping) else found)
 
     def check_horizon(self, dtype: Any) -> None:
         """Refuse a schedule over samples that ends where the counter cannot go."""

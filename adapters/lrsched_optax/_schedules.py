@@ -75,10 +75,14 @@ def as_schedule(s: Any, /, dtype: Any = None, **numbers: Any) -> Callable[[Any],
 def _checked_dtype(dtype: Any) -> Any:
     try:
         asked = jnp.dtype(jnp.float32 if dtype is None else dtype)
+        known = jnp.issubdtype(asked, jnp.floating) or jnp.issubdtype(asked, jnp.integer)
     except TypeError:
+        known = False
+    if not known:
         fail("as_schedule", "dtype", "a floating or integer dtype", dtype, wrong_type=True)
-    if asked.kind in "iu" and asked.itemsize == 8 and jnp.result_type(int) != jnp.int64:
-        fail("as_schedule", "dtype", "an integer dtype of 64 bits only when jax_enable_x64 is set", dtype)
+    if asked.itemsize == 8 and jnp.result_type(int) != jnp.int64:
+        kind = "an integer" if asked.kind in "iu" else "a floating"
+        fail("as_schedule", "dtype", f"{kind} dtype of 64 bits only when jax_enable_x64 is set", dtype)
     return asked
 
 

@@ -42,7 +42,7 @@ def _step(where: str, name: str, value: Any) -> jax.Array:
     if is_jax(value):
         return value
     number = whole()(where, name, value)
-    kind = jnp.result_type(value)
+    kind = jnp.result_type(int)
     if number > np.iinfo(kind).max:
         fail(where, name, f"within the {kind} counter", value)
     return jnp.asarray(number, kind)
@@ -72,7 +72,7 @@ def read_inject(where: str, state: Any) -> InjectState:
 
 def add_steps(step: jax.Array, count: Any = 1) -> jax.Array:
     """``step + count`` that stops at the largest integer of its type instead of wrapping."""
-    largest = np.iinfo(step.dtype).max
+    largest = np.array(np.iinfo(step.dtype).max, step.dtype)
     more = jnp.asarray(count).astype(step.dtype)
     return jnp.where(step > largest - more, largest, step + more)
 

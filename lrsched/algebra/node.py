@@ -155,11 +155,8 @@ class Node(Expression, metaclass=_Kind):
 
     def evaluable(self) -> Self:
         """This expression, or an error if some field holds neither a number nor an array of its type."""
-        for part, name, value in placeholders(self) if holds_arrays(self) else ():
-            spec = part._declared[name]
-            allowed = "an integer" if spec.form in ("count", "counts") else "a number"
-            allowed += ", or an array of them, to be evaluated (a map that changes every leaf must leave schedules out)"
-            fail(part.where(), spec.label or name, allowed, value, wrong_type=True)
+        if holds_arrays(self):
+            refuse_placeholders(self, "evaluated")
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -353,6 +350,15 @@ def placeholders(node: Node) -> list[tuple[Node, str, Any]]:
     fields = ((part, name, spec) for part in walk(node) for name, spec in part._declared.items())
     found = ((part, name, spec, getattr(part, name)) for part, name, spec in fields)
     return [(part, name, strange) for part, name, spec, value in found for strange in spec.strangers(value)]
+
+
+def refuse_placeholders(node: Node, purpose: str) -> None:
+    """Raise for the first placeholder in the expression, if there is one."""
+    for part, name, value in placeholders(node):
+        spec = part._declared[name]
+        allowed = "an integer" if spec.form in ("count", "counts") else "a number"
+        allowed += f", or an array of them, to be {purpose} (a map that changes every leaf must leave schedules out)"
+        fail(part.where(), spec.label or name, allowed, value, wrong_type=True)
 
 
 def _held(node: Node) -> str:

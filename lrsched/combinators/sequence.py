@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from lrsched.algebra import fields
 from lrsched.algebra.batching import Stack, longer
 from lrsched.algebra.constructor import kind
-from lrsched.algebra.node import set_field
+from lrsched.algebra.node import refuse_placeholders, set_field
 from lrsched.algebra.rescaling import rescale, rescale_to
 from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.pieces import Pieces
@@ -173,6 +175,11 @@ def sequence(*schedules: Any) -> Schedule:
 
 def _total(parts: tuple[Schedule, ...]) -> Any:
     lengths = [part.duration for part in parts]
+    if {*map(type, lengths)} == {int}:
+        return sum(lengths)
+    for part, length in zip(parts, lengths, strict=True):
+        if not (isinstance(length, int | np.ndarray | Term) or is_jax(length) or length is math.inf):
+            refuse_placeholders(part, "added up")  # what a map over a tree put in the place of a count
     return math.inf if any(isinstance(n, float) for n in lengths) else sum(lengths)
 
 

@@ -211,3 +211,12 @@ def test_a_number_after_the_end_is_a_leaf() -> None:
     assert float(jax.grad(late)(0.5, 7)) == 1.0 and float(jax.grad(late)(0.5, 3)) == 0.0
     parts = [lrs.hold(2).then(lrs.linear().over(3).after(b)) for b in (0.5, 0.75)]
     assert [float(value(s, 9)) for s in parts] == [0.5, 0.75] and traces == 2
+
+
+@pytest.mark.parametrize("leaf", [None, "a", 10.5, PartitionSpec("x")], ids=repr)
+def test_a_count_that_is_none_adds_up_to_no_duration(leaf):
+    """Neither to an infinite one, nor to an error of Python's own."""
+    skeleton = jax.tree.map(lambda x: leaf if isinstance(x, int) else x, LR)
+    for use in (lambda: skeleton.duration, lambda: skeleton >> LR, skeleton.restarted, skeleton.mirrored):
+        with pytest.raises(lrs.ScheduleError, match=r"^warmup: steps must be an integer, or an array of them, to be"):
+            use()

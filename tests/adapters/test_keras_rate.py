@@ -165,6 +165,24 @@ def test_a_schedule_in_the_place_of_a_rate_names_what_makes_it_one():
         line(keras.optimizers.SGD(0.1 * lrs.cosine())).fit(X, Y, verbose=0)
 
 
+@pytest.mark.parametrize("number", ["learning_rate", "momentum"])
+def test_a_schedule_in_the_place_of_a_rate_is_named_by_callbacks_too(number):
+    model = line(keras.optimizers.SGD(S, momentum=0.9))
+    with pytest.raises(
+        lrs.ScheduleError, match=r"the learning rate of .* must be a number, or LearningRate\(schedule\)"
+    ):
+        model.fit(X, Y, verbose=0, callbacks=[ScheduleCallback(S, number)])
+
+
+def test_no_step_comes_before_the_first():
+    """A whole number is refused or counts as 0, and a tensor counts as 0: no rate is below those of the schedule."""
+    close(LearningRate(1.0 + lrs.warmup(10))(keras.ops.convert_to_tensor(0)), 1.0)
+    try:
+        close(LearningRate(1.0 + lrs.warmup(10))(-3), 1.0)
+    except lrs.ScheduleError as error:
+        assert BACKEND == "torch" and "got -3" in str(error)
+
+
 def test_a_tensor_as_the_step_names_what_takes_it():
     values = [keras.Variable(5, dtype="int32", trainable=False)]
     values += [] if BACKEND == "jax" else [keras.ops.convert_to_tensor(5), keras.ops.convert_to_tensor(5.0)]

@@ -68,6 +68,18 @@ def test_a_metric_that_never_comes_is_named_as_soon_as_that_is_known():
     assert validated([PlateauCallback(CUTS)], 2, 1, validation_data=None, validation_split=0.5)["learning_rate"]
 
 
+def test_a_metric_of_a_callback_that_reports_every_few_epochs():
+    """Once it has come, epochs without it are no observations."""
+
+    class Report(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch % 2 == 0:
+                logs["accuracy"] = 1.0
+
+    logs = validated([Report(), PlateauCallback(CUTS, "accuracy")])
+    np.testing.assert_allclose(logs["learning_rate"], 0.1 * np.array([1, 1, 1, 0.5, 0.5, 0.25]), rtol=1e-6)
+
+
 def test_in_a_loop_of_ones_own_a_metric_may_come_later():
     model, plateau = line(keras.optimizers.SGD(0.5)), PlateauCallback(CUTS)
     callbacks = keras.callbacks.CallbackList([plateau], model=model)

@@ -259,7 +259,7 @@ def test_noise_with_a_key():
 
 
 @pytest.mark.parametrize("wide", [False, True])
-@pytest.mark.parametrize("number", [int, np.int64, np.int32, np.uint8, lambda n: np.asarray(n, np.int64)])
+@pytest.mark.parametrize("number", [int, np.int64, np.int32, np.uint8, np.uint32, lambda n: np.asarray(n, np.int64)])
 def test_counts_come_back_as_any_integer(number, wide):
     tx = inject(optax.adam, learning_rate=RATES)
     with jax.enable_x64(wide):
@@ -276,6 +276,25 @@ def test_counts_come_back_as_any_integer(number, wide):
             assert at(again) == at(after) == 4
             for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
                 np.testing.assert_allclose(x, y, rtol=1e-6)
+
+
+def test_a_count_restored_as_a_short_integer_goes_on_beyond_it():
+    tx = inject(optax.sgd, learning_rate=1e-3 * lrs.warmup(1_000))
+    state = tx.init(jnp.ones(2))._replace(step=np.uint8(255))
+    for _ in range(2):
+        _, state = tx.update(jnp.ones(2), state)
+    assert at(state) == 257 and float(current(state)["learning_rate"]) == pytest.approx(256e-6)
+
+
+def test_the_state_of_other_groups_is_refused():
+    params = TREES["haiku"]
+    state = inject(optax.adam, learning_rate=RATES).init(params)
+    with pytest.raises(
+        lrs.ScheduleError, match=r"inject: state must be that of the same groups of learning_rate, \*, "
+    ):
+        inject(optax.adam, learning_rate={"*": LR}).update(ones(params), state, params)
+    with pytest.raises(lrs.ScheduleError, match="inject: state must be that of the same groups of b1, "):
+        inject(optax.adam, learning_rate=RATES, b1={"*": 0.5}).update(ones(params), state, params)
 
 
 def test_a_state_of_wide_numbers_goes_on_without_them():
@@ -384,3 +403,18 @@ def test_a_new_schedule_takes_over_the_old_state(first):
             shown = current(after)["learning_rate"]
             shown = shown["*bias"] if isinstance(shown, dict) else shown
             assert float(shown) == pytest.approx(later(t - offset), rel=1e-6) and at(after) == t + 1
+
+
+def test_the_states_of_groups_are_laid_out_by_a_tree_of_specs():
+    params = {"head": jnp.ones(2), "body": jnp.ones(2)}
+    tx = inject(optax.adam, learning_rate={"head": LR, "*": 0.1 * LR})
+
+    def spec(leaf, its):
+        return leaf if isinstance(leaf, optax.MaskedNode) else its
+
+    masked = {"is_leaf": lambda x: isinstance(x, optax.MaskedNode)}
+    specs = {"head": "rows", "body": "columns"}
+    found = optax.tree_map_params(tx, spec, tx.init(params), specs, **masked)
+    by_group = {group: state.inner_state[0].mu for group, state in found.inner.inner_states.items()}
+    hidden = optax.MaskedNode()
+    assert by_group == {"head": {"head": "rows", "body": hidden}, "*": {"head": hidden, "body": "columns"}}

@@ -144,3 +144,9 @@ def test_joined_by_optax_a_schedule_says_what_to_write():
     for t in (0, 5, 9, 10, 12, 20):
         assert float(allowed(t)) == pytest.approx(ours(t), rel=1e-6, abs=1e-9)
         assert float(joined(jnp.int32(t))) == pytest.approx(ours(t), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "complex64", "key"])
+def test_a_type_of_no_numbers_is_refused_by_the_function_that_was_called(dtype):
+    with pytest.raises(TypeError, match=r"^as_schedule: dtype must be a floating or integer dtype, got"):
+        as_schedule(lrs.constant(1.0), dtype)
