@@ -124,6 +124,16 @@ def test_long_sums_are_of_what_repeats_and_what_stays() -> None:
             read(cosine().over(10**12))
 
 
+def test_a_long_sum_ends_within_a_cycle() -> None:
+    for s in (cosine().over(10).restarted(t_mult=2), rex().over(2**25).restarted(gamma=0.5)):
+        n = 2**24 + 12_345
+        assert s.sum(n) == pytest.approx(s.sample(n).sum(), rel=1e-12)
+    s = linear().over(5).restarted(t_mult=2)
+    assert s.first_below(-1.0, 2**25) is None and s.first_below(1e-6, 2**25) == next(
+        t for t in s.cycle_ends(2**25) if s(t) < 1e-6
+    )
+
+
 def test_long_sums_of_values_that_change_at_given_steps() -> None:
     for s in (lrs.multi_step((100, 10**6)), lrs.piecewise((100, 10**6), (1.0, 0.1, 0.01))):
         wanted = 100 + 0.1 * (10**6 - 100) + 0.01 * (10**12 - 10**6)
