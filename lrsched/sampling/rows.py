@@ -170,12 +170,12 @@ def fill(whole: Any, found: list[Row], first: int, out: Any) -> None:
     """Write the values of as many steps as ``out`` has, from ``first`` on, by the rows in which they lie."""
     last = first + len(out)
     i = bisect.bisect_right(found, first, key=STOP) if len(found) > FEW else 0
-    while i < len(found) and found[i].start < last:
-        row = found[i]
+    for row in found[i:] if i else found:
         low, high = max(first, row.start), min(last, row.stop)
         if low < high:
             row.fill(whole, low, out[low - first : high - first])
-        i += 1
+        elif low >= last:
+            break
 
 
 def rows(schedule: Any, first: int, last: int) -> list[Row]:
