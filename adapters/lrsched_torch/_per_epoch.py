@@ -32,6 +32,7 @@ def watch(scheduler: Any) -> None:
         handle = scheduler.optimizer.register_step_pre_hook(before_update)
     except AttributeError:  # a wrapper without hooks, which is none of Lightning's
         return
+    scheduler._hooks.append(handle)
     weakref.finalize(scheduler, handle.remove).atexit = False
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.records import Record, replaced
 from lrsched.ir.columns import aligned
-from lrsched.ir.exact_steps import NEAR, capped_steps, exact_constant, minus, number_of, reached, whole_steps
+from lrsched.ir.exact_steps import NEAR, ExactPart, capped_steps, exact_constant, minus, number_of, reached, whole_steps
 from lrsched.ir.progress import Progress, ended, remaining
 from lrsched.ir.runtime_scale import Pace
 from lrsched.ir.term import identity
@@ -77,8 +77,17 @@ class Clock(Record):
             return self._counted_edge(self.b.lift(step).args[0])
         if self.pace is not None and self.b.lift(step).dtype == "i":
             return self.since_root(self.pace.edge(self.b.add(step, self.past)))
+        amount = self.b.lift(self.scale) * step
+        if self.part is not None and exact_constant(amount):
+            whole, rest = self.part.later(amount)
+            return self.b.add(whole, rest.above)
         below = self.b.floor(-(exact - self.slack))
         return -(self.b.maximum(below, -self.b.limit) if exact.dtype == "f" else below)
+
+    @property
+    def part(self) -> ExactPart | None:
+        """The part of a step after which the clock begins, where it is known exactly and is another in each cycle."""
+        return self.b.exact_parts.get(self.b.lift(self.offset))
 
     @property
     def slack(self) -> float:
@@ -144,9 +153,8 @@ class Clock(Record):
     def _start(self, step: Any) -> tuple[Term, Any]:
         """Where a local step is, as a whole step of the clock and a part of one."""
         b, amount = self.b, self.b.lift(self.scale) * step
-        part = b.exact_parts.get(b.lift(self.offset))
-        if part is not None and exact_constant(amount):
-            whole, part = part.later(amount)
+        if self.part is not None and exact_constant(amount):
+            whole, part = self.part.later(amount)
             return whole, part.real
         start = amount + self.offset
         ahead = start.op not in ("const", "column") and isinstance(step, int) and step < 0
@@ -337,9 +345,8 @@ class Clock(Record):
         known = offset.is_const and offset.dtype != "f"
         if known or self.at.dtype != "i" or not exact_constant(length) or length.hi > b.limit:
             return minus(b, self.at, offset + length)
-        part = b.exact_parts.get(offset)
-        if part is not None:
-            whole, end = part.later(length)
+        if self.part is not None:
+            whole, end = self.part.later(length)
             return b.sub(b.floats(b.sub(self.at, whole)), end.real)
         near = b.floor(length + Fraction(1, 2))
         return b.sub(b.floats(b.sub(self.at, near)), b.add(offset, b.floats(length - near)))

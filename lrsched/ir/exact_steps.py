@@ -140,6 +140,15 @@ class ExactPart(Record):
         return part
 
     @property
+    def above(self) -> Term:
+        """1 where the part is after the whole step, else 0."""
+        b, middle = self.b, self.b.floordiv(self.over, 2)
+        after = b.lt(middle, self.count)
+        if not self.slack.equals(0):
+            after = b.where(b.eq(middle, self.count), b.lt(0.0, self.slack), after)
+        return b.where(after, 1, 0)
+
+    @property
     def turned(self) -> ExactPart:
         """The part as far before a whole step as this one is after it."""
         b = self.b

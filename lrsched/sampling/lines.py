@@ -23,20 +23,15 @@ def line(out: Any, first: int, up: bool, slope: float, shift: float) -> None:
     """
     size = len(out)
     if size <= BLOCK:
-        np.multiply(_steps(size, up), slope, out=out)
-        np.add(out, (first if up else first - size + 1) * slope + shift, out=out)
+        np.multiply(RAMP[:size] if up else DOWN[BLOCK - size :], slope, out)
+        np.add(out, (first if up else first - size + 1) * slope + shift, out)
         return
-    table = _steps(BLOCK, up) * slope
+    table = (RAMP if up else DOWN) * slope
     for low in range(0, size, BLOCK):
         block = out[low : low + BLOCK]
         n = len(block)
         least = first + low if up else first - low - n + 1
         np.add(table[:n] if up else table[BLOCK - n :], least * slope + shift, out=block)
-
-
-def _steps(n: int, up: bool) -> Any:
-    """0 to n - 1, or down from there."""
-    return RAMP[:n] if up else DOWN[BLOCK - n :]
 
 
 def wave(out: Any, first: int, up: bool, angle: float, factor: float, shift: float) -> None:

@@ -92,22 +92,21 @@ class Ramp(Row):
 
     def fill(self, whole: Any, first: int, out: Any) -> None:
         done = first - self.begun
-        at = done if self.up else self.steps - done
+        left, n = self.steps - done, len(out)
         if self.waves:
-            wave(out, at, self.up, self.angle, self.gap, self.near)
+            wave(out, done if self.up else left, self.up, self.angle, self.gap, self.near)
         else:
-            line(out, at, self.up, self.slope, self.near)
-        if done <= 0:
-            self._end(whole, first, -done, out)
-        if done + len(out) > self.steps:
-            self._end(whole, first, self.steps - done, out)
+            line(out, done if self.up else left, self.up, self.slope, self.near)
+        if -n < done <= 0:
+            out[-done] = self._end(whole, self.begun)
+        if 0 <= left < n:
+            out[left] = self._end(whole, self.begun + self.steps)
 
-    def _end(self, whole: Any, first: int, i: int, out: Any) -> None:
-        """Write the value of an end as a single step has it."""
-        if i < len(out):
-            if first + i not in self.ends:
-                self.ends[first + i] = whole(first + i)
-            out[i] = self.ends[first + i]
+    def _end(self, whole: Any, step: int) -> float:
+        """The value of an end as a single step has it."""
+        if step not in self.ends:
+            self.ends[step] = whole(step)
+        return self.ends[step]
 
 
 class Held(Row):
@@ -171,11 +170,14 @@ def fill(whole: Any, found: list[Row], first: int, out: Any) -> None:
     last = first + len(out)
     i = bisect.bisect_right(found, first, key=STOP) if len(found) > FEW else 0
     for row in found[i:] if i else found:
-        low, high = max(first, row.start), min(last, row.stop)
-        if low < high:
+        low, high = row.start, row.stop
+        if first <= low and high <= last:
             row.fill(whole, low, out[low - first : high - first])
         elif low >= last:
             break
+        elif first < high:
+            low, high = max(first, low), min(last, high)
+            row.fill(whole, low, out[low - first : high - first])
 
 
 def rows(schedule: Any, first: int, last: int) -> list[Row]:

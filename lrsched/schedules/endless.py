@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
 
+FEW = 64  # joints that are compared one by one where steps inside a stretch cannot be counted
+
+
 class _Endless(Schedule):
     """What schedules without an end share."""
 
@@ -138,6 +141,11 @@ def count_passed(clock: Clock, starts: Any) -> Term:
     b, edges = clock.b, starts if clock.plain else [clock.edge(n) for n in starts]
     if clock.plain or all(isinstance(e, int) for e in edges):
         return b.search(_thresholds(edges), clock.own)
+    if clock.part is not None and len(edges) <= FEW:
+        index = b.lift(0)
+        for edge in edges:
+            index = b.add(index, b.where(b.le(edge, clock.own), 1, 0))
+        return b.known(index, lo=0, hi=len(edges))
     return b.search(_thresholds(starts), index_of(clock))
 
 

@@ -20,10 +20,11 @@ CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
 PREFIXES = ("lrs", "lrsched", "recipes", "presets")
 # fmt: off
 ELSEWHERE = frozenset({  # the library's other public names, and the argument that is the text itself
-    "Greedy", "ParseError", "Plateau", "Profile", "Schedule", "ScheduleError", "ScheduleWarning", "agreed", "analysis", "combinators",
-    "compare", "compile", "compiler", "discriminative", "diverged", "from_dict", "from_json", "grouping", "identify",
-    "layerwise", "names", "parse", "plot", "profile", "profiles", "register", "register_target", "schedule",
-    "schedules", "smooth", "suggest", "sum", "targets", "text", "trust_ratio", "unfreezing", "units",
+    "Greedy", "ParseError", "Plateau", "Profile", "Schedule", "ScheduleError", "ScheduleWarning", "agreed",
+    "analysis", "combinators", "compare", "compile", "compiler", "discriminative", "diverged", "from_dict",
+    "from_json", "grouping", "identify", "layerwise", "names", "parse", "plot", "profile", "profiles", "register",
+    "register_target", "schedule", "schedules", "smooth", "suggest", "sum", "targets", "text", "trust_ratio",
+    "unfreezing", "units",
 })
 # fmt: on
 

@@ -121,6 +121,19 @@ def test_a_cut_piece_is_read_up_to_its_cut(squeeze: float) -> None:
                 check(changed.stretched(squeeze), [*range(10)])
 
 
+@pytest.mark.parametrize("pieces", [2, 3, 6, 30])
+def test_joints_just_after_a_step_in_cycles_under_a_stretch(pieces: int) -> None:
+    """1.1 is a little more than 11 / 10, so that joints at tenths of it fall just after a step."""
+    for shape in (lambda i: hold(1 + i % 3, 1.0 + i), lambda i: linear().over(1 + i % 3, start=1.0 + i)):
+        inner = shape(0).then(*map(shape, range(1, pieces)))
+        for schedule in (
+            inner.stretched(2.5).restarted(times=2).stretched(1.1),
+            inner.restarted(times=3, gamma=0.5).stretched(1.1),
+            (hold(3) >> inner.stretched(2.5)).restarted(times=2).stretched(1.1),
+        ):
+            check(schedule, [*range(int(min(schedule.duration, 90)))])
+
+
 def test_values_that_were_wrong() -> None:
     r = (hold(2) >> hold(2, 0.5) >> hold(1, 0.25)).reversed()
     m = (hold(1) >> hold(1, 0.5) >> hold(1, 0.25) >> hold(1, 0.1)).mirrored()
