@@ -62,7 +62,10 @@ class Profile(Arithmetic["Profile"]):
         return self.formula(x)[rest]
 
     def changes(self, steps: int, first: int, last: int) -> NDArray[np.int64] | None:
-        """The steps of so many, between ``first`` and ``last``, at which alone it changes; None if it may at any."""
+        """The steps of so many, between ``first`` and ``last``, at which alone it changes.
+
+        None, whatever the range, if it may at any.
+        """
         return None
 
     def nearer(self, x: Progress) -> Pair:

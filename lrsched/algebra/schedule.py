@@ -133,7 +133,10 @@ class Schedule(Arithmetic["Schedule"]):
         return None
 
     def changes(self, first: int, last: int) -> NDArray[np.int64] | None:
-        """The steps between ``first`` and ``last`` at which alone the value may change; None if it may at any."""
+        """The steps between ``first`` and ``last`` at which alone the value may change.
+
+        None, whatever the range, if it may at any.
+        """
         return None
 
     is_level: ClassVar[bool] = False  # all its values are the same

@@ -157,16 +157,18 @@ class Restarted(_Ending):
             times, rest = divmod(last, n)
             rows = Laid(self.schedule, 0, n, times), Laid(self.schedule, times * n, rest)
             return [row for row in rows if row.length * row.times]
-        ramp = self.schedule.ramp()
+        ramp, begun = self.schedule.ramp(), self.begun(last)
         stretched = self.t_mult == 1.0 or (ramp is not None and ramp.steps == n and not ramp.ahead)
-        return (self._cycle_at(i) for i in range(self._index(first), self.begun(last))) if stretched else None
+        if not stretched or self._span(begun - 1)[1] >= LIMIT:  # the last cycle that there is may end beyond all steps
+            return None
+        return (self._cycle_at(i, last) for i in range(self._index(first), begun))
 
-    def _cycle_at(self, i: int) -> Laid:
-        """One cycle, of a schedule that is a line or a wave where cycles grow."""
+    def _cycle_at(self, i: int, stop: int) -> Laid:
+        """One cycle up to ``stop``, of a schedule that is a line or a wave where cycles grow."""
         start, length = self._span(i)
         part = self.schedule if length == self.schedule.lasts else rescale_to(self.schedule, length)
         with np.errstate(all="ignore"):
-            return Laid(part, start, length, factor=float(np.float64(self.gamma) ** i))
+            return Laid(part, start, min(length, stop - start), factor=float(np.float64(self.gamma) ** i))
 
     @property
     def _many(self) -> float:

@@ -13,7 +13,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
 from lrsched.algebra.profile import Pair, Profile
-from lrsched.foundation.errors import LIMIT, fail
+from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import lowered
 from lrsched.ir.progress import Progress, unit_progress
@@ -286,9 +286,10 @@ class SampledTimes(Profile):
 
     def changes(self, steps: int, first: int, last: int) -> NDArray[np.int64] | None:
         passed, coming = first * self.times // steps, (last - 1) * self.times // steps
-        if coming * steps >= LIMIT or self.times > steps:
+        if self.times > steps:
             return None
-        return -(np.arange(passed + 1, coming + 1) * -steps // self.times)
+        samples = np.arange(passed + 1, coming + 1).astype(np.int64 if coming * steps < 2**63 else object)
+        return (-(samples * -steps // self.times)).astype(np.int64)
 
 
 @kind("profile.sampled_at", method="sampled")

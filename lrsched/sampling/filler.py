@@ -13,6 +13,7 @@ from lrsched.sampling.rows import Row, fill, rows
 __all__ = ["Filler", "filler"]
 
 DOUBLE = np.dtype(np.float64)
+MOST_KEPT = 2**22  # steps whose rows are kept and added to; beyond them a range begins anew
 
 
 def filler(schedule: Any) -> Filler:
@@ -49,8 +50,10 @@ class Filler:
         low, high, found = self._kept
         if low <= first and last <= high:
             return found
-        wanted = (low, max(last, 2 * high)) if low <= first <= high and high else (first, last)
-        wanted = (wanted[0], min(wanted[1], LIMIT))
+        if low <= first <= high and 0 < high - low < MOST_KEPT:
+            wanted = (low, max(last, int(min(2 * high - low, self.reach))))
+        else:
+            wanted = (first, last)
         found = rows(schedule.twin(), *wanted)
         self._kept = (*wanted, found)
         return found

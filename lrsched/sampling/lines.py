@@ -66,7 +66,7 @@ def _weights(smallest: Any, angle: float, factor: float, shift: float) -> Any:
     np.multiply(sine, sine, out=weights[:, 0])
     np.multiply(sine, cosine, out=weights[:, 1])
     np.multiply(cosine, cosine, out=weights[:, 2])
-    weights *= factor
+    weights[:, :3] *= factor
     weights[:, 3] = shift
     return weights
 

@@ -66,12 +66,20 @@ class Line(Record):
         line, number = cls.of(other) if known.op == "const" else None, known.value
         if line is None or not SMALLEST < abs(number) < LARGEST:
             return None
-        if term.op in ("mul", "div"):
-            return line._times(float(number) if term.op == "mul" else 1.0 / number)
         low, high = other.lo, other.hi
+        if type(number) is not int or term.op in ("mul", "div"):
+            line = line._upward(low, high)
+        if line is None or term.op in ("mul", "div"):
+            return line and line._times(float(number) if term.op == "mul" else 1.0 / number)
         if term.op == "sub" and known is a:
             line, low, high = line._times(-1.0), -high, -low
         return line and line._plus(-number if term.op == "sub" and known is c else number, low, high)
+
+    def _upward(self, low: float, high: float) -> Line | None:
+        """This line, which lies between two values, as steps counted from 0 up before they are rounded."""
+        if low >= 0 or self.factor != 1.0 or self.shift != 0.0:
+            return self
+        return Line(-self.sign, -self.offset, -1.0) if high <= 0 else None
 
     def _times(self, factor: float) -> Line | None:
         """This line times a number."""

@@ -20,6 +20,7 @@ __all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
 CHUNK = 64 * BLOCK
 SHORT = 2**24  # steps that are read without looking for what comes back
 MOST_READ = 10**9
+LEVEL = 1024  # steps of one value, on average, that are worth a reading of their own
 MOST = 1_000_000  # boundaries or ends of cycles that are told one by one
 
 
@@ -102,8 +103,18 @@ def total(schedule: Any, n: Any) -> float:
         for low in range(stretch.start, stretch.start + stretch.length, CHUNK):
             high = min(low + CHUNK, stretch.start + stretch.length)
             values = sample(schedule, low, high, out=buffer[: high - low], dtype=None)
-            parts.append(float(np.sum(values)) * stretch.times)
-    return math.fsum(parts)
+            with np.errstate(all="ignore"):
+                parts.append(float(np.sum(values)) * stretch.times)
+    return _added(parts)
+
+
+def _added(parts: list[float]) -> float:
+    """The sum of numbers, rounded once where they and it are finite."""
+    try:
+        return math.fsum(parts)
+    except (OverflowError, ValueError):  # beyond the doubles; infinities of both signs
+        with np.errstate(all="ignore"):
+            return float(np.sum(parts))
 
 
 def first_below(schedule: Any, x: Any, stop: Any) -> int | None:
@@ -172,15 +183,27 @@ def _spread(s: Any, wanted: dict[int, tuple[int, int]], found: list[Stretch]) ->
             asked = shares.setdefault(id(row.part), (row.part, {}))[1]
             _want(asked, row.length, start + row.start, times * row.times)
         if not rows:
-            found.append(Stretch(start, n, times, s.is_level))
+            cuts = _levels(s, n)
+            level = s.is_level or len(cuts) > 2
+            found += [Stretch(start + low, high - low, times, level) for low, high in itertools.pairwise(cuts)]
     for part, asked in shares.values():
         _spread(part, asked, found)
 
 
 def _laid(s: Any, n: int) -> list[Any]:
     """The parts that the first n steps are made of; none where their values are changed, or the parts too many."""
-    some = [*itertools.islice(s.laid(0, n) or (), MOST + 1)]
-    return some if len(some) <= MOST and all(row.factor == 1.0 for row in some) else []
+    some: list[Any] = []
+    for row in s.laid(0, n) or ():
+        if row.factor != 1.0 or len(some) == MOST:
+            return []
+        some.append(row)
+    return some
+
+
+def _levels(s: Any, n: int) -> list[int]:
+    """The first n steps cut where the value may change, if that is at few steps that were given; else 0 and n."""
+    changes = s.changes(0, n) if s.milestones else None
+    return [0, *changes.tolist(), n] if changes is not None and LEVEL * len(changes) < n else [0, n]
 
 
 def _want(wanted: dict[int, tuple[int, int]], n: int, start: int, times: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import bisect
 import math
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,11 @@ from lrsched.targets.emit import change_of
 __all__ = ["Row", "fill", "rows"]
 
 SHORTEST = 256  # steps of a row on average; where rows are shorter, all steps are computed at once
+SHORTEST_COMPUTED = 4_096  # the same for a row with a program of its own
 WORTH = 4 * BLOCK  # steps that are worth a program of their own
 MOST_CUTS = 16
+FEW = 8  # rows that are neither too many nor searched for the first
+STOP = operator.attrgetter("stop")
 
 
 class Affine(Record):
@@ -164,11 +168,14 @@ class Computed(Row):
 def fill(whole: Any, found: list[Row], first: int, out: Any) -> None:
     """Write the values of as many steps as ``out`` has, from ``first`` on, by the rows in which they lie."""
     last = first + len(out)
-    for row in found:
+    i = bisect.bisect_right(found, first, key=STOP) if len(found) > FEW else 0
+    for row in found[i:] if i else found:
         low, high = row.start, row.stop
         if first <= low and high <= last:
             row.fill(whole, low, out[low - first : high - first])
-        elif first < high and low < last:
+        elif low >= last:
+            break
+        elif first < high:
             low, high = max(first, low), min(last, high)
             row.fill(whole, low, out[low - first : high - first])
 
@@ -181,9 +188,14 @@ def rows(schedule: Any, first: int, last: int) -> list[Row]:
 
 def _few(found: Iterator[Row], place: Place, first: int, last: int) -> list[Row]:
     """The rows, or one that computes all of their steps at once where they are short."""
-    most = 8 + (last - first) // SHORTEST
-    some = [*itertools.islice(found, most + 1)]
-    return some if len(some) <= most else [Computed(place, place.origin + first, place.origin + last)]
+    some: list[Row] = []
+    rows = programs = 0
+    for row in found:
+        rows, programs = rows + 1, programs + isinstance(row, Computed | Held)
+        if rows > FEW + (last - first) // SHORTEST or programs > FEW + (last - first) // SHORTEST_COMPUTED:
+            return [Computed(place, place.origin + first, place.origin + last)]
+        some.append(row)
+    return some
 
 
 def _rows(place: Place, first: int, last: int) -> Iterator[Row]:

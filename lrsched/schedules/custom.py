@@ -8,6 +8,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import forget
@@ -45,7 +47,8 @@ class Called:
 
         def bound(xp: Any, t: Any) -> Any:
             try:
-                result = self.function(xp, t, **numbers)
+                with np.errstate(all="ignore"):
+                    result = self.function(xp, t, **numbers)
             except Exception as error:
                 error.add_note(f"raised by the function registered as {self.name!r}")
                 raise

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lrsched as lrs
@@ -121,6 +122,37 @@ def test_long_sums_are_of_what_repeats_and_what_stays() -> None:
     for read in (lambda s: s.sum(10**12), lambda s: s.first_below(-1, 10**12)):
         with pytest.raises(lrs.ScheduleError, match="so small that at most 1,000,000,000 values are to be read"):
             read(cosine().over(10**12))
+
+
+def test_a_long_sum_ends_within_a_cycle() -> None:
+    for s in (cosine().over(10).restarted(t_mult=2), rex().over(2**25).restarted(gamma=0.5)):
+        n = 2**24 + 12_345
+        assert s.sum(n) == pytest.approx(s.sample(n).sum(), rel=1e-12)
+    s = linear().over(5).restarted(t_mult=2)
+    assert s.first_below(-1.0, 2**25) is None and s.first_below(1e-6, 2**25) == next(
+        t for t in s.cycle_ends(2**25) if s(t) < 1e-6
+    )
+
+
+def test_long_sums_of_values_that_change_at_given_steps() -> None:
+    for s in (lrs.multi_step((100, 10**6)), lrs.piecewise((100, 10**6), (1.0, 0.1, 0.01))):
+        wanted = 100 + 0.1 * (10**6 - 100) + 0.01 * (10**12 - 10**6)
+        assert s.sum(10**12) == pytest.approx(wanted, rel=1e-12)
+        assert s.first_below(0.1, 10**12) == 10**6 and s.first_below(0.001, 10**12) is None
+    sampled = 2 * cosine().over(10**9).sampled(at=(5, 10**8)).lasting(10**12)
+    values = [sampled(0), sampled(5), sampled(10**8), sampled(10**9)]
+    wanted = values[0] * 5 + values[1] * (10**8 - 5) + values[2] * (10**9 - 10**8) + values[3] * (10**12 - 10**9)
+    assert sampled.sum(10**12) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 2**21 + 5, 2**25])
+def test_a_sum_is_what_floats_make_of_it(n: int) -> None:
+    """Infinite or NaN where numbers are, or go beyond the doubles; nothing is raised or printed."""
+    largest, poles = hold(n, 1.7e308), (1 / warmup(1)).lasting(n - 1) >> (-1 / warmup(1))
+    with np.errstate(all="raise"):
+        assert largest.sum(n) == math.inf and (-1 * largest).sum(n) == -math.inf
+        assert poles.sum(n - 1) == math.inf and math.isnan(poles.sum(n))
+        assert (linear().over(n, 1.7e308, 1.6e308)).sum(n) == math.inf
 
 
 def test_sums_of_stretches_are_those_of_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,9 @@ import strategies
 from lrsched import cosine, hold, linear, profiles, rex, step_decay, warmup
 from lrsched.algebra import registry
 from lrsched.sampling import filler as fillers
+from lrsched.sampling.lines import _weights
 from lrsched.sampling.program import BLOCK, Program, lowered
-from lrsched.sampling.rows import Computed, rows
+from lrsched.sampling.rows import SHORTEST_COMPUTED, Computed, fill, rows
 
 KINDS = sorted(registry.KINDS)
 LONG = 40_000
@@ -35,6 +36,8 @@ FOUND = [
     "table((-2.415, 2.868, 4.345)).restarted(times=7, t_mult=4.56, gamma=0.001).perturbed(1.5, 40)",
     "chebyshev_steps(2, 5.226, 10.25, fractal=False).extended(0, 101).mirrored().after('repeat')",
     "linear().sampled(times=5).over(10, end=0.01).reversed().restarted(times=2, gamma=0.5).stretched(0.7)",
+    "linear().over(16).delayed(4).stretched(2333.3)",
+    "-(warmup(2) >> rex().over(3)).stretched(20000.0)",
 ]
 COMPOSED = [
     linear() ** 0.5,
@@ -118,7 +121,7 @@ def test_numbered_expressions_are_within_the_bound(block: int) -> None:
 
 @pytest.mark.parametrize("text", FOUND)
 def test_expressions_that_were_once_wrong(text: str) -> None:
-    """Divisors among zeros, factors of what cancels, look-ups on sides that no step takes."""
+    """Divisors among zeros, factors of what cancels, look-ups on sides that no step takes, lines counted from afar."""
     expression = lrs.parse(text)
     check(expression, 0, 50_000, [0, 1, 2, 3, 5, 9])
 
@@ -221,6 +224,19 @@ def test_a_value_changes_at_no_other_step(schedule: Any) -> None:
             assert kept.tolist() == values[first:last]
 
 
+def test_values_that_change_far_out() -> None:
+    """Where the number of a sample times the length is beyond 2**53, and beyond 2**63."""
+    for times, steps in ((20, 10**15), (99_999_989, 10**15 + 7)):
+        schedule = rex().sampled(times=times).over(steps)
+        for k in (1, 9 * times // 20, times // 2, times - 1):
+            place = -(-k * steps // times)
+            start, stop = place - 70_000, place + 70_000
+            wanted = np.repeat([schedule(place - 1), schedule(place)], 70_000)
+            if times == 20:
+                np.testing.assert_array_equal(schedule.sample(start, stop), wanted)
+            assert [*schedule.changes(place - 5, place + 5)] == [place]
+
+
 def test_no_range_and_a_single_step() -> None:
     for schedule in EXACT:
         assert schedule.sample(0).shape == schedule.sample(7, 7).shape == (0,)
@@ -266,6 +282,30 @@ def test_no_warning_and_no_nan() -> None:
         with np.errstate(all="raise"):
             found = schedule.sample(100)
         np.testing.assert_allclose(found, [schedule(t) for t in range(100)], rtol=1e-14)
+
+
+def test_what_lies_in_new_memory_is_no_operand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "empty", lambda shape, *_: np.full(shape, 1e308))
+    with np.errstate(all="raise"):
+        _weights(np.arange(1.0, 9.0), 1e-3, 1e9, 0.5)
+        _weights(np.arange(1.0, 9.0), 1e-3, 1e-270, 0.5)
+
+
+def test_functions_of_others_print_nothing() -> None:
+    lrs.register("tests_logarithm", replace=True)(lambda xp, t: xp.log(t))
+    schedule = lrs.custom("tests_logarithm")
+    with np.errstate(all="raise"):
+        for s in (schedule, 2 * schedule + 1, schedule.lasting(0), hold(1) >> schedule):
+            start = s.duration == 0 or s(0) == -math.inf
+            assert start or s(1) == -math.inf
+            assert np.isneginf(s.sample(70_000)[:2]).any() and np.isneginf(s(np.arange(5))).any()
+
+
+def test_the_last_cycle_may_end_beyond_all_steps() -> None:
+    for schedule in (linear().over(1).restarted(t_mult=3, gamma=7.0), cosine().over(300).restarted(t_mult=1.5)):
+        for n in (1, 300, 70_000):
+            steps = np.arange(2**53 - n, 2**53)
+            np.testing.assert_allclose(schedule.sample(2**53 - n, 2**53), schedule(steps), rtol=1e-13)
 
 
 def test_long_sums() -> None:
@@ -394,6 +434,43 @@ def test_rows_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) < 10, "twice as many steps each time"
     schedule.sample(5, 60_000)
     assert math.isfinite(schedule.sum(50_000)) and len(asked) < 10
+
+
+def test_few_rows_are_kept_however_far_out_and_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    monkeypatch.setattr(fillers, "rows", lambda s, low, high: steps.append(high - low) or rows(s, low, high))
+    schedule = linear().over(5).restarted(gamma=0.99999)
+    for start in range(2**40, 2**40 + 40_000, 1000):
+        schedule.sample(start, start + 1000)
+    assert sum(steps) < 150_000
+    schedule.sum(9 * fillers.MOST_KEPT)
+    assert max(steps) <= 2 * fillers.MOST_KEPT
+
+
+def test_the_first_row_of_a_range_is_found_among_many() -> None:
+    class Counted(list[Any]):
+        asked = 0
+
+        def __getitem__(self, i: Any) -> Any:
+            self.asked += 1
+            return super().__getitem__(i)
+
+    schedule = hold(1).then(*(linear().over(1000, i + 1) for i in range(1000)))
+    found, out = Counted(rows(schedule, 0, 10**6)), np.empty(10)
+    assert len(found) == 1001
+    for first in (0, 1, 999_990, 500_000):
+        found.asked = 0
+        fill(schedule, found, first, out)
+        np.testing.assert_array_equal(out, schedule.sample(first, first + 10))
+        assert found.asked < 30
+
+
+def test_no_program_for_each_of_many_short_rows() -> None:
+    part = warmup(50) * rex().over(300)
+    pieces = hold(1).then(*((rex() if i % 2 else lrs.tanh()).over(1000, 1 + i) for i in range(300)))
+    samples = hold(1).then(*(rex().sampled(times=3).over(300, 1 + i) for i in range(1000)))
+    for schedule in (part.restarted(gamma=0.99), pieces, samples):
+        assert sum(row != "Ramp" for row in sorts(schedule, 300_000)) <= 8 + 300_000 // SHORTEST_COMPUTED
 
 
 def test_rows_keep_no_reference_to_their_schedule() -> None:
