@@ -73,12 +73,10 @@ def as_schedule(s: Any, /, dtype: Any = None, **numbers: Any) -> Callable[[Any],
 
 
 def _checked_dtype(dtype: Any) -> Any:
-    try:
+    asked: Any = None
+    with contextlib.suppress(TypeError):
         asked = jnp.dtype(jnp.float32 if dtype is None else dtype)
-        known = jnp.issubdtype(asked, jnp.floating) or jnp.issubdtype(asked, jnp.integer)
-    except TypeError:
-        known = False
-    if not known:
+    if asked is None or not (jnp.issubdtype(asked, jnp.floating) or jnp.issubdtype(asked, jnp.integer)):
         fail("as_schedule", "dtype", "a floating or integer dtype", dtype, wrong_type=True)
     if asked.itemsize == 8 and jnp.result_type(int) != jnp.int64:
         kind = "an integer" if asked.kind in "iu" else "a floating"
