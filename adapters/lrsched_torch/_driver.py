@@ -166,7 +166,7 @@ class Driver(Writer):
             self._sort(key)
         self._numbers = self._driven()
         self._tensors = any(isinstance(raw(group, key), torch.Tensor) for key in self._plan for group in groups)
-        self._careful = self._tensors or not self._sole
+        self._careful = self._tensors or self._joined or not self._sole
 
     def _driven(self) -> set[tuple[int, str]]:
         return {

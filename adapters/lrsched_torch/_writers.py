@@ -32,6 +32,7 @@ class Writer:
     _sole: bool = False  # whether those that drive the same know that this one does
     _over: Any = None  # a weak reference to the one that took over
     _detached: bool = False
+    _joined: bool = False  # by a sequence that has not stepped yet
 
     def _enter(self) -> None:
         """Be there: whoever steps next among those of the same numbers is their writer."""
@@ -71,7 +72,10 @@ class Writer:
     def _claim(self, where: str, begins: bool = False) -> None:
         """Be the writer, or say who is."""
         self._check_attached(where)
+        if self._joined:
+            self._check_chain()
         if self._sole:
+            self._careful = self._tensors or self._joined
             return
         other = None if begins else self._passed()
         if other is not None:
@@ -84,7 +88,7 @@ class Writer:
         for rival in self._rivals():
             rival._over = weakref.ref(self)
             rival._waken()
-        self._over, self._sole, self._careful = None, True, self._tensors
+        self._over, self._sole, self._careful = None, True, self._tensors or self._joined
 
     def _combined(self) -> None:
         """Be held by a scheduler of PyTorch's that holds others: they ask for the optimizer when they are built.
@@ -96,11 +100,24 @@ class Writer:
         if frame is None:
             return
         if frame.f_code is SequentialLR.__init__.__code__:
+            self._joined = self._careful = True
             for group in self._groups:
                 if "lr" in group:
                     group.setdefault("initial_lr", copied(group["lr"]))
         elif frame.f_code is ChainedScheduler.__init__.__code__:
             self._refuse_chain(frame.f_locals["schedulers"])
+
+    def _check_chain(self) -> None:
+        """Be stepped by no ``ChainedScheduler`` by way of a sequence, as shows at the first step of a finished one."""
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code is SequentialLR.__init__.__code__:
+                return
+            if frame.f_code is ChainedScheduler.step.__code__:
+                chained, mine = frame.f_locals["self"]._schedulers, frame.f_locals["scheduler"]
+                self._refuse_chain([self, *(other for other in chained if other is not mine)])
+            frame = frame.f_back
+        self._joined = False
 
     def _refuse_chain(self, schedulers: Any) -> None:
         mine = self._numbers

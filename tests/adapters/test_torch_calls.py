@@ -290,6 +290,22 @@ def test_a_chain_of_ours_is_refused_where_another_drives_the_same() -> None:
     assert optimizer.param_groups[0]["momentum"] == FALL(1)
 
 
+def test_a_chain_is_refused_where_a_sequence_brings_ours() -> None:
+    optimizer = make()
+    ours = [Scheduler(optimizer, lr=LR), Scheduler(optimizer, lr=FALL)]
+    chained = ChainedScheduler([SequentialLR(optimizer, ours, [4]), StepLR(optimizer, 2)])
+    optimizer.step()
+    with pytest.raises(lrs.ScheduleError, match=r"ChainedScheduler: schedulers must be .*lr=a \* b"):
+        chained.step()
+    optimizer = make()
+    ours = [Scheduler(optimizer, momentum=LR), Scheduler(optimizer, momentum=FALL)]
+    chained = ChainedScheduler([SequentialLR(optimizer, ours, [4]), StepLR(optimizer, 2)])
+    for _ in range(6):
+        optimizer.step()
+        chained.step()
+    assert optimizer.param_groups[0]["momentum"] == FALL(2)
+
+
 # ---- mistakes that show at a joint
 
 WRONG = 3e-4 * lrs.warmup(50) >> lrs.cosine().over(950)
