@@ -22,7 +22,7 @@ from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked, lowered
-from lrsched.ir.exact_steps import exact_constant, multiple, number_of
+from lrsched.ir.exact_steps import exact_constant, multiple, number_of, reached
 from lrsched.ir.runtime_scale import Pace
 from lrsched.schedules.endless import count_passed, index_of, powers
 
@@ -307,7 +307,7 @@ def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[
 def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
     """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle."""
     b = clock.b
-    period, offset = b.lift(clock.scale) * length, b.lift(clock.offset)
+    period, offset = reached(b, b.lift(clock.scale) * length), b.lift(clock.offset)
     if offset.equals(0) and period.dtype == "i":
         index = b.floordiv(clock.own, period)
         start = b.mul(index, period)

@@ -121,6 +121,18 @@ def test_a_cut_piece_is_read_up_to_its_cut(squeeze: float) -> None:
                 check(changed.stretched(squeeze), [*range(10)])
 
 
+def test_cycles_in_cycles_that_grow_for_ever() -> None:
+    """Far cycles, which no step reaches the end of, are longer than the integers."""
+    jointed = cosine().sampled(times=4).over(7, end=0.125) >> cosine().over(5)
+    for schedule in (
+        cosine().over(12, end=0.125).restarted().cooldown(2, 3).restarted(t_mult=2),
+        jointed.restarted(times=2, gamma=0.5).extended(2, 3).restarted(t_mult=2),
+        jointed.restarted().lasting(50).restarted(t_mult=3),
+    ):
+        for steps in ([*range(60)], [10**6, 2**40 + 1, 2**53 - 1]):
+            check(schedule, steps)
+
+
 @pytest.mark.parametrize("pieces", [2, 3, 6, 30])
 def test_joints_just_after_a_step_in_cycles_under_a_stretch(pieces: int) -> None:
     """1.1 is a little more than 11 / 10, so that joints at tenths of it fall just after a step."""
