@@ -292,8 +292,8 @@ def test_what_lies_in_new_memory_is_no_operand(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_functions_of_others_print_nothing() -> None:
-    lrs.register("tests_logarithm", replace=True)(lambda xp, t: xp.log(t))
-    schedule = lrs.custom("tests_logarithm")
+    lrs.register("ranges_logarithm", replace=True)(lambda xp, t: xp.log(t))
+    schedule = lrs.custom("ranges_logarithm")
     with np.errstate(all="raise"):
         for s in (schedule, 2 * schedule + 1, schedule.lasting(0), hold(1) >> schedule):
             start = s.duration == 0 or s(0) == -math.inf
