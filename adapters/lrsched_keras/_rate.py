@@ -138,7 +138,8 @@ class Evaluator:
             return keras.ops.cast(self.schedule(self.clock(count)), float_type())
         if keras.backend.backend() == "torch" and not tracing():
             return keras.ops.convert_to_tensor(self.schedule(self.clock(int(count))), float_type())
-        whole = keras.ops.maximum(self.clock(keras.ops.cast(count, "int64")), 0)
+        whole = self.clock(keras.ops.cast(count, "int64"))
+        whole = whole * keras.ops.cast(whole > 0, "int64")  # Keras's maximum asks a cache, which PyTorch warns of
         return keras.ops.cast(self.on_tensors(keras.ops.cast(whole, "float64")), float_type())
 
     def clock(self, count: Any) -> Any:
