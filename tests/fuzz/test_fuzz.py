@@ -87,34 +87,29 @@ def is_sound(found: Any) -> None:
         assert lrs.parse(repr(found)) == found and lrs.from_json(found.to_json()) == found
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
-def test_texts(block: int) -> None:
-    rnd = random.Random(block)
+def read_or_refused(seed: int, draw: Callable[[random.Random], Any], make: Callable[[Any], Any]) -> None:
+    """Many inputs, each made into something sound or refused."""
+    rnd = random.Random(seed)
     for _ in range(EACH):
-        text = inputs.texts(rnd)
-        found = attempt(lambda text=text: lrs.parse(text), text)
+        given = draw(rnd)
+        found = attempt(lambda given=given: make(given), given)
         if found is not None:
             is_sound(found)
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_texts(block: int) -> None:
+    read_or_refused(block, inputs.texts, lrs.parse)
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_data(block: int) -> None:
-    rnd = random.Random(100 + block)
-    for _ in range(EACH):
-        data = inputs.data(rnd)
-        found = attempt(lambda data=data: lrs.from_dict(data), data)
-        if found is not None:
-            is_sound(found)
+    read_or_refused(100 + block, inputs.data, lrs.from_dict)
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_arguments(block: int) -> None:
-    rnd = random.Random(200 + block)
-    for _ in range(EACH):
-        kind, values = inputs.arguments(rnd)
-        found = attempt(lambda kind=kind, values=values: kind(*values), values)
-        if found is not None:
-            is_sound(found)
+    read_or_refused(200 + block, inputs.arguments, lambda given: given[0](*given[1]))
 
 
 RULES: list[Any] = [
