@@ -175,12 +175,16 @@ def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # no
     return field.check_real(where, name, value)
 
 
+def are_pairs(value: Any) -> bool:
+    """Whether a value is a list of pairs, as data hold numbers by name."""
+    return isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value)
+
+
 def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
     """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
-    pairs = list(value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value])
-    for pair in pairs:
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            fail(where, name, "numbers by name", value, wrong_type=True)
+    pairs: Any = list(value.items()) if isinstance(value, Mapping) else value
+    if not are_pairs(pairs):
+        fail(where, name, "numbers by name", value, wrong_type=True)
     for key, _ in pairs:
         if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
             fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
-from lrsched.algebra.fields import REQUIRED, field_of, names_of
+from lrsched.algebra.fields import REQUIRED, are_pairs, field_of, names_of
 from lrsched.algebra.registry import KINDS, MAX_DEPTH
 from lrsched.foundation.errors import ScheduleError, fail, show
 from lrsched.ir.expression import Expression
@@ -132,9 +132,7 @@ class _Reading:
                 fail("from_dict", name, "a sequence of numbers", value, wrong_type=True)
             return value, _affordable(len(value))
         if form == "numbers":
-            if not isinstance(value, list | tuple) or not all(
-                isinstance(pair, list | tuple) and len(pair) == 2 for pair in value
-            ):
+            if not are_pairs(value):
                 fail("from_dict", name, "a list of pairs", value, wrong_type=True)
             return tuple((key, number) for key, number in value), _affordable(len(value))
         return value, 0
