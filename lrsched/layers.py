@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
+from lrsched.algebra import fields
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import check_choice, check_count, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.schedules.spans import Constant, Hold
 
 __all__ = ["discriminative", "layerwise", "unfreezing"]
+
+LEVEL = fields.real(allowed="a schedule or a finite number")
+DECAY = fields.real(low=0.0, open_low=True, allowed="a number > 0")
+FACTOR = fields.real(low=0.0)
 
 
 def layerwise(schedule: Schedule, depth: int, decay: Any) -> tuple[Schedule, ...]:
@@ -47,10 +52,7 @@ def layerwise(schedule: Schedule, depth: int, decay: Any) -> tuple[Schedule, ...
         '0.000225'
     """
     base, count = _schedule("layerwise", schedule), check_count("layerwise", "depth", depth, 1)
-    if not is_jax(decay):
-        decay = check_real("layerwise", "decay", decay, "a number > 0")
-        if decay <= 0.0:
-            fail("layerwise", "decay", "a number > 0", decay)
+    decay = DECAY.check("layerwise", "decay", decay)
     return tuple(decay ** (count - 1 - i) * base for i in range(count))
 
 
@@ -144,17 +146,8 @@ def _joined(i: int, start: int, layer: Schedule) -> Schedule:
 
 
 def _schedule(where: str, value: Any, argument: str = "schedule") -> Schedule:
-    if isinstance(value, Schedule):
-        return value
-    if is_jax(value):
-        return Constant(value)
-    return Constant(check_real(where, argument, value, "a schedule or a finite number"))
+    return value if isinstance(value, Schedule) else Constant(LEVEL.check(where, argument, value))
 
 
 def _factor(key: Any, factor: Any) -> Any:
-    if is_jax(factor):
-        return factor
-    number = check_real("discriminative", f"factors[{key!r}]", factor, "a finite number >= 0")
-    if number < 0.0:
-        fail("discriminative", f"factors[{key!r}]", "a finite number >= 0", factor)
-    return number
+    return FACTOR.check("discriminative", f"factors[{key!r}]", factor)
