@@ -21,7 +21,6 @@ __all__ = ["unclamped"]
 ARITHMETIC = frozenset({"add", "sub", "mul", "neg", "div", "floordiv", "mod", "real", "sin", "exp", "expm1"})
 COMPUTED = ARITHMETIC | {"minimum", "maximum", "lt", "le", "eq", "where"}
 LARGEST, SMALLEST = 1e30, 1e-30
-ROUNDS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,56 +37,35 @@ class _Wide:
 def unclamped(root: Term) -> Term:
     """The term with clamps where they are needed, and without marks of others."""
     terms = [*in_order(root).values()]
-    marks = frozenset(term for term in terms if term.op == "clamp")
-    if not marks:
-        return root
-    kept: frozenset[Term] = frozenset()
-    for _ in range(ROUNDS):
-        known = _known(terms, kept)
-        more = _needed(root, terms, known)
-        if not more:
-            return _rebuilt(root, terms, known, kept)
-        kept |= more
-    return _rebuilt(root, terms, _known(terms, marks), marks)
+    return _rebuilt(root, terms, _needed(root, terms)) if any(term.op == "clamp" for term in terms) else root
 
 
-def _known(terms: list[Term], kept: frozenset[Term]) -> dict[int, _Wide]:
-    """What is known of each term if only the clamps of ``kept`` are there."""
+def _needed(root: Term, terms: list[Term]) -> frozenset[Term]:
+    """Clamps without which some operation could go wrong, or that no condition makes needless."""
     known: dict[int, _Wide] = {}
+    wrong: set[Term] = set()
     for term in terms:
-        known[term.num] = _widened(term, [known[a.num] for a in arguments(term)], kept)
-    return known
-
-
-def _needed(root: Term, terms: list[Term], known: dict[int, _Wide]) -> frozenset[Term]:
-    """Clamps without which some operation could go wrong; of those inside each other the outermost, which may do."""
-    wrong = set(known[named(root).num].marks)
-    for term in terms:
-        wide = known[term.num]
-        if wide.marks and not _is_harmless(wide, [known[a.num] for a in arguments(term)], term.dtype):
+        inputs = [known[a.num] for a in arguments(term)]
+        wide = known[term.num] = _widened(term, inputs)
+        if wide.marks and not _is_harmless(wide, inputs, term.dtype):
             wrong |= wide.marks
-    inner: set[Term] = set().union(*(known[named(clamp.args[0]).num].marks for clamp in wrong))
-    return frozenset(wrong - inner)
+    return known[named(root).num].marks | wrong
 
 
-def _widened(term: Term, inputs: list[_Wide], kept: frozenset[Term]) -> _Wide:
+def _widened(term: Term, inputs: list[_Wide]) -> _Wide:
     marks: frozenset[Term] = frozenset().union(*(x.marks for x in inputs))
     lo, hi, limit = term.lo, term.hi, term.b.limit
-    if term.op == "where":
+    if term.op == "clamp":
+        lo, hi, marks = inputs[0].lo, inputs[0].hi, inputs[0].marks | {term}
+    elif term.op == "where":
         condition, yes, no = term.args[0], inputs[1].marks, inputs[2].marks
         marks = inputs[0].marks | _beyond(yes, condition, True) | _beyond(no, condition, False)
-    if term.op == "clamp":
-        return _Wide("clamp", term.args, lo, hi, frozenset()) if term in kept else _open(term, inputs[0])
     if marks and term.op in COMPUTED:
         lo, hi = range_of(term.op, inputs)
         backwards = term.op in ("floordiv", "mod") and inputs[0].lo < 0
         if term.dtype == "i" and (backwards or lo < -limit - 1 or hi > limit):
             lo, hi = -limit - 1, limit
     return _Wide(term.op, term.args, lo, hi, marks)
-
-
-def _open(clamp: Term, inner: _Wide) -> _Wide:
-    return _Wide("clamp", clamp.args, inner.lo, inner.hi, inner.marks | {clamp})
 
 
 def _beyond(marks: frozenset[Term], condition: Term, holds: bool) -> frozenset[Term]:
@@ -111,12 +89,12 @@ def _is_harmless(wide: _Wide, inputs: list[_Wide], dtype: str) -> bool:
     return dtype != "f" or wide.op == "where" or -LARGEST <= wide.lo <= wide.hi <= LARGEST
 
 
-def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: frozenset[Term]) -> Term:
+def _rebuilt(root: Term, terms: list[Term], kept: frozenset[Term]) -> Term:
     made: dict[int, Term] = {}
     for term in terms:
         args = tuple(made[named(a).num] if type(a) is Term else a for a in term.args)
         if term.op == "clamp":
-            made[term.num] = _clamped(term, args[0], known[named(term.args[0]).num]) if term in kept else args[0]
+            made[term.num] = _clamped(term, args[0]) if term in kept else args[0]
         elif all(x is y for x, y in zip(args, term.args, strict=True)) or term.is_const:
             made[term.num] = term
         else:
@@ -124,8 +102,8 @@ def _rebuilt(root: Term, terms: list[Term], known: dict[int, _Wide], kept: froze
     return made[named(root).num]
 
 
-def _clamped(clamp: Term, inner: Term, wide: _Wide) -> Term:
-    b = clamp.b
-    if clamp.lo > wide.lo:
+def _clamped(clamp: Term, inner: Term) -> Term:
+    b, clock = clamp.b, clamp.args[0]
+    if clamp.lo > clock.lo:
         inner = b.make("maximum", inner, b.lift(clamp.lo))
-    return b.make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < wide.hi else inner
+    return b.make("minimum", inner, b.lift(clamp.hi)) if clamp.hi < clock.hi else inner
