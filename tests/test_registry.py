@@ -110,7 +110,7 @@ def test_every_table_is_complete(name: str) -> None:
     if name == "jax":
         pytest.importorskip("jax")
     try:
-        table = targets.table(name).templates
+        table = targets.table(name).dialect.templates
     except lrs.ScheduleError:
         pytest.skip(f"{name} is not there")
     assert set(table) >= set(operations.OPERATIONS), set(operations.OPERATIONS) - set(table)

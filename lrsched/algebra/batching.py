@@ -133,10 +133,9 @@ column_structure = operator.attrgetter("_structure")  # what nodes that share co
 
 def _finds_structure(node: Node) -> Any:
     kind = type(node)
-    shape = SHAPES.get(kind)
-    if shape is None:
-        shape = SHAPES[kind] = _shape(kind)
-    return shape(node)
+    if kind not in SHAPES:
+        SHAPES[kind] = _shape(kind)
+    return SHAPES[kind](node)
 
 
 ON_DEMAND["_structure"] = _finds_structure

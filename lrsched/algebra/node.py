@@ -72,10 +72,9 @@ class Node(Expression, metaclass=_Kind):
     else:
 
         def __getattr__(self, name: str) -> Any:
-            make = ON_DEMAND.get(name)
-            if make is None:
+            if name not in ON_DEMAND:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            value = make(self)
+            value = ON_DEMAND[name](self)
             set_field(self, name, value)
             return value
 

@@ -16,7 +16,6 @@ __all__ = [
     "fold",
     "gap",
     "log2_parts",
-    "log2_words",
     "mix",
     "narrowed",
     "noise",
@@ -101,15 +100,6 @@ def noise(seed: int, t: int) -> float:
     """The noise of step t: 24 random bits of a hash of seed and step, as a number in [-1, 1)."""
     x = mix(mix(mix(mix(t) ^ (t >> 32)) ^ (seed & MASK)) ^ (seed >> 32) ^ 0x9E3779B9)
     return (x >> 8) * 2.0**-23 - 1.0
-
-
-def log2_words(base: float) -> tuple[int, int, int, int]:
-    """|log2(base)| as a whole number and a fraction of two 32-bit words, signed as integers are, and its sign."""
-    logarithm = np.log2(np.longdouble(base))
-    whole, part = divmod(abs(logarithm), 1)
-    fixed = round(float(part) * 2**60) << 4
-    first, second = ((x + 2**31) % 2**32 - 2**31 for x in (fixed >> 32, fixed & MASK))
-    return int(min(whole, 4096)), first, second, 1 if logarithm > 0 else -1
 
 
 def log2_parts(base: float) -> tuple[float, float]:

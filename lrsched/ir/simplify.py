@@ -6,12 +6,10 @@ Those with the signature of an operation are methods of :class:`lrsched.ir.term.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched.foundation.numbers import is_jax
 from lrsched.ir import folding
 from lrsched.ir.intervals import is_bounded
 from lrsched.ir.operations import INF
@@ -190,22 +188,17 @@ def power(b: Builder, a: Any, c: Any) -> Term:
         return b.mul(b.floats(a), b.floats(a))
     if c.equals(0.5) and not a.is_const and a.lo >= 0:
         return b.sqrt(a)
-    if _rounds(b, a) and not c.is_const:
-        return b.term("pow", (*_columns(b, folding.log2_parts, a), b.floats(b.settled(c))), "f", 0, INF)
-    return b.make("pow", a, c)
+    return _by_parts(b, a, b.floats(c)) or b.make("pow", a, c)
 
 
-def _rounds(b: Builder, base: Term) -> bool:
-    """Whether positive numbers, one per piece, are read in float32, which a power of them would show."""
-    plain = base.op == "column" and not is_jax(base.args[0]) and base.dtype == "f"
-    return plain and b.single and bool(0 < base.lo <= base.hi < INF)
-
-
-def _columns(b: Builder, function: Callable[[float], tuple[Any, ...]], column: Term) -> list[Term]:
-    """The terms that read each result of a function of a column's numbers."""
-    values, index = column.args
-    rows = zip(*map(function, values.tolist()), strict=True)
-    return [b.settled(b.column(np.array(row), index)) for row in rows]
+def _by_parts(b: Builder, base: Term, c: Term) -> Term | None:
+    """A power of known positive numbers, which would show their rounding to float32: by the parts of logarithms."""
+    known = base.op in ("const", "column") and base.dtype == "f" and c.op not in ("const", "column")
+    if not (known and b.single and 0 < base.lo <= base.hi < INF):
+        return None
+    values, index = (base.args[0].tolist(), base.args[1]) if base.op == "column" else ([base.args[0]], b.lift(0))
+    parts = [b.settled(b.column(np.array(row), index)) for row in zip(*map(folding.log2_parts, values), strict=True)]
+    return b.term("pow", (*parts, c), "f", 0, 1 if base.hi <= 1 and (c.lo >= 0 or c.dtype == "i") else INF)
 
 
 def whole_power(b: Builder, base: Any, exponent: Any) -> Term:
@@ -213,11 +206,7 @@ def whole_power(b: Builder, base: Any, exponent: Any) -> Term:
     base, exponent = b.lift(base), b.lift(exponent)
     if base.equals(1):
         return b.lift(1.0)
-    if _rounds(b, base) and not exponent.is_const:
-        most = 1 if base.hi <= 1 else INF
-        args = (*_columns(b, folding.log2_words, base), b.settled(exponent))
-        return b.term("ipow", args, "f", 0, most)
-    return b.make("ipow", base, exponent)
+    return _by_parts(b, base, exponent) or b.make("ipow", base, exponent)
 
 
 def search(b: Builder, thresholds: Any, t: Any) -> Term:

@@ -8,13 +8,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
-from lrsched.ir.term import Builder, Term
-from lrsched.targets.array_calls import is_table
-from lrsched.targets.emit import Dialect, emit, halving
+from lrsched.ir.term import Term
+from lrsched.targets.emit import Dialect, Target, emit
 
 __all__ = ["source"]
 
 WIDEST = 2**62
+FEW = 3  # thresholds that are compared one by one
 
 HELPERS = {
     "smaller": "static double smaller(double a, double b) { return a < b || a != a ? a : b; }",
@@ -40,6 +40,19 @@ static int64_t mulmod(int64_t a, int64_t m, int64_t d, int64_t p)
 {
     uint64_t q = (uint64_t)muldiv(a, m, d, p);
     return (int64_t)((uint64_t)a * (uint64_t)m + (uint64_t)p - q * (uint64_t)d);
+}""",
+    "passed": """/* how many of the increasing thresholds are <= t */
+static int64_t passed(const int64_t *thresholds, int64_t count, int64_t t)
+{
+    int64_t low = 0, high = count;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (t < thresholds[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }""",
     "mix": """static uint64_t mix(uint64_t x)
 {
@@ -119,6 +132,8 @@ def _mul(term: Term) -> str:
 
 
 def _search(term: Term) -> str:
+    if len(term.args[0]) > FEW:
+        return f"passed({{0}}, {len(term.args[0])}, {{1}})"
     return "(" + " + ".join(f"({{1}} >= {_number(int(n), 'i')})" for n in term.args[0]) + ")"
 
 
@@ -168,28 +183,18 @@ DIALECT = Dialect(
     conditional=("if ({0}) {{", "} else {", "}"),
     assign="{0} = {1};",
     result="return {0};",
-    search=halving("int64_t {0} = {1} >= {2} ? {3} : 0;", "if ({1} >= {2}[{0} + {3}]) {0} += {4};"),
     types={"i": "int64_t", "f": "double", "q": "double", "b": "int"},
 )
 
 
-class CTarget:
+class CTarget(Target):
     """Generates a C function of one step; it cannot be called from Python."""
-
-    name = "c"
-    templates = TEMPLATES
-    limit = 2**53
-
-    def builder(self, real_steps: bool = False) -> Builder:
-        """A builder of terms for this target."""
-        return Builder(branching=True, limit=self.limit, real_steps=real_steps)
 
     def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, tables and helpers in front."""
-        code = emit(root, DIALECT)
-        body = "\n".join([f"double {name}({guard})", "{", *code.lines, "}"])
-        used = [key for key in code.objects if re.search(rf"\b{key}\b", body)]
-        tables = [_table(key, code.objects[key]) for key in used if is_table(code.objects[key])]
+        lines, objects = emit(root, self.dialect)
+        body = "\n".join([f"double {name}({guard})", "{", *lines, "}"])
+        tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
         return "\n".join([*tables, body]), {}
 
     def load(self, source: str, objects: Any, name: str = "schedule") -> NoReturn:
@@ -233,4 +238,4 @@ def _helpers(text: str) -> list[str]:
     return [HELPERS[name] + "\n" for name in HELPERS if name in needed]
 
 
-TARGET = CTarget()
+TARGET = CTarget("c", DIALECT)

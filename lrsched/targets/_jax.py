@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,13 +13,12 @@ import numpy as np
 from jax import lax
 
 from lrsched.foundation.records import replaced
-from lrsched.ir.folding import log2_parts, log2_words
 from lrsched.ir.jax_integers import int_type, shifted, wide_product
 from lrsched.ir.runtime_scale import quotient
 from lrsched.ir.term import Builder, Term, named
 from lrsched.targets.array_calls import CallTarget
 from lrsched.targets.clamp_elimination import unclamped
-from lrsched.targets.emit import Code, emit
+from lrsched.targets.emit import emit
 from lrsched.targets.threshold_search import passed, passed_by_rows, read
 
 LARGEST = 3e38
@@ -217,9 +215,9 @@ def _summing(op: str) -> Callable[[Term], str]:
     return lambda term: f"{op}({', '.join(operand(*pair) for pair in enumerate(term.args))})"
 
 
-def _by_count(op: str, others: Mapping[int, str] = MappingProxyType({})) -> Callable[[Term], str]:
-    """How an operation is written that takes one of its arguments in several words."""
-    return lambda term: f"{others.get(len(term.args), op)}({', '.join(f'{{{i}}}' for i in range(len(term.args)))})"
+def _by_count(op: str, wide: str) -> Callable[[Term], str]:
+    """How an operation of two arguments is written, one of which may come in two words."""
+    return lambda term: f"{op}({{0}}, {{1}})" if len(term.args) == 2 else f"{wide}({{0}}, {{1}}, {{2}})"
 
 
 def _share_of(product: Term) -> float | None:
@@ -232,8 +230,6 @@ def _share_of(product: Term) -> float | None:
 
 def _pow(a: Any, c: Any) -> Any:
     """a**c; what a constant c loses in float32 is made good, since it counts once for every halving of a."""
-    if isinstance(a, float) and 0 < a < np.inf and real_type() != jnp.float64:
-        return _power_by_parts(*log2_parts(a), c)
     rest = c - float(np.float32(c)) if isinstance(c, float) and real_type() != jnp.float64 else 0.0
     power = jnp.power(a, c)
     if abs(rest) < NEGLIGIBLE:
@@ -241,49 +237,38 @@ def _pow(a: Any, c: Any) -> Any:
     return power * jnp.exp(jnp.log(jnp.clip(a, SMALLEST, LARGEST)) * rest)
 
 
-@jax.custom_jvp
-def _constant_power(c: Any, first: Any, second: Any) -> Any:
-    """2**(c * (first + second)) for a first of 12 bits: the product that decides is exact before it is rounded."""
-    most = 400.0 / jnp.maximum(jnp.abs(first), 1e-35)
-    c = jnp.clip(c, -most, most)
-    upper = lax.reduce_precision(c, 8, 11)
-    whole = jnp.round(first * upper)
-    fraction = (first * upper - whole) + _rounded((c - upper) * first) + _rounded(c * second)
-    shift = jnp.clip(whole, -400.0, 400.0).astype(jnp.int32)
-    half = shift >> 1
-    return jnp.exp2(fraction) * _power_of_two(half) * _power_of_two(shift - half)
-
-
-@_constant_power.defjvp
-def _constant_power_slope(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Any, Any]:
-    c, first, second = primals
-    value = _constant_power(c, first, second)
-    return value, tangents[0] * (value * (first + second) * float(np.log(2)))
-
-
 def _ipow(base: Any, exponent: Any) -> Any:
     """base**n for integers n, as exact as float32 can say it at any n."""
     if real_type() == jnp.float64:
         return jnp.power(base, _real(exponent))
-    if isinstance(base, float):
-        return _power_by_words(*log2_words(base), exponent)
     return _traced_power(jnp.asarray(base, jnp.float32), jnp.asarray(exponent))
 
 
-def _power_by_words(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
-    """base**n from the words of log2(base) that the host has made."""
-    whole, first, second = (jnp.asarray(x, jnp.int32).astype(jnp.uint32) for x in (whole, first, second))
-    return _fixed_power(whole, first, second, _real(sign), exponent)
-
-
 def _power_by_parts(first: Any, second: Any, c: Any) -> Any:
-    """base**c from the parts of log2(base) that the host has made."""
-    return _constant_power(*(jnp.asarray(x, jnp.float32) for x in (c, first, second)))
+    """base**c from log2(base), a number of 12 bits and the rest: the product that decides is exact, then rounded.
+
+    Integers are powers >= 0, also where they have wrapped around.
+    """
+    first, second, c = jnp.asarray(first, jnp.float32), jnp.asarray(second, jnp.float32), jnp.asarray(c)
+    if c.dtype.kind == "i":
+        n = c.astype(jnp.uint32)
+        upper = lax.reduce_precision(n.astype(jnp.float32), 8, 11)
+        lower = (n - upper.astype(jnp.uint32)).astype(jnp.int32).astype(jnp.float32)
+    else:
+        most = 400.0 / jnp.maximum(jnp.abs(first), 1e-35)
+        c = jnp.clip(c, -most, most)
+        upper = lax.reduce_precision(c, 8, 11)
+        lower = c - upper
+    whole = jnp.round(first * upper)
+    fraction = (first * upper - whole) + _rounded(lower * first) + _rounded((upper + lower) * second)
+    shift = jnp.clip(whole, -400.0, 400.0).astype(jnp.int32)
+    half = shift >> 1
+    return jnp.exp2(jnp.clip(fraction, -1.0, 1.0)) * _power_of_two(half) * _power_of_two(shift - half)
 
 
 @jax.custom_jvp
 def _traced_power(base: Any, exponent: Any) -> Any:
-    return jnp.where(exponent == 1, base, _fixed_power(*_log2_words(base), exponent))
+    return jnp.where(exponent == 1, base, _power_by_parts(*_log2_parts(base), exponent))
 
 
 @_traced_power.defjvp
@@ -293,8 +278,8 @@ def _traced_power_slope(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> 
     return value, tangents[0] * (_real(exponent) * (value / base))
 
 
-def _log2_words(base: Any) -> tuple[Any, Any, Any, Any]:
-    """|log2(base)| as a whole number and two 32-bit words of fraction, and its sign.
+def _log2_parts(base: Any) -> tuple[Any, Any]:
+    """log2(base) as a number of 12 bits and the rest.
 
     The base is a mantissa near 1 and a power of 2; the mantissa's logarithm is twice the inverse hyperbolic tangent
     of (m - 1) / (m + 1), a quotient taken to twice the digits.
@@ -312,29 +297,9 @@ def _log2_words(base: Any) -> tuple[Any, Any, Any, Any]:
     tail = square * (1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9))))
     high, low = _exact_product(s, jnp.float32(TO_LOG2))
     low = low + s * jnp.float32(TO_LOG2_REST) + (rest + s * tail) * jnp.float32(TO_LOG2)
-    total = high + low
-    low = low - (total - high)
-    negative = (power < 0) | ((power == 0) & (total < 0))
-    sign = jnp.where(negative, -1.0, 1.0)
-    high, low, power = total * sign, low * sign, jnp.where(negative, -power, power)
-    borrow = high < 0
-    words_high, words_low = _fraction_words(jnp.abs(high), jnp.where(borrow, -low, low))
-    flipped_low = ~words_low + jnp.uint32(1)
-    flipped_high = ~words_high + (flipped_low == 0).astype(jnp.uint32)
-    whole = (power - borrow.astype(jnp.int32)).astype(jnp.uint32)
-    return whole, jnp.where(borrow, flipped_high, words_high), jnp.where(borrow, flipped_low, words_low), sign
-
-
-def _fraction_words(high: Any, low: Any) -> tuple[Any, Any]:
-    """high + low in [0, 1) as a fraction of 64 bits, in two words."""
-    first = jnp.floor(high * 2.0**32 * (1.0 - 2.0**-24))
-    first = jnp.minimum(first, 4294967040.0)
-    rest = (high - first * 2.0**-32) + low
-    words = first.astype(jnp.uint32)
-    scaled = rest * 2.0**32
-    carry = jnp.floor(scaled)
-    part = jnp.minimum((scaled - carry) * 2.0**32, 4294967040.0)
-    return words + carry.astype(jnp.int32).astype(jnp.uint32), part.astype(jnp.uint32)
+    total, whole = high + low, power.astype(jnp.float32)
+    first = lax.reduce_precision(whole + total, 8, 11)
+    return first, ((whole - first) + total) + (low - (total - high))
 
 
 def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
@@ -343,19 +308,6 @@ def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
     a_high, b_high = (lax.reduce_precision(x, 8, 11) for x in (a, b))
     a_low, b_low = a - a_high, b - b_high
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-
-
-def _fixed_power(whole: Any, first: Any, second: Any, sign: Any, exponent: Any) -> Any:
-    """2**(sign * L * n) for L in fixed point with 64 bits after the point."""
-    n = jnp.asarray(exponent).astype(jnp.uint32)
-    high, low = wide_product(n, jnp.asarray(first, jnp.uint32))
-    carry, _ = wide_product(n, jnp.asarray(second, jnp.uint32))
-    total = low + carry
-    high = high + (total < low).astype(jnp.uint32) + jnp.minimum(n, 4096) * jnp.asarray(whole, jnp.uint32)
-    fraction = _real(total >> 8) * 2.0**-24 + _real(total & 0xFF) * 2.0**-32
-    shift = jnp.minimum(high, 300).astype(jnp.int32) * sign.astype(jnp.int32)
-    half = shift >> 1
-    return jnp.exp2(sign * fraction) * _power_of_two(half) * _power_of_two(shift - half)
 
 
 def _power_of_two(n: Any) -> Any:
@@ -455,13 +407,11 @@ class JaxTarget(CallTarget):
 
     def __init__(self) -> None:
         super().__init__("jax", OPERATIONS)
-        wide = {"noise": _by_count("noise"), "ipow": _by_count("ipow", {5: "power_by_words"})}
-        wide["pow"] = _by_count("pow", {3: "power_by_parts"})
+        wide = {"noise": _by_count("noise", "noise"), "pow": _by_count("pow", "power_by_parts")}
         self.dialect = replaced(self.dialect, templates={**self.dialect.templates, **wide})
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = replaced(self.dialect, templates={**self.dialect.templates, **sums})
-        self.helpers = {"rounded": _rounded, "apart": _apart}
-        self.helpers |= {"power_by_words": _power_by_words, "power_by_parts": _power_by_parts}
+        self.helpers = {"rounded": _rounded, "apart": _apart, "power_by_parts": _power_by_parts}
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for the integers that JAX has now."""
@@ -469,11 +419,11 @@ class JaxTarget(CallTarget):
         options: dict[str, Any] = {"branching": False, "weighed": True}
         return Builder(limit=limit, real_steps=real_steps, constants=functools.partial(folded, limit), **options)
 
-    def written(self, root: Term) -> Code:
+    def written(self, root: Term) -> tuple[list[str], dict[str, Any]]:
         """A constant of the program has sums that give the same bits alone, in batches and in loops."""
         root = unclamped(root)
         code = emit(root, self.exact)
-        plain = all(isinstance(value, np.ndarray) or callable(value) for value in code.objects.values())
+        plain = all(isinstance(value, np.ndarray) or callable(value) for value in code[1].values())
         return code if plain else super().written(root)
 
     def run(self, function: Callable[[Any], Any], t: Any) -> Any:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from lrsched.foundation.errors import EARLIER, ScheduleError, ScheduleTypeError
-from lrsched.ir.term import Builder, Term
-from lrsched.targets.emit import Dialect, emit, plain_number
+from lrsched.ir.term import Term
+from lrsched.targets.emit import Dialect, Target, emit, plain_number
 
 INF = float("inf")
 WHOLE = 2**53
@@ -250,25 +250,17 @@ DIALECT = Dialect(
 )
 
 
-class PythonTarget:
+class PythonTarget(Target):
     """Generates a function of one step."""
-
-    name = "python"
-    templates = TEMPLATES
-    limit = 2**53
-
-    def builder(self, real_steps: bool = False) -> Builder:
-        """A builder of terms for this target."""
-        return Builder(branching=True, limit=self.limit, real_steps=real_steps)
 
     def function(self, root: Term, guard: str, name: str = "schedule", reach: int = 0) -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions.
 
         Steps from ``reach`` on are refused, if there is one.
         """
-        code = emit(root, DIALECT)
-        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in code.objects.items()}
-        return "\n".join([f"def {name}(t):", guard, *_guarded(code.lines, reach)]) + "\n", objects
+        lines, found = emit(root, self.dialect)
+        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in found.items()}
+        return "\n".join([f"def {name}(t):", guard, *_guarded(lines, reach)]) + "\n", objects
 
 
 def tables(objects: dict[str, Any]) -> str:
@@ -354,4 +346,4 @@ def complete(text: str, above: str = "") -> str:
 
 NAMES = r"[A-Za-z_][A-Za-z_0-9]*\(?"  # with the parenthesis, what is called
 
-TARGET = PythonTarget()
+TARGET = PythonTarget("python", DIALECT)

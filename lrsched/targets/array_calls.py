@@ -9,39 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.ir.term import Builder, Term
-from lrsched.targets.emit import Code, Dialect, emit, plain_number
+from lrsched.ir.term import Term
+from lrsched.targets.emit import Dialect, Target, emit, plain_number
 
 __all__ = ["CallTarget"]
 
 
-class CallTarget:
+class CallTarget(Target):
     """Generates a function that calls the operations of a table by name."""
 
-    def __init__(self, name: str, table: dict[str, Callable[..., Any]], limit: int = 2**53) -> None:
-        self.name, self.operations, self.limit = name, table, limit
+    def __init__(self, name: str, table: dict[str, Callable[..., Any]]) -> None:
+        self.operations = table
         templates = {op: f"{op}({', '.join(f'{{{i}}}' for i in range(_arity(op)))})" for op in table}
         templates["call"] = "call({0}({2}), {1})"
         templates["real"] = templates.get("real", "{0}")
-        self.dialect = Dialect(templates, number=plain_number)
+        super().__init__(name, Dialect(templates, number=plain_number))
         self.helpers: dict[str, Callable[..., Any]] = {}
-
-    @property
-    def templates(self) -> Mapping[str, Any]:
-        """How each operation is written."""
-        return self.dialect.templates
-
-    def builder(self, real_steps: bool = False) -> Builder:
-        """A builder of terms for this target."""
-        return Builder(branching=False, limit=self.limit, real_steps=real_steps)
 
     def function(self, root: Term, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and the objects it needs from outside the source."""
-        code = self.written(root)
-        lines = [f"def {name}(t):", *([guard] if guard else []), *code.lines]
-        return "\n".join(lines) + "\n", code.objects
+        body, objects = self.written(root)
+        lines = [f"def {name}(t):", *([guard] if guard else []), *body]
+        return "\n".join(lines) + "\n", objects
 
-    def written(self, root: Term) -> Code:
+    def written(self, root: Term) -> tuple[list[str], dict[str, Any]]:
         """The lines that compute ``root``."""
         return emit(root, self.dialect)
 
@@ -53,10 +44,6 @@ class CallTarget:
         exec(compile(source, f"<lrsched {self.name}>", "exec"), space)  # noqa: S102 - text generated above
         loaded: Callable[[Any], Any] = space[name]
         return loaded
-
-    def table(self, values: Any) -> Any:
-        """An array of constants as this target wants it."""
-        return values
 
 
 @functools.cache
@@ -76,8 +63,3 @@ def _arity(op: str) -> int:
     from lrsched.ir.operations import OPERATIONS
 
     return len(OPERATIONS[op][0])
-
-
-def is_table(value: object) -> bool:
-    """Whether an object of the source is an array of constants."""
-    return isinstance(value, np.ndarray)

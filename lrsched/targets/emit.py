@@ -13,10 +13,10 @@ import numpy as np
 
 from lrsched.foundation.records import Record
 from lrsched.ir.operations import NUMBER
-from lrsched.ir.term import Term, named
-from lrsched.ir.walk import below
+from lrsched.ir.term import Builder, Term, named
+from lrsched.ir.walk import arguments, below, in_order
 
-__all__ = ["Code", "Dialect", "change_of", "emit", "halving", "named"]
+__all__ = ["Dialect", "Target", "change_of", "emit"]
 
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
@@ -25,7 +25,8 @@ LONGEST = 12
 DEEPEST = 20  # levels of indentation, of which Python takes a hundred
 ROWS = 3
 LEAVES = frozenset({"step", "const", "bound", "column"})
-CARRIERS = frozenset({"add", "sub", "mul", "neg", "minimum", "maximum", "where", "checked"})
+CHOICES = frozenset({"minimum", "maximum", "where", "checked"})
+SUMS = frozenset({"add", "sub", "mul", "neg"})
 NO_TYPES: Mapping[str, str] = {}
 
 
@@ -56,22 +57,26 @@ class Dialect(Record):
     called: str = ""
 
 
-class Code:
-    """The lines of a function body, and the objects that they name."""
+class Target:
+    """What an expression is lowered for: a name, a way to write operations, and the largest integer of a clock."""
 
-    def __init__(self, lines: list[str], objects: dict[str, Any]) -> None:
-        self.lines, self.objects = lines, objects
+    def __init__(self, name: str, dialect: Dialect, limit: int = 2**53) -> None:
+        self.name, self.dialect, self.limit = name, dialect, limit
+
+    def builder(self, real_steps: bool = False) -> Builder:
+        """A builder of terms for this target."""
+        return Builder(branching=self.dialect.branching, limit=self.limit, real_steps=real_steps)
 
 
-def emit(root: Term, dialect: Dialect, level: int = 1) -> Code:
-    """The body of a function that returns ``root``; its parameter is called ``t``."""
+def emit(root: Term, dialect: Dialect) -> tuple[list[str], dict[str, Any]]:
+    """The lines of the body of a function that returns ``root``, whose parameter is called ``t``; what they name."""
     writer = _Writer(dialect)
     stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
         writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
-    writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), level)
-    return Code(writer.apart + writer.lines, writer.objects)
+    writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), 1)
+    return writer.apart + writer.lines, writer.objects
 
 
 Given = dict[int, bool]
@@ -178,21 +183,18 @@ def _shifted(term: Term) -> tuple[Term, int]:
 def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
     found: dict[int, bool] = {}
-    todo = [root]
-    while todo:
-        term = todo[-1]
-        op, parts = term.op, term.args[1:] if term.op in ("where", "checked") else term.args
-        either = op in ("where", "checked", "minimum", "maximum")
-        if op not in CARRIERS or (not either and True in [part.is_const for part in parts]):
-            found[todo.pop().num] = op == "real"
-            continue
-        inner = [named(part) for part in parts]
-        known = [found.get(part.num) for part in inner]
-        if None in known and either not in known:  # one part decides: one that may, or else one that may not
-            todo.append(inner[known.index(None)])
-            continue
-        found[todo.pop().num] = either in known if either else False not in known
+    for term in in_order(root, needed=_carried).values():
+        known = [found[part.num] for part in _carried(term)]
+        all_or_one = any if term.op in CHOICES else all
+        found[term.num] = all_or_one(known) if known else term.op == "real"
     return found[root.num]
+
+
+def _carried(term: Term) -> list[Term]:
+    """The parts whose whole numbers make a term one."""
+    if term.op in CHOICES:
+        return arguments(term)[term.op in ("where", "checked") :]
+    return [] if term.op not in SUMS or True in [part.is_const for part in term.args] else arguments(term)
 
 
 def _compares_step(condition: Term) -> bool:
@@ -431,24 +433,6 @@ class _Writer:
         name = f"{prefix}{sum(n.startswith(prefix) for n in self.objects)}"
         self.objects[name] = value
         return name
-
-
-def halving(first: str, later: str) -> Search:
-    """Statements that halve a table padded to a power of two, for :class:`Dialect`."""
-
-    def search(writer: _Writer, term: Term, t: str, level: int) -> str:
-        thresholds = term.args[0]
-        half = 1 << (len(thresholds).bit_length() - 1)
-        padded = np.full(2 * half - 1, 2**62, dtype=np.int64)
-        padded[: len(thresholds)] = thresholds
-        name, table = writer.name(), writer.object("table", padded)
-        writer.line(level, first.format(name, t, writer.dialect.number(int(padded[half - 1]), "i"), half))
-        while half > 1:
-            half //= 2
-            writer.line(level, later.format(name, t, table, half - 1, half))
-        return name
-
-    return search
 
 
 def _bare(expression: str) -> str:
