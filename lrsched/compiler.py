@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 import numbers
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from lrsched import targets
-from lrsched.foundation.errors import A_SCHEDULE, EARLIER, LIMIT, ScheduleError, check_choice, fail, power_of_two
+from lrsched.foundation.errors import (
+    A_SCHEDULE,
+    EARLIER,
+    LIMIT,
+    ScheduleError,
+    ScheduleTypeError,
+    check_choice,
+    fail,
+    power_of_two,
+)
 from lrsched.foundation.numbers import float_type, is_jax
 from lrsched.ir.expression import Expression
 from lrsched.ir.lower import lower
@@ -51,6 +59,8 @@ def compile(node: Any, target: str, dtype: Any = None) -> Callable[[Any], Any]:
     if not isinstance(node, Expression):
         fail("compile", "the expression", "a schedule or a profile", node, wrong_type=True)
     chosen = targets.table(target)
+    if target == "c":
+        raise ScheduleTypeError("compile: the target 'c' is text only: lrsched.compiler.source(s, 'c')")
     node.evaluable() if target == "jax" else node.concrete(f"compiled for {target}")
     builders: dict[str, Callable[..., Any]] = {"python": _python, "numpy": _numpy, "jax": _jax}
     if target in builders:
@@ -85,12 +95,13 @@ def source(node: Any, language: str = "python") -> str:
     check_choice("source", "language", language, ("python", "c"))
     if not isinstance(node, Expression):
         fail("source", "the expression", "a schedule or a profile", node, wrong_type=True)
-    if any(name.startswith("custom") for name in _python_source(node.concrete("written as source"))[1]):
+    node.concrete("written as source")
+    if language == "c":
+        return c_source(node)
+    text, objects = _python_source(node)
+    if any(name.startswith("custom") for name in objects):
         raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
-    if language == "python":
-        text: str = compile(node, "python").source  # type: ignore[attr-defined]
-        return text
-    return c_source(node)
+    return py.complete(text, objects)
 
 
 def c_source(node: Any, name: str = "schedule") -> str:
@@ -101,8 +112,8 @@ def c_source(node: Any, name: str = "schedule") -> str:
     return _c.source(root, repr(node), name, _reach(node))
 
 
-def _variant(node: Any, target: Any, real: bool, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
-    source, objects = target.function(lower(node, target.builder(real)), guard, name)
+def _variant(node: Any, target: Any, real: bool) -> tuple[str, dict[str, Any]]:
+    source, objects = target.function(lower(node, target.builder(real)))
     return source, objects
 
 
@@ -112,12 +123,6 @@ def _reach(node: Any) -> int:
         return 0
     reach: Any = min(LIMIT, node.reach)
     return reach
-
-
-def _python_variant(node: Any, real: bool, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
-    """A function of a step that refuses those that it cannot be asked for."""
-    root = lower(node, py.TARGET.builder(real))
-    return py.TARGET.function(root, guard, name, _reach(node))
 
 
 # ---- Python
@@ -132,27 +137,25 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
         return converted
     source, objects = _python_source(node)
     function: Any = py.loaded(source, objects)
-    function.source = py.complete(source, py.tables(objects))
+    function.source = py.complete(source, objects)
     return function
+
+
+def _python_body(node: Any, real: bool, objects: dict[str, Any]) -> str:
+    """The lines of a function of a step, which refuse those that it cannot be asked for; what they name is added."""
+    return py.TARGET.body(lower(node, py.TARGET.builder(real)), objects, _reach(node))
 
 
 def _python_source(node: Any) -> tuple[str, dict[str, Any]]:
     """The function of a step; steps between whole ones have one of their own where they are computed otherwise."""
+    objects: dict[str, Any] = {}
     if node.takes_progress:
-        return _python_variant(node, True, "    t = float(t)")
-    check = "    if type(t) is not int: t = step(t)"
-    whole, objects = _python_variant(node, False, check)
-    between, more = _python_variant(node, True, check)
-    if (between, more) == (whole, objects):
-        return whole, objects
-    names = {old: next((k for k, v in objects.items() if v == value), f"real_{old}") for old, value in more.items()}
-    if names:
-        between = re.sub(rf"\b(?:{'|'.join(names)})\b", lambda found: names[found[0]], between)
-    head = f"def schedule(t):\n{check}\n"
-    guard = "    if type(t) is not int:\n        t = step(t)\n        if type(t) is float: return between(t)"
-    between = between.replace(head, "def between(t):\n", 1)
-    whole = whole.replace(head, f"def schedule(t):\n{guard}\n", 1)
-    return between + "\n" + whole, {names[k]: v for k, v in more.items()} | objects
+        return "def schedule(t):\n    t = float(t)\n" + _python_body(node, True, objects), objects
+    whole, between = (_python_body(node, real, objects) for real in (False, True))
+    if between == whole:
+        return "def schedule(t):\n    if type(t) is not int: t = step(t)\n" + whole, objects
+    guard = "    if type(t) is not int:\n        t = step(t)\n        if type(t) is float: return between(t)\n"
+    return f"def between(t):\n{between}\ndef schedule(t):\n{guard}{whole}", objects
 
 
 # ---- NumPy
@@ -166,7 +169,7 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
     dtype = float_type("compile", np.float64 if dtype is None else dtype)
 
     def schedule(t: Any) -> Any:
-        steps, is_real = _steps(t, reach) if not node.takes_progress else (_progress(t), False)
+        steps, is_real = (_progress(t), False) if node.takes_progress else _steps(t, reach)
         if is_real and not between:
             between.append(target.load(*_variant(node, target, True)))
         with np.errstate(all="ignore"):
@@ -180,16 +183,13 @@ def _numpy(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
 def _steps(t: Any, reach: int) -> tuple[Any, bool]:
     """Steps below ``reach`` as contiguous float64, and whether some lie between whole steps."""
-    array = np.asarray(t)
-    if array.dtype.kind not in "iuf":
-        fail("schedule", "step", "a number >= 0, or an array of them", t, wrong_type=True)
-    steps = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    steps, kind = _floats("schedule", "step", "a number >= 0", t)
     if steps.size and not (steps.min() >= 0 and steps.max() < reach):
         if steps.min() >= 0 and steps.max() < math.inf:
             _too_late(reach, t)
-        before = steps.min() < 0 and array.dtype.kind == "i"
+        before = steps.min() < 0 and kind == "i"
         fail("schedule", "step", f"finite and >= 0 ({EARLIER})" if before else "finite and >= 0", t)
-    return steps, array.dtype.kind == "f" and bool(np.any(steps != np.floor(steps)))
+    return steps, kind == "f" and bool(np.any(steps != np.floor(steps)))
 
 
 def _too_late(reach: int, t: Any) -> NoReturn:
@@ -197,13 +197,18 @@ def _too_late(reach: int, t: Any) -> NoReturn:
 
 
 def _progress(u: Any) -> Any:
-    array = np.asarray(u)
-    if array.dtype.kind not in "iuf":
-        fail("profile", "progress", "a number in [0, 1], or an array of them", u, wrong_type=True)
-    values = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    values, kind = _floats("profile", "progress", "a number in [0, 1]", u)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
-        fail("profile", "progress", "in [0, 1]" if array.dtype.kind == "f" else A_STEP, u)
+        fail("profile", "progress", "in [0, 1]" if kind == "f" else A_STEP, u)
     return values
+
+
+def _floats(where: str, name: str, allowed: str, given: Any) -> tuple[Any, str]:
+    """What is given to a function of arrays as contiguous float64, and the kind of its type."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "iuf":
+        fail(where, name, f"{allowed}, or an array of them", given, wrong_type=True)
+    return np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape), array.dtype.kind
 
 
 # ---- JAX
@@ -279,14 +284,13 @@ def _registered(node: Any, target: Any, dtype: Any) -> Callable[[Any], Any]:
 
 def calling(node: Expression) -> Callable[[Any], Any]:
     """The function behind ``node(t)``: plain ints run the generated code at once, the rest is dispatched."""
-    if node._arrays:
-        return _Caller(node.twin())
     caller = _Caller(node.twin())
-    if node.takes_progress:
+    if node._arrays or node.takes_progress:
         return caller
+    objects: dict[str, Any] = {"other": caller}
     # faster than type(t), which compile() keeps: torch.compile traces through that without a break
-    source, objects = _python_variant(node, False, "    if t.__class__ is not int: return other(t)")
-    function: Any = py.loaded(source, {**objects, "other": caller})
+    head = "def schedule(t):\n    if t.__class__ is not int: return other(t)\n"
+    function: Any = py.loaded(head + _python_body(node, False, objects), objects)
     function.__defaults__ = (None,)  # a call without a step is told what is missing
     return function
 

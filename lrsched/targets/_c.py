@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lrsched.foundation.errors import ScheduleError, ScheduleTypeError
+from lrsched.foundation.errors import ScheduleError
 from lrsched.ir.term import Term
 from lrsched.targets.emit import Dialect, Target, emit
 
@@ -138,7 +138,7 @@ def _search(term: Term) -> str:
 
 
 def _call(term: Term) -> NoReturn:
-    raise ScheduleError("source: a custom schedule is a Python function and has no C source")
+    raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
 
 
 TEMPLATES: dict[str, Any] = {
@@ -187,19 +187,16 @@ DIALECT = Dialect(
 )
 
 
-class CTarget(Target):
-    """Generates a C function of one step; it cannot be called from Python."""
+TARGET = Target("c", DIALECT)
 
-    def function(self, root: Term, guard: str, name: str = "schedule") -> tuple[str, dict[str, Any]]:
-        """The source of a function that returns ``root``, tables and helpers in front."""
-        lines, objects = emit(root, self.dialect)
-        body = "\n".join([f"double {name}({guard})", "{", *lines, "}"])
-        tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
-        return "\n".join([*tables, body]), {}
 
-    def load(self, source: str, objects: Any, name: str = "schedule") -> NoReturn:
-        """C has to be compiled first."""
-        raise ScheduleTypeError("compile: the target 'c' is text only: lrsched.compiler.source(s, 'c')")
+def function(root: Term, parameter: str, name: str) -> str:
+    """The source of a function that returns ``root``, its tables in front."""
+    objects: dict[str, Any] = {}
+    lines = emit(root, DIALECT, objects)
+    body = "\n".join([f"double {name}({parameter})", "{", *lines, "}"])
+    tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
+    return "\n".join([*tables, body])
 
 
 def _table(name: str, values: Any) -> str:
@@ -222,7 +219,7 @@ def source(root: Term, comment: str, name: str = "schedule", reach: int = 0) -> 
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
     progress = root.b.real_steps
-    text, _ = TARGET.function(root, "double t" if progress else "int64_t t", name)
+    text = function(root, "double t" if progress else "int64_t t", name)
     between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}" if reach else "t < 0"
     guard = f"    if ({between}) return NAN;"
     text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
@@ -236,6 +233,3 @@ def _helpers(text: str) -> list[str]:
     used = [name for name in HELPERS if re.search(rf"\b{name}\(", text)]
     needed = {inner for name in used for inner in NEEDS.get(name, ())} | set(used)
     return [HELPERS[name] + "\n" for name in HELPERS if name in needed]
-
-
-TARGET = CTarget("c", DIALECT)

@@ -419,12 +419,12 @@ class JaxTarget(CallTarget):
         options: dict[str, Any] = {"branching": False, "weighed": True}
         return Builder(limit=limit, real_steps=real_steps, constants=functools.partial(folded, limit), **options)
 
-    def written(self, root: Term) -> tuple[list[str], dict[str, Any]]:
+    def written(self, root: Term, objects: dict[str, Any]) -> list[str]:
         """A constant of the program has sums that give the same bits alone, in batches and in loops."""
         root = unclamped(root)
-        code = emit(root, self.exact)
-        plain = all(isinstance(value, np.ndarray) or callable(value) for value in code[1].values())
-        return code if plain else super().written(root)
+        lines = emit(root, self.exact, objects)
+        plain = all(isinstance(value, np.ndarray) or callable(value) for value in objects.values())
+        return lines if plain else super().written(root, objects)
 
     def run(self, function: Callable[[Any], Any], t: Any) -> Any:
         """The generated function on steps of any integer or real type; negative steps count as 0."""

@@ -247,25 +247,19 @@ DIALECT = Dialect(
     real="float({0})",
     called="def {0}({1}):",
     rows=True,
+    table=lambda values: tuple(values.tolist()),
 )
 
 
 class PythonTarget(Target):
-    """Generates a function of one step."""
+    """Generates functions of one step."""
 
-    def function(self, root: Term, guard: str, name: str = "schedule", reach: int = 0) -> tuple[str, dict[str, Any]]:
-        """The source of a function that returns ``root``, and what it needs: tables (as tuples) and functions.
+    def body(self, root: Term, objects: dict[str, Any], reach: int = 0) -> str:
+        """The lines of a function that returns ``root``; what they need is added to the objects, tables as tuples.
 
         Steps from ``reach`` on are refused, if there is one.
         """
-        lines, found = emit(root, self.dialect)
-        objects = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else v for k, v in found.items()}
-        return "\n".join([f"def {name}(t):", guard, *_guarded(lines, reach)]) + "\n", objects
-
-
-def tables(objects: dict[str, Any]) -> str:
-    """The source of those objects that are tables."""
-    return "".join(f"{name} = {_spelled(values)}\n" for name, values in objects.items() if isinstance(values, tuple))
+        return "\n".join(_guarded(emit(root, self.dialect, objects), reach)) + "\n"
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
@@ -326,8 +320,10 @@ def _run(text: str, space: dict[str, Any]) -> None:
     exec(compile(text, "<lrsched python>", "exec"), space)  # noqa: S102 - text generated above
 
 
-def complete(text: str, above: str = "") -> str:
-    """The text with the imports and helpers that it uses in front; ``above`` holds its tables."""
+def complete(text: str, objects: dict[str, Any]) -> str:
+    """The text with the imports, helpers and tables that it uses in front."""
+    tables = {name: values for name, values in objects.items() if isinstance(values, tuple)}
+    above = "".join(f"{name} = {_spelled(values)}\n" for name, values in tables.items())
     found = set(re.findall(NAMES, text))
     used = {name for name in ("inf", "nan") if name in above}
     helpers: list[str] = []

@@ -26,23 +26,22 @@ class CallTarget(Target):
         super().__init__(name, Dialect(templates, number=plain_number))
         self.helpers: dict[str, Callable[..., Any]] = {}
 
-    def function(self, root: Term, guard: str = "", name: str = "schedule") -> tuple[str, dict[str, Any]]:
+    def function(self, root: Term) -> tuple[str, dict[str, Any]]:
         """The source of a function that returns ``root``, and the objects it needs from outside the source."""
-        body, objects = self.written(root)
-        lines = [f"def {name}(t):", *([guard] if guard else []), *body]
-        return "\n".join(lines) + "\n", objects
+        objects: dict[str, Any] = {}
+        return "\n".join(["def schedule(t):", *self.written(root, objects)]) + "\n", objects
 
-    def written(self, root: Term) -> tuple[list[str], dict[str, Any]]:
-        """The lines that compute ``root``."""
-        return emit(root, self.dialect)
+    def written(self, root: Term, objects: dict[str, Any]) -> list[str]:
+        """The lines that compute ``root``; what they name is added to the objects."""
+        return emit(root, self.dialect, objects)
 
-    def load(self, source: str, objects: Mapping[str, Any], name: str = "schedule") -> Callable[[Any], Any]:
+    def load(self, source: str, objects: Mapping[str, Any]) -> Callable[[Any], Any]:
         """The function that the source defines."""
         called = {name: _with_builtins(function) for name, function in (self.operations | self.helpers).items()}
         space: dict[str, Any] = {**called, **objects, "__builtins__": {}}
         space |= {"inf": float("inf"), "nan": float("nan")}
         exec(compile(source, f"<lrsched {self.name}>", "exec"), space)  # noqa: S102 - text generated above
-        loaded: Callable[[Any], Any] = space[name]
+        loaded: Callable[[Any], Any] = space["schedule"]
         return loaded
 
 

@@ -37,7 +37,8 @@ class Dialect(Record):
     one. ``branching`` dialects compute one side of a condition only. ``twice`` names operations whose template
     repeats an argument. ``rows`` says that what is read at one index of several tables comes from one table of rows,
     which lies together in memory. ``search`` writes the statements that find an index among thresholds and gives the
-    variable, or None where the template serves better. ``number`` writes a constant; ``types`` names the type of a
+    variable, or None where the template serves better. ``number`` writes a constant, ``table`` makes an array of them
+    what the code reads; ``types`` names the type of a
     variable by the dtype of its term, in languages that declare them. ``real`` makes a result real where whole
     numbers compute as they are.
     """
@@ -45,6 +46,7 @@ class Dialect(Record):
     templates: Mapping[str, Template]
     branching: bool = False
     number: Callable[[Any, str], str] = lambda value, dtype: repr(value)
+    table: Callable[[Any], Any] = lambda values: values
     twice: frozenset[str] = frozenset()
     indent: str = "    "
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
@@ -68,15 +70,15 @@ class Target:
         return Builder(branching=self.dialect.branching, limit=self.limit, real_steps=real_steps)
 
 
-def emit(root: Term, dialect: Dialect) -> tuple[list[str], dict[str, Any]]:
-    """The lines of the body of a function that returns ``root``, whose parameter is called ``t``; what they name."""
-    writer = _Writer(dialect)
+def emit(root: Term, dialect: Dialect, objects: dict[str, Any]) -> list[str]:
+    """The lines of the body of a function of ``t`` that returns ``root``; what they name is added to the objects."""
+    writer = _Writer(dialect, objects)
     stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
         writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
     writer.tree(stages, last + (last // 10 if value.is_const else 10 * last), 1)
-    return writer.apart + writer.lines, writer.objects
+    return writer.apart + writer.lines
 
 
 Given = dict[int, bool]
@@ -159,25 +161,17 @@ def change_of(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
     """The step of [low, high] from which on a condition changes, and whether it holds before it."""
     if condition.op not in ("lt", "le", "eq"):
         return None
-    (a, shift), (c, other) = map(_shifted, condition.args)
+    a, c = map(named, condition.args)
     if a.op == "step" and a.dtype == "i" and c.op == "const":
-        bound = c.args[0] - shift
+        bound = c.args[0]
         if condition.op == "eq":
             if not low <= bound <= high:
                 return low, True
             return (bound + 1, True) if bound == low else (bound, False) if bound == high else None
         return bound + (condition.op == "le"), True
     if c.op == "step" and c.dtype == "i" and a.op == "const" and condition.op != "eq":
-        return a.args[0] - other + (condition.op == "lt"), False
+        return a.args[0] + (condition.op == "lt"), False
     return None
-
-
-def _shifted(term: Term) -> tuple[Term, int]:
-    """A term as another one and a whole number added to it."""
-    term = named(term)
-    if term.op == "add" and term.dtype == "i" and term.args[1].op == "const":
-        return named(term.args[0]), term.args[1].args[0]
-    return term, 0
 
 
 def _may_be_whole(root: Term) -> bool:
@@ -209,11 +203,10 @@ def _is_plain(term: Term) -> bool:
 
 
 class _Writer:
-    def __init__(self, dialect: Dialect) -> None:
-        self.dialect = dialect
+    def __init__(self, dialect: Dialect, objects: dict[str, Any]) -> None:
+        self.dialect, self.objects = dialect, objects
         self.lines: list[str] = []
         self.apart: list[str] = []  # functions that the lines call
-        self.objects: dict[str, Any] = {}
         self.count = 0
         self.inputs: dict[int, list[Term]] = {}
         self.rows: dict[int, tuple[Term, ...]] = {}
@@ -427,8 +420,9 @@ class _Writer:
     def object(self, prefix: str, value: Any) -> str:
         """The name of an object that the code uses: a word of this module's and a number, never one from outside."""
         assert prefix in PREFIXES, prefix
+        value = self.dialect.table(value) if isinstance(value, np.ndarray) else value
         for name, held in self.objects.items():
-            if held is value:
+            if held is value or (type(held) is type(value) is tuple and held == value):
                 return name
         name = f"{prefix}{sum(n.startswith(prefix) for n in self.objects)}"
         self.objects[name] = value

@@ -71,9 +71,8 @@ def test_wide_products_divided(target: str) -> None:
 
 
 def _loaded(table: Any, root: Any) -> Any:
-    source, objects = table.function(root, "    pass") if table.name == "python" else table.function(root)
     if table.name != "python":
-        return table.load(source, objects)
-    space: dict[str, Any] = dict(objects)
-    exec(source, space)
+        return table.load(*table.function(root))
+    space: dict[str, Any] = {}
+    exec("def schedule(t):\n" + table.body(root, space), space)
     return space["schedule"]

@@ -148,7 +148,7 @@ def test_each_operation_in_c(tmp_path):
     for i, (make, _) in enumerate(EACH.values()):
         builder = _c.TARGET.builder()
         root = builder.floats(make(builder, builder.step()))
-        text, _ = _c.TARGET.function(root, "int64_t t", f"each{i}")
+        text = _c.function(root, "int64_t t", f"each{i}")
         texts[f"each{i}"] = "\n".join(["#include <math.h>", "#include <stdint.h>", *_c._helpers(text), text])
     library = compiled(tmp_path, texts)
     for i, (name, (_, expected)) in enumerate(EACH.items()):
