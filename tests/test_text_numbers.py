@@ -182,7 +182,7 @@ def test_a_share_and_a_length_agree(share: float) -> None:
     ("place", "wrong"),
     [
         ("__index__", lambda self: round(float(self))),  # lengths from Python's floats
-        ("__index__", lambda self: math.floor(self.known() + Fraction(1, 2))),  # ties upward
+        ("__index__", lambda self: math.floor(self.exact + Fraction(1, 2))),  # ties upward
     ],
 )
 def test_a_planted_fault_in_rounding_is_noticed(

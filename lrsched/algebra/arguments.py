@@ -31,15 +31,6 @@ class Taken(Field):
 
     zero: str = ""
 
-    def check(self, where: str, name: str, value: Any) -> Any:
-        """The normalised value, or an error that names the argument."""
-        if self.form == "real":
-            return self.check_real(where, name, value)
-        if self.form == "count":
-            return self.check_count(where, name, value)
-        found = super().check(where, name, value)
-        return self.check_count(where, name, found) if self.base == "count" else found
-
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """A number of a size that rates have, or a schedule where one may multiply; what divides is not too small."""
         if self.base == "Schedule" and isinstance(value, BASES[self.base]):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lrsched.algebra.fields import NUMBERS, field_of, names_of
-from lrsched.algebra.node import ON_DEMAND, Node, make, prepare, set_arrays, set_field
+from lrsched.algebra.fields import NUMBERS
+from lrsched.algebra.node import ON_DEMAND, Node, leaves_of, make, prepare, set_arrays, set_field, walk
 from lrsched.algebra.registry import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Stack:
             if len(places) == 1:
                 parts[places[0]] = node
                 continue
-            leaves = list(_every_leaf(node))
+            leaves = itertools.chain.from_iterable(map(leaves_of, walk(node)))
             numbers = (x for x in leaves if not isinstance(x, FIXED))
             if not all(isinstance(x, np.ndarray) and x.ndim >= 1 and len(x) == len(places) for x in numbers):
                 return self
@@ -93,39 +94,32 @@ class Stack:
         raise IndexError(i)
 
 
-def _every_leaf(node: Node) -> Iterator[Any]:
-    for name in names_of(type(node)):
-        spec, value = field_of(type(node), name), getattr(node, name)
-        if spec.is_leaf:
-            yield value
-        elif spec.form == "numbers":
-            yield from (x for _, x in value)
-        elif spec.form == "node":
-            yield from _every_leaf(value)
-        elif spec.form == "nodes":
-            for child in value:
-                yield from _every_leaf(child)
-
-
 def map_every_leaf(node: Node, function: Callable[[Any], Any], settle: bool = False) -> Any:
     """The same structure with ``function`` of every leaf; ``settle`` unpacks stacks that have become plain."""
+    return _combined([node], lambda spec, leaves: function(leaves[0]), settle)
+
+
+def _combined(nodes: Sequence[Any], leaf: Callable[[Field, list[Any]], Any], settle: bool = False) -> Any:
+    """A node of the structure that all of some have, with what ``leaf`` makes of their leaves."""
+    kind = type(nodes[0])
     values: dict[str, Any] = {}
-    for name in names_of(type(node)):
-        spec, value = field_of(type(node), name), getattr(node, name)
+    for name, spec in kind._declared.items():
+        given = list(map(operator.attrgetter(name), nodes))
+        value = given[0]
         if spec.is_leaf:
-            value = function(value)
+            value = leaf(spec, given)
         elif spec.form == "numbers":
-            value = tuple((key, function(x)) for key, x in value)
+            value = tuple((row[0][0], leaf(spec, [number for _, number in row])) for row in zip(*given, strict=True))
         elif spec.form == "node":
-            value = map_every_leaf(value, function, settle)
-        elif spec.form == "nodes" and isinstance(value, Stack):
-            mapped = tuple((map_every_leaf(child, function, settle), places) for child, places in value.entries)
-            value = Stack(mapped, value.size)
+            value = _combined(given, leaf, settle)
+        elif isinstance(value, Stack):
+            parts = tuple((_combined([child], leaf, settle), places) for child, places in value.entries)
+            value = Stack(parts, value.size)
             value = value.plain() if settle else value
         elif spec.form == "nodes":
-            value = tuple(map_every_leaf(child, function, settle) for child in value)
+            value = tuple(_combined(row, leaf, settle) for row in zip(*given, strict=True))
         values[name] = value
-    return make(type(node), values)
+    return make(kind, values)
 
 
 column_structure = operator.attrgetter("_structure")  # what nodes that share columns have in common
@@ -166,19 +160,4 @@ def stack_into(nodes: Sequence[Node | None], column: Callable[[list[Any]], Any])
 
 def stacked(nodes: list[Any], column: Callable[[list[Any]], Any]) -> Any:
     """One node whose numbers are columns over nodes of one structure."""
-    kind = type(nodes[0])
-    values: dict[str, Any] = {}
-    for name, spec in kind._declared.items():
-        given = list(map(operator.attrgetter(name), nodes))
-        if spec.form in NUMBERS:
-            values[name] = column(given)
-        elif spec.form == "numbers":
-            pairs = zip(*given, strict=True)
-            values[name] = tuple((row[0][0], column([number for _, number in row])) for row in pairs)
-        elif spec.form == "node":
-            values[name] = stacked(given, column)
-        elif spec.form == "nodes":
-            values[name] = tuple(stacked(list(row), column) for row in zip(*given, strict=True))
-        else:
-            values[name] = given[0]
-    return make(kind, values)
+    return _combined(nodes, lambda spec, row: row[0] if spec.form in ("reals", "counts") else column(row))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, dataclass_transform, get_type_hints
 
 from lrsched.algebra import fields
-from lrsched.algebra.fields import CHECKS, NUMBERS, REQUIRED, Field
+from lrsched.algebra.fields import NUMBERS, REQUIRED, Field
 from lrsched.algebra.node import Node, prepare, set_arrays
 from lrsched.algebra.registry import KINDS, MAX_DEPTH, ON_NEW_KIND
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, check_duration, fail
@@ -143,11 +144,7 @@ def _constructor(cls: type[Node]) -> Callable[..., None]:
 def _row(cls: type[Node], field: tuple[str, Field], default: Any) -> tuple[Any, ...]:
     """What the loop needs of a field: numbers of the ``sound`` type between two others are not looked at closer."""
     name, spec = field
-    where, label, closer = cls.where(), spec.label or name, CHECKS[spec.form]
-
-    def check(value: Any) -> Any:
-        return closer(spec, where, label, value)
-
+    check = functools.partial(spec.checker(), cls.where(), spec.label or name)
     sound = {"real": float, "count": int}.get(spec.form)
     low = max(spec.low, 0) - 1 if spec.form == "count" else spec.low
     return vars(cls)[name].__set__, default, sound, low, spec.high, TREATED.get(spec.form, SEVERAL), check

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import keyword
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from lrsched.ir.expression import Expression
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["CHECKS", "Field", "NUMBERS", "REQUIRED", "field_of", "names_of"]
+__all__ = ["Field", "NUMBERS", "REQUIRED", "field_of", "names_of"]
 
 
 REQUIRED: Any = object()
@@ -74,7 +74,11 @@ class Field(Record):
 
     def check(self, where: str, name: str, value: Any) -> Any:
         """The normalised value, or an error that names the argument."""
-        return CHECKS[self.form](self, where, name, value)
+        return self.checker()(where, name, value)
+
+    def checker(self) -> Callable[[str, str, Any], Any]:
+        """The method that checks a value of the field's form."""
+        return getattr(self, f"check_{self.form}")
 
     def check_real(self, where: str, name: str, value: Any) -> Any:
         """One real number within the field's range; a JAX scalar passes as it is."""
@@ -97,6 +101,67 @@ class Field(Record):
         if (is_jax(given) and given.dtype.kind in "iu") or (given is None and self.optional):
             return given
         return check_count(where, name, value, int(max(self.low, 0)), self.high)
+
+    def check_reals(self, where: str, name: str, value: Any) -> Any:
+        """Several real numbers; a JAX array passes as it is."""
+        return self._each(self.check_real, where, name, value)
+
+    def check_counts(self, where: str, name: str, value: Any) -> Any:
+        """Several integers; a JAX array passes as it is."""
+        return self._each(self.check_count, where, name, value)
+
+    def _each(self, check: Callable[[str, str, Any], Any], where: str, name: str, value: Any) -> Any:
+        if is_jax(value):
+            return value
+        return tuple(check(where, f"{name}[{i}]", x) for i, x in enumerate(_items(self, where, name, value)))
+
+    def check_node(self, where: str, name: str, value: Any) -> Any:
+        """An expression of the field's base."""
+        if not isinstance(value, BASES[self.base]):
+            fail(where, name, f"a {self.base}", value, wrong_type=True)
+        return value
+
+    def check_nodes(self, where: str, name: str, value: Any) -> Any:
+        """Expressions of the field's base, as a tuple."""
+        if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
+            fail(where, name, f"a sequence of {self.base}s", value, wrong_type=True)
+        if len(value) < self.least:
+            fail(where, name, f"at least one {self.base}", value)
+        base = BASES[self.base]
+        for i, item in enumerate(value):
+            if not isinstance(item, base):
+                fail(where, f"{name}[{i}]", f"a {self.base}", item, wrong_type=True)
+        return tuple(value)
+
+    def check_static(self, where: str, name: str, value: Any) -> Any:
+        """A plain value: one of the choices, a policy, a count, a string or a number."""
+        if value is None and self.optional:
+            return None
+        if self.choices:
+            return check_choice(where, name, value, self.choices)
+        if self.base == "policy":
+            if isinstance(value, str) and value in POLICIES:
+                return value
+            allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
+            return fail(where, name, allowed, value, wrong_type=not isinstance(value, str))
+        if is_jax(value):
+            fail(where, name, "a plain number, fixed when the schedule is built", value, wrong_type=True)
+        if self.base == "str" and not isinstance(value, str):
+            fail(where, name, "a string", value, wrong_type=True)
+        checks = {"count": self.check_count, "real": self.check_real}
+        return checks[self.base](where, name, value) if self.base in checks else value
+
+    def check_numbers(self, where: str, name: str, value: Any) -> Any:
+        """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
+        pairs: Any = list(value.items()) if isinstance(value, Mapping) else value
+        if not are_pairs(pairs):
+            fail(where, name, "numbers by name", value, wrong_type=True)
+        for key, _ in pairs:
+            if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
+                fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)
+        if len({key for key, _ in pairs}) < len(pairs):
+            fail(where, name, "numbers of different names", [key for key, _ in pairs])
+        return tuple(sorted((key, self.check_real(where, key, x)) for key, x in pairs))
 
 
 def _range_text(field: Field) -> str:
@@ -124,85 +189,9 @@ def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
     return items
 
 
-def _check_reals(field: Field, where: str, name: str, value: Any) -> Any:
-    if is_jax(value):
-        return value
-    return tuple(field.check_real(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
-
-
-def _check_counts(field: Field, where: str, name: str, value: Any) -> Any:
-    if is_jax(value):
-        return value
-    return tuple(field.check_count(where, f"{name}[{i}]", x) for i, x in enumerate(_items(field, where, name, value)))
-
-
-def _check_node(field: Field, where: str, name: str, value: Any) -> Any:
-    if not isinstance(value, BASES[field.base]):
-        fail(where, name, f"a {field.base}", value, wrong_type=True)
-    return value
-
-
-def _check_nodes(field: Field, where: str, name: str, value: Any) -> Any:
-    if type(value) is not tuple and (not isinstance(value, Sequence) or isinstance(value, str)):
-        fail(where, name, f"a sequence of {field.base}s", value, wrong_type=True)
-    if len(value) < field.least:
-        fail(where, name, f"at least one {field.base}", value)
-    base = BASES[field.base]
-    for i, item in enumerate(value):
-        if not isinstance(item, base):
-            fail(where, f"{name}[{i}]", f"a {field.base}", item, wrong_type=True)
-    return tuple(value)
-
-
-def _check_static(field: Field, where: str, name: str, value: Any) -> Any:  # noqa: PLR0911
-    if value is None and field.optional:
-        return None
-    if field.choices:
-        return check_choice(where, name, value, field.choices)
-    if field.base == "policy":
-        if isinstance(value, str) and value in POLICIES:
-            return value
-        allowed = f"one of {', '.join(map(repr, POLICIES))}, or a finite number"
-        return fail(where, name, allowed, value, wrong_type=not isinstance(value, str))
-    if is_jax(value):
-        fail(where, name, "a plain number, fixed when the schedule is built", value, wrong_type=True)
-    if field.base == "count":
-        return check_count(where, name, value, int(max(field.low, 0)))
-    if field.base == "str":
-        if not isinstance(value, str):
-            fail(where, name, "a string", value, wrong_type=True)
-        return value
-    return field.check_real(where, name, value)
-
-
 def are_pairs(value: Any) -> bool:
     """Whether a value is a list of pairs, as data hold numbers by name."""
     return isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value)
-
-
-def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
-    """Pairs of a name and a number, sorted; every name is an identifier, so that it can be one in any text."""
-    pairs: Any = list(value.items()) if isinstance(value, Mapping) else value
-    if not are_pairs(pairs):
-        fail(where, name, "numbers by name", value, wrong_type=True)
-    for key, _ in pairs:
-        if not (type(key) is str and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)):
-            fail(where, f"the name of a number in {name}", "an ASCII identifier that is no keyword", key)
-    if len({key for key, _ in pairs}) < len(pairs):
-        fail(where, name, "numbers of different names", [key for key, _ in pairs])
-    return tuple(sorted((key, field.check_real(where, key, x)) for key, x in pairs))
-
-
-CHECKS = {
-    "real": Field.check_real,
-    "count": Field.check_count,
-    "reals": _check_reals,
-    "counts": _check_counts,
-    "node": _check_node,
-    "nodes": _check_nodes,
-    "static": _check_static,
-    "numbers": _check_numbers,
-}
 
 
 def real(*, default: Any = REQUIRED, **limits: Any) -> Any:
@@ -232,7 +221,7 @@ def counts(**limits: Any) -> Any:
 
 def static(base: str, *, default: Any = REQUIRED, **limits: Any) -> Any:
     """A plain value that JAX never traces: "count", "real", "str", or one of ``choices``."""
-    return Field("static", default, base=base, **limits)
+    return Field("static", default, base=base, **{"high": LIMIT if base == "count" else math.inf, **limits})
 
 
 def node(base: str, *, default: Any = REQUIRED) -> Any:

@@ -152,7 +152,7 @@ class Program:
             made, *values = term.args
             return self._operation(_calling(made), [places[named(value).num] for value in values], None)
         operands = [places[named(a).num] if type(a) is Term else self._place(a) for a in term.args]
-        return self._operation(CALLED[op], operands, 0 if op in IN_PLACE else None)
+        return self._operation(OPERATIONS[op], operands, 0 if op in IN_PLACE else None)
 
     def _line(self, line: Line) -> int:
         table, least = self._place(), self._place()
@@ -228,26 +228,3 @@ class Program:
 def _calling(made: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the step and its numbers, which are made a function of the step first."""
     return lambda t, *numbers: OPERATIONS["call"](made(*numbers), t)
-
-
-def _search(thresholds: Any, t: Any) -> Any:
-    """How many thresholds each step has passed; steps that rise are counted by the thresholds between them."""
-    if len(t) < 2 or np.any(t[1:] < t[:-1]):
-        return OPERATIONS["search"](thresholds, t)
-    first, last = np.searchsorted(thresholds, t[[0, -1]], side="right")
-    if 4 * (last - first) > len(t):
-        return OPERATIONS["search"](thresholds, t)
-    ends = np.searchsorted(t, thresholds[first:last], side="left")
-    return np.repeat(np.arange(first, last + 1, dtype=np.float64), np.diff(ends, prepend=0, append=len(t)))
-
-
-def _ipow(base: Any, exponent: Any) -> Any:
-    """Powers, once for each run of equal exponents."""
-    if np.ndim(base) == 0:
-        firsts = np.flatnonzero(np.diff(exponent, prepend=np.nan))
-        if 4 * len(firsts) < len(exponent):
-            return np.repeat(np.power(base, exponent[firsts]), np.diff(firsts, append=len(exponent)))
-    return OPERATIONS["ipow"](base, exponent)
-
-
-CALLED: dict[str, Callable[..., Any]] = {**OPERATIONS, "search": _search, "ipow": _ipow}

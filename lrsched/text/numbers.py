@@ -46,39 +46,20 @@ APPLY: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Computed(float):
-    """What arithmetic gives: a float, and as an index the exact number rounded once, ties to even.
+    """What arithmetic gives: a float, and as an index the exact number rounded once, ties to even."""
 
-    It remembers the operation, since few numbers are asked for their exact one.
-    """
-
-    __slots__ = ("exact", "how")
-    exact: Fraction | None
-    how: tuple[str, Any, Any]
+    __slots__ = ("exact",)
+    exact: Fraction
 
     def __index__(self) -> int:
         """The step that the number is; below 0, one below 0, so that no length is made of it."""
-        exact = self.known()
-        return round(exact) if exact >= 0 else math.floor(exact)
-
-    def known(self) -> Fraction:
-        """The exact number; those of the operands first, however deep they are."""
-        waiting: list[Computed] = [self] if self.exact is None else []
-        while waiting:
-            last = waiting[-1]
-            sign, *operands = last.how
-            unknown = [x for x in operands if isinstance(x, Computed) and x.exact is None]
-            waiting.extend(unknown)
-            if not unknown:
-                first, second = (x.exact if isinstance(x, Computed) else Fraction(x) for x in operands)
-                waiting.pop().exact = _exact(sign, first, second, float(last))
-        assert self.exact is not None
-        return self.exact
+        return round(self.exact) if self.exact >= 0 else math.floor(self.exact)
 
 
-def computed(value: float, exact: Fraction | None, *how: Any) -> Computed:
-    """A float with its exact number, or with how that follows from others."""
+def computed(value: float, exact: Fraction) -> Computed:
+    """A float with its exact number."""
     self = Computed(value)
-    self.exact, self.how = exact, how
+    self.exact = exact
     return self
 
 
@@ -98,7 +79,7 @@ def is_number(value: Any) -> bool:
 
 def negated(value: Any) -> Any:
     """A number with the other sign."""
-    return computed(-value, None, "-", 0, value) if isinstance(value, Computed) else -value
+    return computed(-value, -value.exact) if isinstance(value, Computed) else -value
 
 
 def too_large(value: Any) -> bool:
@@ -115,7 +96,8 @@ def applied(sign: str, a: Any, b: Any) -> Any:
         raise ValueError("this has no real value")
     if isinstance(value, int) or not math.isfinite(value):
         return value
-    return computed(value, None, sign, a, b)
+    first, second = (x.exact if isinstance(x, Computed) else Fraction(x) for x in (a, b))
+    return computed(value, _exact(sign, first, second, value))
 
 
 def applied_by_jax(sign: str, a: Any, b: Any) -> Any:
