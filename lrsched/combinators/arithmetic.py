@@ -68,9 +68,7 @@ class Sum(_Operator):
     """The sum of schedules, added from left to right."""
 
     parts: tuple[Schedule, ...] = fields.nodes("Schedule")
-
-    def validate(self) -> None:
-        flatten_left(self)
+    validate = flatten_left
 
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.add, self.values(clock))
@@ -85,9 +83,7 @@ class Product(_Operator):
     """The product of schedules, multiplied from left to right."""
 
     parts: tuple[Schedule, ...] = fields.nodes("Schedule")
-
-    def validate(self) -> None:
-        flatten_left(self)
+    validate = flatten_left
 
     def formula(self, clock: Clock) -> Term:
         return _left(clock.b.mul, self.values(clock))

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
+from lrsched.algebra.node import flatten_left, holds_arrays
 from lrsched.algebra.profile import Pair, Profile
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import lowered
-from lrsched.ir.progress import Progress, unit_progress
+from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term
 from lrsched.profiles.piecewise import choose_pair
 from lrsched.profiles.shapes import TREE, Flat, Linear, _smaller_share, bend, power_of, power_rest
@@ -30,11 +31,7 @@ class Sum(Profile):
 
     parts: tuple[Profile, ...] = fields.nodes("Profile")
     first, last = None, None
-
-    def validate(self) -> None:
-        from lrsched.algebra.node import flatten_left
-
-        flatten_left(self)
+    validate = flatten_left
 
     def formula(self, x: Progress) -> Pair:
         total = self.parts[0].formula(x)[0]
@@ -49,11 +46,7 @@ class Product(Profile):
 
     parts: tuple[Profile, ...] = fields.nodes("Profile")
     first, last = None, None
-
-    def validate(self) -> None:
-        from lrsched.algebra.node import flatten_left
-
-        flatten_left(self)
+    validate = flatten_left
 
     def formula(self, x: Progress) -> Pair:
         b = x.b
@@ -223,10 +216,8 @@ class Normalised(Profile):
     first, last = None, None
 
     def validate(self) -> None:
-        from lrsched.algebra.node import holds_arrays
-
         known = isinstance(self.profile, Normalised) or holds_arrays(self.profile)
-        if not known and _level(self.profile):
+        if not known and self.profile(0.0) == self.profile(1.0):
             fail(self.where(), "profile", "one whose ends differ", self.profile)
 
     def formula(self, x: Progress) -> Pair:
@@ -242,14 +233,6 @@ class Normalised(Profile):
             b.where(start, 1.0, b.where(stop, 0.0, down)),
             b.where(start, 0.0, b.where(stop, 1.0, up)),
         )
-
-
-def _level(profile: Profile) -> bool:
-    """Whether a profile of plain numbers begins and ends with the same value."""
-    b = Builder(branching=True, limit=2**63 - 1, real_steps=True)
-    first, last = (b.floats(b.settled(lowered(profile, end)[0])) for end in ends_of(unit_progress(b)))
-    known = first.op == last.op == "const"
-    return bool(first.args == last.args if known else profile(0.0) == profile(1.0))
 
 
 def _smaller(one: Pair, other: Pair) -> bool:

@@ -203,6 +203,14 @@ def _scaled(sign: str) -> Any:
     )
 
 
+def _guards(reach: int) -> dict[tuple[bool, bool], str]:
+    """The checks of negative steps where the first lie, of late ones where the last do; of both in one comparison."""
+    early = 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
+    refusal = f'refused(t, "{"2**53" if reach == WHOLE else f"{reach:,}"}")'
+    both = f"if not 0 <= t < {reach}: {refusal}" if reach else early
+    return {(True, True): both, (True, False): early, (False, True): f"if t >= {reach}: {refusal}"}
+
+
 TEMPLATES: dict[str, Any] = {
     "add": _either("+"),
     "sub": "({0} - {1})",
@@ -248,6 +256,7 @@ DIALECT = Dialect(
     called="def {0}({1}):",
     rows=True,
     table=lambda values: tuple(values.tolist()),
+    guards=_guards,
 )
 
 
@@ -259,7 +268,7 @@ class PythonTarget(Target):
 
         Steps from ``reach`` on are refused, if there is one.
         """
-        return "\n".join(_guarded(emit(root, self.dialect, objects), reach)) + "\n"
+        return "\n".join(emit(root, self.dialect, objects, reach)) + "\n"
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
@@ -268,37 +277,6 @@ def _spelled(values: tuple[Any, ...]) -> str:
         return repr(values)
     spelled = map(_spelled, values) if rows else (plain_number(v, "").strip("()") for v in values)
     return f"({', '.join(spelled)},)"
-
-
-def _guarded(lines: list[str], reach: int) -> list[str]:
-    """The checks of the step: for negative ones inside the innermost branch that they go to, and so for late ones.
-
-    Where no branch tells them apart, both are one comparison.
-    """
-    refusal = f'refused(t, "{"2**53" if reach == WHOLE else f"{reach:,}"}")'
-    first, depth, head, size = _after_branches(lines, reach), 0, "    if t < ", 11
-    if reach and not first:
-        return [f"    if not 0 <= t < {reach}: {refusal}", *lines]
-    while (line := lines[depth])[:size] == head and line[-1] == ":" and line[size:-1].isdecimal():
-        head, size, depth = "    " + head, size + 4, depth + 1
-    late = [f"    if t >= {reach}: {refusal}"] if reach else []
-    early = "    " * (depth + 1) + 'if t < 0: raise ValueError(f"step must be >= 0, got {t}")'
-    return [*lines[:depth], early, *lines[depth:first], *late, *lines[first:]]
-
-
-def _after_branches(lines: list[str], reach: int) -> int:
-    """The line after the branches of steps far below ``reach``, each of which returns; 0 if there are none."""
-    found, digits = 0, len(str(reach))
-    while (line := lines[found])[:11] == "    if t < " and line[-1] == ":":
-        end = found + 1
-        if not line[11:-1].isdecimal() or len(line) - 12 >= digits:
-            return found
-        while lines[end][4] == " ":
-            end += 1
-        if lines[end][4:8] == "else":
-            return found
-        found = end
-    return found
 
 
 def loaded(text: str, objects: dict[str, Any]) -> Any:

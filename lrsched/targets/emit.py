@@ -28,6 +28,8 @@ LEAVES = frozenset({"step", "const", "bound", "column"})
 CHOICES = frozenset({"minimum", "maximum", "where", "checked"})
 SUMS = frozenset({"add", "sub", "mul", "neg"})
 NO_TYPES: Mapping[str, str] = {}
+Guards = Mapping[tuple[bool, bool], str]
+NO_GUARDS: Guards = {}
 
 
 class Dialect(Record):
@@ -38,7 +40,8 @@ class Dialect(Record):
     repeats an argument. ``rows`` says that what is read at one index of several tables comes from one table of rows,
     which lies together in memory. ``search`` writes the statements that find an index among thresholds and gives the
     variable, or None where the template serves better. ``number`` writes a constant, ``table`` makes an array of them
-    what the code reads; ``types`` names the type of a
+    what the code reads; ``guards`` are the lines that check a step, where the first or the last steps are or both;
+    ``types`` names the type of a
     variable by the dtype of its term, in languages that declare them. ``real`` makes a result real where whole
     numbers compute as they are.
     """
@@ -47,6 +50,7 @@ class Dialect(Record):
     branching: bool = False
     number: Callable[[Any, str], str] = lambda value, dtype: repr(value)
     table: Callable[[Any], Any] = lambda values: values
+    guards: Callable[[int], Guards] = lambda reach: NO_GUARDS
     twice: frozenset[str] = frozenset()
     indent: str = "    "
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
@@ -70,10 +74,14 @@ class Target:
         return Builder(branching=self.dialect.branching, limit=self.limit, real_steps=real_steps)
 
 
-def emit(root: Term, dialect: Dialect, objects: dict[str, Any]) -> list[str]:
-    """The lines of the body of a function of ``t`` that returns ``root``; what they name is added to the objects."""
-    writer = _Writer(dialect, objects)
-    stages = _stages(root, [], 0, root.b.limit, {}) if dialect.branching else [(0, root)]
+def emit(root: Term, dialect: Dialect, objects: dict[str, Any], reach: int = 0) -> list[str]:
+    """The lines of the body of a function of ``t`` that returns ``root``; what they name is added to the objects.
+
+    Steps are below ``reach``, if there is one.
+    """
+    writer = _Writer(dialect, objects, dialect.guards(reach))
+    high = reach - 1 if reach else root.b.limit
+    stages = _stages(root, [], 0, high, {}) if dialect.branching else [(0, root)]
     if dialect.rows and root.b.gathered >= ROWS:
         writer.rows = _rows(below([value for _, value in stages]).values())
     last, value = stages[-1]
@@ -203,8 +211,8 @@ def _is_plain(term: Term) -> bool:
 
 
 class _Writer:
-    def __init__(self, dialect: Dialect, objects: dict[str, Any]) -> None:
-        self.dialect, self.objects = dialect, objects
+    def __init__(self, dialect: Dialect, objects: dict[str, Any], guards: Guards = NO_GUARDS) -> None:
+        self.dialect, self.objects, self.guards = dialect, objects, guards
         self.lines: list[str] = []
         self.apart: list[str] = []  # functions that the lines call
         self.count = 0
@@ -212,27 +220,33 @@ class _Writer:
         self.rows: dict[int, tuple[Term, ...]] = {}
         self.joined: dict[int, Any] = {}
 
-    def tree(self, stages: list[Stage], end: int, level: int) -> None:
+    def leaf(self, value: Term, level: int, place: tuple[bool, bool]) -> None:
+        """Return the value, once the step is checked; ``place`` says whether the first and the last steps are here."""
+        if place in self.guards:
+            self.line(level, self.guards[place])
+        self.block(value, {}, level, returns=True)
+
+    def tree(self, stages: list[Stage], end: int, level: int, first: bool = True, last: bool = True) -> None:
         """Return the value in the stage that a step is in, found by comparisons that halve the steps up to ``end``."""
-        first, value = stages[0]
+        start, value = stages[0]
         if len(stages) == 1:
-            self.block(value, {}, level, returns=True)
+            self.leaf(value, level, (first, last))
             return
-        middle = (first + end) // 2
+        middle = (start + end) // 2
         cut = 1
         while cut + 1 < len(stages) and stages[cut][0] + stages[cut + 1][0] < 2 * middle:
             cut += 1  # the step nearest to the middle
         step = stages[cut][0]
         if len(stages) == 2 and _is_plain(value) and _is_plain(stages[1][1]):
             b = value.b
-            self.block(b.where(b.lt(b.step(), step), value, stages[1][1]), {}, level, returns=True)
+            self.leaf(b.where(b.lt(b.step(), step), value, stages[1][1]), level, (first, last))
             return
         head, _, tail = self.dialect.conditional
         self.line(level, head.format(f"t < {self.dialect.number(step, 'i')}"))
-        self.tree(stages[:cut], step, level + 1)
+        self.tree(stages[:cut], step, level + 1, first, False)
         if tail:
             self.line(level, tail)
-        self.tree(stages[cut:], end, level)
+        self.tree(stages[cut:], end, level, False, last)
 
     def block(self, root: Term, known: dict[int, str], level: int, returns: bool = False) -> str:
         """Write what ``root`` needs; its expression, or a return statement."""
