@@ -28,12 +28,12 @@ def registries():
     """What a page registers is forgotten, so that tests over the registries do not see it."""
     held = [_registry.KINDS, FUNCTIONS, targets.REGISTERED]
     before = [dict(registry) for registry in held]
-    text.vocabulary._functions.cache_clear()
+    text.vocabulary._forget(None)
     yield
     for registry, kept in zip(held, before, strict=True):
         registry.clear()
         registry.update(kept)
-    text.vocabulary._functions.cache_clear()  # known by how many kinds there are, none of which ever goes
+    text.vocabulary._forget(None)
 
 
 def whole(page):

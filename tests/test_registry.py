@@ -62,8 +62,9 @@ def test_every_kind_that_is_made_by_its_name_is_public(monkeypatch: pytest.Monke
     monkeypatch.setattr(schedules, "__all__", [*schedules.__all__, "sawtooth"])
     monkeypatch.setattr(schedules, "sawtooth", lrs.hold, raising=False)
     monkeypatch.setitem(registry.KINDS, "smoothstep", registry.KINDS["linear"])
+    text.vocabulary._forget(None)
     found = not_public()
-    text.vocabulary._functions.cache_clear()  # known by how many kinds there are
+    text.vocabulary._forget(None)
     assert found == ["sawtooth", "smoothstep"]
 
 
@@ -216,7 +217,7 @@ def gauss(tmp_path: Path) -> Any:
     spec.loader.exec_module(module)
     yield module.Gauss
     del registry.KINDS["tests_gauss"], sys.modules["tests_gauss"]
-    text.vocabulary._functions.cache_clear()
+    text.vocabulary._forget(None)
 
 
 def test_a_made_up_profile_in_one_file_appears_everywhere(gauss: Any) -> None:

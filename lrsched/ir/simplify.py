@@ -86,16 +86,14 @@ def extreme(b: Builder, op: str, a: Any, c: Any) -> Term:
 def muldiv(b: Builder, a: Any, times: Any, over: Any, more: Any = 0) -> Term:
     """floor((a * times + more) / over) of integers >= 0, exactly, whatever the width; more < over."""
     a, times, over, more = b.lift(a), b.lift(times), b.lift(over), b.lift(more)
+    known = all(x.op == "const" for x in (times, over, more)) and not a.is_const
+    if known:
+        shared = math.gcd(times.args[0], over.args[0])
+        times, over, more = (b.lift(x.args[0] // shared) for x in (times, over, more))
     if more.equals(0) and (times.equals(1) or over.equals(1)):
         return b.floordiv(b.mul(a, times), over)
-    if all(x.op == "const" for x in (times, over, more)) and not a.is_const:
-        shared = math.gcd(times.args[0], over.args[0])
-        parts = times.args[0] // shared, over.args[0] // shared, more.args[0] // shared
-        times, over, more = map(b.lift, parts)
-        if more.equals(0) and (times.equals(1) or over.equals(1)):
-            return b.floordiv(b.mul(a, times), over)
-        if a.hi * times.args[0] + more.args[0] <= b.limit:
-            return b.floordiv(b.add(b.mul(a, times), more), over)
+    if known and a.hi * times.args[0] + more.args[0] <= b.limit:
+        return b.floordiv(b.add(b.mul(a, times), more), over)
     return b.make("muldiv", a, times, over, more)
 
 

@@ -108,19 +108,15 @@ def _positive(plain: str, other: str) -> Any:
     return lambda term: plain if term.args[0].lo >= 0 else other
 
 
-def _muldiv(term: Term) -> str:
-    _fits(term)
-    return "muldiv({0}, {1}, {2}, {3})"
+def _wide(name: str) -> Any:
+    """A product of two words divided, of numbers that C's integers hold."""
 
+    def template(term: Term) -> str:
+        if any(not a.lo >= 0 or (a.hi >= WIDEST and a.is_const) for a in term.args):
+            raise ScheduleError("source: a length of this expression is too finely divided for C's integers")
+        return f"{name}({{0}}, {{1}}, {{2}}, {{3}})"
 
-def _mulmod(term: Term) -> str:
-    _fits(term)
-    return "mulmod({0}, {1}, {2}, {3})"
-
-
-def _fits(term: Term) -> None:
-    if any(not a.lo >= 0 or (a.hi >= WIDEST and a.is_const) for a in term.args):
-        raise ScheduleError("source: a length of this expression is too finely divided for C's integers")
+    return template
 
 
 def _mul(term: Term) -> str:
@@ -150,8 +146,8 @@ TEMPLATES: dict[str, Any] = {
     "maximum": _extreme(">", "larger"),
     "floordiv": _positive("({0} / {1})", "floordiv({0}, {1})"),
     "mod": _positive("({0} % {1})", "modulo({0}, {1})"),
-    "muldiv": _muldiv,
-    "mulmod": _mulmod,
+    "muldiv": _wide("muldiv"),
+    "mulmod": _wide("mulmod"),
     "floor": "((int64_t)floor({0}))",
     "real": "((double){0})",
     "div": "({0} / {1})",

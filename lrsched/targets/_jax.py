@@ -395,8 +395,6 @@ def folded(limit: int, op: str, values: list[Any]) -> Any:
 
 
 def _lifted(value: Any, limit: int) -> Any:
-    if isinstance(value, np.ndarray):
-        return jnp.asarray(_fitting(value) if value.dtype.kind != "O" else np.array([float(v) for v in value]))
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
         return float(value)
     return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
@@ -406,9 +404,8 @@ class JaxTarget(CallTarget):
     """Generates a function of an array of steps or a tracer."""
 
     def __init__(self) -> None:
-        super().__init__("jax", OPERATIONS)
         wide = {"noise": _by_count("noise", "noise"), "pow": _by_count("pow", "power_by_parts")}
-        self.dialect = replaced(self.dialect, templates={**self.dialect.templates, **wide})
+        super().__init__("jax", OPERATIONS, **wide)
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = replaced(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart, "power_by_parts": _power_by_parts}

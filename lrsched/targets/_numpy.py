@@ -114,15 +114,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-class NumpyTarget(CallTarget):
-    """Generates a function of an array of steps."""
-
-    def __init__(self) -> None:
-        super().__init__("numpy", OPERATIONS)
-        infix = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
-        templates = dict(self.dialect.templates) | {op: f"({{0}} {sign} {{1}})" for op, sign in infix.items()}
-        templates |= {"neg": "(-{0})", "real": "{0}"}
-        self.dialect = type(self.dialect)(templates, number=self.dialect.number)
-
-
-TARGET = NumpyTarget()
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
+INFIX = {op: f"({{0}} {sign} {{1}})" for op, sign in SIGNS.items()}
+TARGET = CallTarget("numpy", OPERATIONS, **INFIX, neg="(-{0})", real="{0}")

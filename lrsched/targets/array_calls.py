@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.ir.operations import OPERATIONS
 from lrsched.ir.term import Term
-from lrsched.targets.emit import Dialect, Target, emit, plain_number
+from lrsched.targets.emit import Dialect, Target, Template, emit, plain_number
 
 __all__ = ["CallTarget"]
 
 
 class CallTarget(Target):
-    """Generates a function that calls the operations of a table by name."""
+    """Generates a function that calls the operations of a table by name, but for those that are ``written``."""
 
-    def __init__(self, name: str, table: dict[str, Callable[..., Any]]) -> None:
+    def __init__(self, name: str, table: dict[str, Callable[..., Any]], **written: Template) -> None:
         self.operations = table
-        templates = {op: f"{op}({', '.join(f'{{{i}}}' for i in range(_arity(op)))})" for op in table}
-        templates["call"] = "call({0}({2}), {1})"
-        templates["real"] = templates.get("real", "{0}")
-        super().__init__(name, Dialect(templates, number=plain_number))
+        calls = {op: f"{op}({', '.join(f'{{{i}}}' for i in range(len(OPERATIONS[op][0])))})" for op in table}
+        calls["call"] = "call({0}({2}), {1})"
+        super().__init__(name, Dialect(calls | written, number=plain_number))
         self.helpers: dict[str, Callable[..., Any]] = {}
 
     def function(self, root: Term) -> tuple[str, dict[str, Any]]:
@@ -55,10 +55,3 @@ def _with_builtins(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*operands)
 
     return call
-
-
-@functools.cache
-def _arity(op: str) -> int:
-    from lrsched.ir.operations import OPERATIONS
-
-    return len(OPERATIONS[op][0])

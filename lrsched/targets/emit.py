@@ -21,6 +21,7 @@ __all__ = ["Dialect", "Target", "change_of", "emit"]
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 PREFIXES = frozenset({"custom", "table", "v"})  # with a counter, the names of objects that code uses
+INDENT = "    "
 LONGEST = 12
 DEEPEST = 20  # levels of indentation, of which Python takes a hundred
 ROWS = 3
@@ -52,7 +53,6 @@ class Dialect(Record):
     table: Callable[[Any], Any] = lambda values: values
     guards: Callable[[int], Guards] = lambda reach: NO_GUARDS
     twice: frozenset[str] = frozenset()
-    indent: str = "    "
     conditional: tuple[str, str, str] = ("if {0}:", "else:", "")
     assign: str = "{0} = {1}"
     result: str = "return {0}"
@@ -271,14 +271,14 @@ class _Writer:
         used = set(re.findall(r"\bx\d+\b", "\n".join(inner)))
         names = ", ".join(sorted(used.intersection(re.findall(r"\bx\d+\b", " ".join(map(str, known.values()))))))
         name = self.name()
-        self.apart += [self.dialect.indent + self.dialect.called.format(name, names), *inner]
+        self.apart += [INDENT + self.dialect.called.format(name, names), *inner]
         if returns:
             self.line(level, self.dialect.result.format(f"{name}({names})"))
         return f"{name}({names})"
 
     def line(self, level: int, text: str) -> None:
         """Write a line."""
-        self.lines.append(self.dialect.indent * level + text)
+        self.lines.append(INDENT * level + text)
 
     def _branches(self, term: Term) -> bool:
         """Whether a term becomes two blocks."""

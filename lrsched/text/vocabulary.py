@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lrsched.algebra.profile import Profile
-from lrsched.algebra.registry import KINDS
+from lrsched.algebra.registry import KINDS, ON_NEW_KIND
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS
 
@@ -29,13 +29,9 @@ ELSEWHERE = frozenset({  # the library's other public names, and the argument th
 # fmt: on
 
 
+@functools.cache
 def functions() -> dict[str, Callable[..., Any]]:
     """The names that an expression may call: the library's, and every registered kind that is made by its name."""
-    return _functions(len(KINDS))
-
-
-@functools.cache
-def _functions(kinds: int) -> dict[str, Callable[..., Any]]:
     from lrsched import combinators, profiles, recipes, schedules
 
     modules = (recipes, profiles, schedules, combinators)
@@ -66,14 +62,18 @@ def is_own(name: str) -> bool:
     )
 
 
+@functools.lru_cache(1000)
 def can_be_given(name: str) -> bool:
     """Whether a number may be called so."""
-    return _can_be_given(name, len(KINDS))
-
-
-@functools.lru_cache(1000)
-def _can_be_given(name: str, kinds: int) -> bool:
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not is_own(name)
+
+
+def _forget(kind: object) -> None:
+    functions.cache_clear()
+    can_be_given.cache_clear()
+
+
+ON_NEW_KIND.append(_forget)
 
 
 def foreign(name: str) -> str:
