@@ -18,12 +18,11 @@ import numpy as np
 from lrsched.algebra.batching import Stack
 from lrsched.algebra.fields import Field, field_of, names_of
 from lrsched.algebra.node import Node, holds_arrays, make, set_arrays, set_given, walk
-from lrsched.algebra.registry import BASES, KINDS, ON_NEW_KIND
-from lrsched.foundation.after_import import after_import
+from lrsched.algebra.registry import BASES, KINDS, for_every_kind
 from lrsched.foundation.errors import LIMIT, ScheduleError
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["Layout", "flatten", "register_all", "unflatten"]
+__all__ = ["Layout", "flatten", "unflatten"]
 
 
 class Layout:
@@ -271,13 +270,6 @@ REGISTERED: set[type[Node]] = set()
 REGISTERING = allocate_lock()  # one thread may load kinds while another imports JAX
 
 
-def register_all() -> None:
-    """Make every kind a pytree, now and as kinds are added."""
-    ON_NEW_KIND.append(_register)
-    for kind in list(KINDS.values()):
-        _register(kind)
-
-
 def _register(kind: type[Node]) -> None:
     import jax
 
@@ -292,4 +284,4 @@ def _register(kind: type[Node]) -> None:
             REGISTERED.add(kind)
 
 
-after_import("jax", register_all)
+for_every_kind("jax", _register)

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lrsched.foundation.after_import import after_import
+
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built", "class_named"]
+__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built", "class_named", "for_every_kind"]
 
 MAX_DEPTH = 100  # levels that expressions nest at most
 KINDS: dict[str, type[Node]] = {}
 BASES: dict[str, type[Node]] = {}  # "Schedule" and "Profile"
 ON_NEW_KIND: list[Callable[[type[Node]], None]] = []
+
+
+def for_every_kind(package: str, register: Callable[[type[Node]], None]) -> None:
+    """Call ``register`` with each kind, now and as kinds are added, once a package has been imported."""
+
+    def begin() -> None:
+        ON_NEW_KIND.append(register)
+        for kind in list(KINDS.values()):
+            register(kind)
+
+    after_import(package, begin)
 
 
 def class_named(package: str, name: str) -> type[Node]:

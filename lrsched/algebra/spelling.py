@@ -50,7 +50,7 @@ def _sum(node: Any) -> tuple[str, int]:
     for part, operand in zip(node.parts[1:], texts[1:], strict=True):
         negative = part.kind_name.endswith("negative")
         if negative:
-            text += " - " + spell(next(iter(_only(part))), PRODUCT + 1)
+            text += " - " + spell(_only(part), PRODUCT + 1)
         elif operand.startswith("-") and _number(part) is not None:
             text += " - " + operand[1:]
         else:
@@ -58,8 +58,8 @@ def _sum(node: Any) -> tuple[str, int]:
     return text, SUM
 
 
-def _only(node: Any) -> tuple[Any]:
-    return (getattr(node, names_of(type(node))[0]),)
+def _only(node: Any) -> Any:
+    return getattr(node, names_of(type(node))[0])
 
 
 def _product(node: Any) -> tuple[str, int]:
@@ -71,7 +71,7 @@ def _quotient(node: Any) -> tuple[str, int]:
 
 
 def _power(node: Any) -> tuple[str, int]:
-    return f"{spell(_only(node)[0], ATOM)} ** {node.power!r}", POWER
+    return f"{spell(_only(node), ATOM)} ** {node.power!r}", POWER
 
 
 def _raised(node: Any) -> tuple[str, int]:
@@ -79,7 +79,7 @@ def _raised(node: Any) -> tuple[str, int]:
 
 
 def _negative(node: Any) -> tuple[str, int]:
-    return "-" + spell(_only(node)[0], UNARY), UNARY
+    return "-" + spell(_only(node), UNARY), UNARY
 
 
 def _phases(node: Any) -> tuple[str, int]:

@@ -6,18 +6,8 @@ from typing import Any
 
 from lrsched.algebra.node import Node, holds_arrays
 from lrsched.algebra.pytree import flatten, unflatten
-from lrsched.algebra.registry import KINDS, ON_NEW_KIND
-from lrsched.foundation.after_import import after_import
+from lrsched.algebra.registry import for_every_kind
 from lrsched.foundation.errors import fail, listed
-
-__all__ = ["register_all"]
-
-
-def register_all() -> None:
-    """Tell Flax of every kind, now and as kinds are added."""
-    ON_NEW_KIND.append(_register)
-    for kind in list(KINDS.values()):
-        _register(kind)
 
 
 def _register(kind: type[Node]) -> None:
@@ -46,4 +36,4 @@ def _restored(target: Node, state: Any) -> Any:
     return found.evaluable() if holds_arrays(found) else from_dict(to_dict(found))
 
 
-after_import("flax.serialization", register_all)
+for_every_kind("flax.serialization", _register)

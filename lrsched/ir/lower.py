@@ -10,11 +10,11 @@ from lrsched.ir.term import Builder, Term
 __all__ = ["lower"]
 
 
-def lower(node: Expression, b: Builder) -> Term:
-    """The expression as a term of the step (of progress, for a profile)."""
+def lower(node: Expression, b: Builder, first: int = 0, last: int | None = None) -> Term:
+    """The expression as a term of the step, from ``first`` to ``last`` (of progress, for a profile)."""
     if node.takes_progress:
         value = node.formula(unit_progress(b))[0]
     else:
-        t = b.step()
+        t = b.step(first, last)
         value = node.formula(Clock(b, t if t.dtype == "i" else b.floor(t), t))
     return b.floats(b.settled(value))

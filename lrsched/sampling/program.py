@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrsched.foundation.records import Record
-from lrsched.ir.clock import Clock
+from lrsched.ir.lower import lower
 from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, below, in_order
 from lrsched.targets._numpy import OPERATIONS, TARGET
@@ -26,13 +26,11 @@ DECIDING = frozenset({"lt", "le", "eq", "floor", "share", "checked"})  # a round
 SMALLEST, LARGEST = 1e-280, 1e280  # products of numbers between them are as exact as numbers can be
 
 
-def lowered(formula: Callable[[Clock], Term], low: int, high: int, factor: float = 1.0, shift: float = 0.0) -> Term:
-    """``factor * formula + shift`` for whole steps in [low, high]; what these steps decide is decided."""
-    b = TARGET.builder()
-    t = b.step(low, high)
-    value = b.floats(b.settled(formula(Clock(b, t, t))))
+def lowered(part: Any, low: int, high: int, factor: float = 1.0, shift: float = 0.0) -> Term:
+    """``factor * part + shift`` for whole steps in [low, high]; what these steps decide is decided."""
+    value = lower(part, TARGET.builder(), low, high)
     value = value if factor == 1.0 else _times(value, factor)
-    return value if shift == 0.0 else b.add(value, b.lift(shift))
+    return value if shift == 0.0 else value.b.add(value, value.b.lift(shift))
 
 
 def _times(term: Term, factor: float) -> Term:

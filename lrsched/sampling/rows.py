@@ -52,7 +52,7 @@ class Place(Record):
 
     def lowered(self, low: int, high: int) -> Term:
         """The values of its steps in [low, high] as a term."""
-        return lowered(self.part.formula, low, high, self.affine.factor, self.affine.shift)
+        return lowered(self.part, low, high, self.affine.factor, self.affine.shift)
 
 
 class Row:

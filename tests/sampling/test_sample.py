@@ -22,6 +22,7 @@ import oracle
 import strategies
 from lrsched import cosine, hold, linear, profiles, rex, step_decay, warmup
 from lrsched.algebra import registry
+from lrsched.ir.expression import Expression
 from lrsched.sampling import filler as fillers
 from lrsched.sampling.lines import _weights
 from lrsched.sampling.program import BLOCK, Program, lowered
@@ -568,6 +569,16 @@ RULES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
 }
 
 
+class Made(Expression):
+    """What a function makes of the step."""
+
+    def __init__(self, make: Callable[[Any, Any], Any]) -> None:
+        self.make = make
+
+    def formula(self, clock: Any, /) -> Any:
+        return self.make(clock.b, clock.at)
+
+
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("name", RULES)
 def test_each_rule_of_a_program(name: str, exact: bool) -> None:
@@ -575,19 +586,18 @@ def test_each_rule_of_a_program(name: str, exact: bool) -> None:
     make, expected = RULES[name]
     wanted = np.array([float(expected(t)) for t in range(45)])
     for first, stop in ((i, k) for k in (13, 26, 39, 45) for i in range(k)):
-        program = Program(lowered(lambda clock: make(clock.b, clock.at), first, stop - 1), exact)
+        program = Program(lowered(Made(make), first, stop - 1), exact)
         out = np.empty(stop - first)
         with np.errstate(all="ignore"):
             program.fill(first, out)
         np.testing.assert_allclose(out, wanted[first:stop], rtol=1e-13)
-    program = Program(lowered(lambda clock: make(clock.b, clock.at), 0, 44), exact=True)
+    program = Program(lowered(Made(make), 0, 44), exact=True)
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(program.at(np.array([3, 1, 25, 44, 4])), wanted[[3, 1, 25, 44, 4]], rtol=1e-13)
 
 
 def test_the_checks_of_a_program() -> None:
-    formula: Callable[[Any], Any] = lambda clock: clock.b.checked(clock.b.lt(30, clock.at), clock.b.floats(clock.at))  # noqa: E731
-    program = Program(lowered(formula, 0, 60))
+    program = Program(lowered(Made(lambda b, t: b.checked(b.lt(30, t), b.floats(t))), 0, 60))
     program.fill(0, np.empty(31))
     with pytest.raises(lrs.ScheduleError, match="past the end"):
         program.fill(0, np.empty(32))
