@@ -103,8 +103,7 @@ class Builder:
         self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}
         self.computed: dict[Any, Term] = {}
-        self._wholes: dict[int, Term] = {}
-        self._reals: dict[Any, Term] = {}
+        self._numbers: dict[Any, Term] = {}
         self.grids: dict[Term, dict[Term, int]] = {}  # indices of several columns at once, with the sizes of each
         self.exact_parts: dict[Term, Any] = {}  # parts of a step that are known exactly
         self.forks = 0  # how many changes of the clock with two sides are being lowered
@@ -123,17 +122,13 @@ class Builder:
         given = type(value)
         if given is Term:
             return value
-        if given is int:
-            known = self._wholes.get(value)
+        if given is int or (given is float and value == value):
+            name = (given, value or str(value))  # 0.0 is not -0.0
+            known = self._numbers.get(name)
             if known is None:
-                self.beyond = self.beyond or not self.fits(value)
-                known = self._wholes[value] = Term(self, "const", (value,), "i", value, value)
-            return known
-        if given is float and value == value:
-            name = value or str(value)  # 0.0 is not -0.0
-            known = self._reals.get(name)
-            if known is None:
-                known = self._reals[name] = Term(self, "const", (value,), "f", value, value)
+                self.beyond = self.beyond or (given is int and not self.fits(value))
+                dtype = "i" if given is int else "f"
+                known = self._numbers[name] = Term(self, "const", (value,), dtype, value, value)
             return known
         return self._lifted(value)
 
@@ -269,11 +264,10 @@ class Builder:
             return self.make("add", a, c)
         if c.equals(0):
             return a
-        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
-            if a.op == "add" and a.args[1].op == "const" and self.fits(a.args[1].args[0] + c.args[0]):
-                return self.add(a.args[0], a.args[1].args[0] + c.args[0])
-            if a.op == "sub" and a.args[0].op == "const" and self.fits(a.args[0].args[0] + c.args[0]):
-                return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
+        if a.op == "add" and a.dtype == c.dtype == "i" and a.args[1].op == c.op == "const":
+            together = a.args[1].args[0] + c.args[0]
+            if self.fits(together):
+                return self.add(a.args[0], together)
         return self.make("add", a, c)
 
     def sub(self, a: Any, c: Any) -> Term:
@@ -284,11 +278,10 @@ class Builder:
             return self.make("sub", a, c)
         if c.op == "const" and c.dtype == "i" and a.dtype == "i":
             return self.add(a, -c.args[0])
-        if a.op == "const" and a.dtype == "i" and c.dtype == "i":
-            if c.op == "add" and c.args[1].op == "const" and self.fits(a.args[0] - c.args[1].args[0]):
-                return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
-            if c.op == "sub" and c.args[0].op == "const" and self.fits(a.args[0] - c.args[0].args[0]):
-                return self.add(c.args[1], a.args[0] - c.args[0].args[0])
+        if c.op == "add" and a.dtype == c.dtype == "i" and c.args[1].op == a.op == "const":
+            less = a.args[0] - c.args[1].args[0]
+            if self.fits(less):
+                return self.sub(less, c.args[0])
         return a if c.is_const and c.equals(0) else self.make("sub", a, c)
 
     def fits(self, value: int) -> bool:
@@ -342,8 +335,6 @@ class Builder:
         a, c = self.lift(a), self.lift(c)
         if c.equals(1):
             return a
-        if c.op == "const" and not a.is_const and c.args[0] > 0 and a.lo // c.args[0] == a.hi // c.args[0]:
-            return self.lift(int(a.lo // c.args[0]))
         return self.make("floordiv", a, c)
 
     def mod(self, a: Any, c: Any) -> Term:

@@ -20,7 +20,7 @@ from lrsched.ir.clock import lowered
 from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term
 from lrsched.profiles.piecewise import choose_pair
-from lrsched.profiles.shapes import TREE, Flat, Linear, _smaller_share, bend, power_of, power_rest
+from lrsched.profiles.shapes import TREE, Flat, Linear, bend, power_of, power_rest
 
 # ---- combinators
 
@@ -115,10 +115,6 @@ class Bent(Profile):
     def formula(self, x: Progress) -> Pair:
         p, q = self.profile.formula(x)
         return bend(x.b, x.b.lift(p), x.b.lift(q), self.d)
-
-    def nearer(self, x: Progress) -> Pair:
-        p, q = (x.b.floats(x.b.settled(v)) for v in self.profile.formula(x))
-        return _smaller_share(x.b, p, (1.0 - x.b.floats(self.d)) * q)
 
 
 @kind("profile.warped", method="warped")

@@ -56,12 +56,6 @@ def bend(b: Builder, p: Any, q: Any, d: Any) -> Pair:
     return p / below, (1.0 - d) * q / below
 
 
-def _smaller_share(b: Builder, p: Any, q: Any) -> Pair:
-    """Whether p / (p + q) is at most the half, and the smaller of it and q / (p + q)."""
-    first, least = smaller(b, b.lift(p), b.lift(q))
-    return first, least / (p + q)
-
-
 @kind("flat")
 class Flat(Profile):
     """The constant profile ``p(u) = level``, 1 unless said otherwise.
@@ -128,11 +122,9 @@ class Cosine(Profile):
             return self._square(x, x.done if rest else x.left)
         late = b.le(x.left, x.done)
         if b.branching:
-            done, left = self._square(x, x.done), self._square(x, x.left)
+            done, left = _half(self._square(x, x.done)), _half(self._square(x, x.left))
         else:
             done = left = self._square(x, b.minimum(x.done, x.left))
-        if b.branching:
-            done, left = _half(done), _half(left)
         return b.where(late, 1.0 - left, done) if rest else b.where(late, left, 1.0 - done)
 
     def _square(self, x: Progress, part: Term) -> Term:
@@ -217,9 +209,6 @@ class InverseTime(Profile):
         grown = x.b.floats(self.rate) * x.u
         return 1.0 / (1.0 + grown), grown / (1.0 + grown)
 
-    def nearer(self, x: Progress) -> Pair:
-        return _smaller_share(x.b, x.b.lift(1.0), x.b.floats(self.rate) * x.u)
-
 
 @kind("logarithmic")
 class Logarithmic(Profile):
@@ -265,8 +254,9 @@ class Rex(Profile):
         return bend(x.b, x.z, x.u, self.bend)
 
     def nearer(self, x: Progress) -> Pair:
-        b = x.b
-        return _smaller_share(b, b.floats(x.left), (1.0 - b.floats(self.bend)) * b.floats(x.done))
+        p, q = x.b.floats(x.left), (1.0 - x.b.floats(self.bend)) * x.b.floats(x.done)
+        first, least = smaller(x.b, p, q)
+        return first, least / (p + q)
 
 
 @kind("tanh")

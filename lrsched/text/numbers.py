@@ -125,8 +125,6 @@ def _bits(exact: Fraction) -> int:
 def given(name: str, value: Any) -> Any:
     """The number that is bound to a name: an int, a float, a JAX scalar, or a fraction as what arithmetic gives."""
     allowed, whatever = "a number", value
-    if type(value) is float or (type(value) is int and abs(value) <= LARGEST_INT):
-        return value if value == value else fail("parse", name, allowed, value)
     if is_jax(whatever):
         if whatever.shape != () or whatever.dtype.kind in "bc":
             fail("parse", name, "a single real number", value, wrong_type=True)
