@@ -143,7 +143,7 @@ def _python(node: Any, dtype: Any = None) -> Callable[[Any], Any]:
 
 def _python_body(node: Any, real: bool, objects: dict[str, Any]) -> str:
     """The lines of a function of a step, which refuse those that it cannot be asked for; what they name is added."""
-    return py.TARGET.body(lower(node, py.TARGET.builder(real)), objects, _reach(node))
+    return py.body(lower(node, py.TARGET.builder(real)), objects, _reach(node))
 
 
 def _python_source(node: Any) -> tuple[str, dict[str, Any]]:

@@ -268,6 +268,10 @@ class Builder:
             together = a.args[1].args[0] + c.args[0]
             if self.fits(together):
                 return self.add(a.args[0], together)
+        if a.op == "sub" and a.dtype == c.dtype == "i" and a.args[0].op == c.op == "const":
+            together = a.args[0].args[0] + c.args[0]
+            if self.fits(together):
+                return self.sub(together, a.args[1])
         return self.make("add", a, c)
 
     def sub(self, a: Any, c: Any) -> Term:
@@ -282,6 +286,10 @@ class Builder:
             less = a.args[0] - c.args[1].args[0]
             if self.fits(less):
                 return self.sub(less, c.args[0])
+        if c.op == "sub" and a.dtype == c.dtype == "i" and c.args[0].op == a.op == "const":
+            less = a.args[0] - c.args[0].args[0]
+            if self.fits(less):
+                return self.add(c.args[1], less)
         return a if c.is_const and c.equals(0) else self.make("sub", a, c)
 
     def fits(self, value: int) -> bool:
@@ -335,6 +343,8 @@ class Builder:
         a, c = self.lift(a), self.lift(c)
         if c.equals(1):
             return a
+        if c.op == "const" and not a.is_const and c.args[0] > 0 and a.lo // c.args[0] == a.hi // c.args[0]:
+            return self.lift(int(a.lo // c.args[0]))
         return self.make("floordiv", a, c)
 
     def mod(self, a: Any, c: Any) -> Term:
@@ -364,7 +374,7 @@ class Builder:
 
     def eq(self, a: Any, c: Any) -> Term:
         """a == c."""
-        a, c = self.lift(a), self.lift(c)
+        a, c = moved(self, self.lift(a), self.lift(c))
         if is_bounded(a) and is_bounded(c) and (a.hi < c.lo or c.hi < a.lo):
             return self.lift(False)
         return self.make("eq", a, c)

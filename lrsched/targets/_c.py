@@ -186,11 +186,11 @@ DIALECT = Dialect(
 TARGET = Target("c", DIALECT)
 
 
-def function(root: Term, parameter: str, name: str) -> str:
-    """The source of a function that returns ``root``, its tables in front."""
+def function(root: Term, parameter: str, name: str, check: str = "") -> str:
+    """The source of a function that checks the step and returns ``root``, its tables in front."""
     objects: dict[str, Any] = {}
     lines = emit(root, DIALECT, objects)
-    body = "\n".join([f"double {name}({parameter})", "{", *lines, "}"])
+    body = "\n".join([f"double {name}({parameter})", "{" + check, *lines, "}"])
     tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
     return "\n".join([*tables, body])
 
@@ -202,7 +202,7 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(root: Term, comment: str, name: str = "schedule", reach: int = 0) -> str:
+def source(root: Term, comment: str, name: str, reach: int) -> str:
     """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
     A negative step gives NaN, and so does one that is not below ``reach``.
@@ -215,10 +215,9 @@ def source(root: Term, comment: str, name: str = "schedule", reach: int = 0) -> 
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ScheduleError(f"source: name must be an identifier, got {name!r}")
     progress = root.b.real_steps
-    text = function(root, "double t" if progress else "int64_t t", name)
-    between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}" if reach else "t < 0"
-    guard = f"    if ({between}) return NAN;"
-    text = text.replace(")\n{\n", ")\n{\n" + guard + "\n", 1)
+    between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}"
+    check = f"\n    if ({between}) return NAN;"
+    text = function(root, "double t" if progress else "int64_t t", name, check)
     comment = comment.replace("*/", "* /")
     head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
     return "\n".join([*head, *_helpers(text), text]) + "\n"

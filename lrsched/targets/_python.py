@@ -179,8 +179,6 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)
-    if size > CROWD + 1 and thresholds[CROWD + 1] >> shift == thresholds[0] >> shift:
-        return None
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
     counts = (*thresholds.searchsorted(np.arange(0, (end + 1) << shift, 1 << shift), side="right").tolist(), size)
@@ -260,15 +258,15 @@ DIALECT = Dialect(
 )
 
 
-class PythonTarget(Target):
-    """Generates functions of one step."""
+TARGET = Target("python", DIALECT)
 
-    def body(self, root: Term, objects: dict[str, Any], reach: int = 0) -> str:
-        """The lines of a function that returns ``root``; what they need is added to the objects, tables as tuples.
 
-        Steps from ``reach`` on are refused, if there is one.
-        """
-        return "\n".join(emit(root, self.dialect, objects, reach)) + "\n"
+def body(root: Term, objects: dict[str, Any], reach: int = 0) -> str:
+    """The lines of a function that returns ``root``; what they need is added to the objects, tables as tuples.
+
+    Steps from ``reach`` on are refused, if there is one.
+    """
+    return "\n".join(emit(root, DIALECT, objects, reach)) + "\n"
 
 
 def _spelled(values: tuple[Any, ...]) -> str:
@@ -302,22 +300,10 @@ def complete(text: str, objects: dict[str, Any]) -> str:
     """The text with the imports, helpers and tables that it uses in front."""
     tables = {name: values for name, values in objects.items() if isinstance(values, tuple)}
     above = "".join(f"{name} = {_spelled(values)}\n" for name, values in tables.items())
-    found = set(re.findall(NAMES, text))
-    used = {name for name in ("inf", "nan") if name in above}
-    helpers: list[str] = []
-    waiting = [name for name in HELPERS if f"{name}(" in found]
-    while waiting:
-        name = waiting.pop(0)
-        if HELPERS[name] not in helpers:
-            helpers.append(HELPERS[name])
-            waiting.extend(NEEDS.get(name, ()))
-            found.update(re.findall(NAMES, HELPERS[name]))
-    used |= {name.rstrip("(") for name in found}
+    called = {name for name in HELPERS if re.search(rf"\b{name}\(", text)}
+    needed = called.union(*(NEEDS.get(name, ()) for name in called))
+    helpers = [helper for name, helper in HELPERS.items() if name in needed]
+    used = {*re.findall(r"[a-z]\w*", "\n".join([text, *helpers])), *(name for name in ("inf", "nan") if name in above)}
     names = [name for name in MATH if name in used]
     head = f"from math import {', '.join(names)}\n" if names else ""
-    return head + "\n".join([*(h for h in helpers), "", above + text.rstrip("\n") + "\n"]).lstrip("\n")
-
-
-NAMES = r"[A-Za-z_][A-Za-z_0-9]*\(?"  # with the parenthesis, what is called
-
-TARGET = PythonTarget("python", DIALECT)
+    return head + "\n".join([*helpers, "", above + text.rstrip("\n") + "\n"]).lstrip("\n")

@@ -435,8 +435,9 @@ class _Writer:
         """The name of an object that the code uses: a word of this module's and a number, never one from outside."""
         assert prefix in PREFIXES, prefix
         value = self.dialect.table(value) if isinstance(value, np.ndarray) else value
+        plain = isinstance(value, tuple) or callable(value)
         for name, held in self.objects.items():
-            if held is value or (type(held) is type(value) is tuple and held == value):
+            if held is value or (plain and type(held) is type(value) and held == value):
                 return name
         name = f"{prefix}{sum(n.startswith(prefix) for n in self.objects)}"
         self.objects[name] = value

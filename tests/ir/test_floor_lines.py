@@ -73,6 +73,8 @@ def test_wide_products_divided(target: str) -> None:
 def _loaded(table: Any, root: Any) -> Any:
     if table.name != "python":
         return table.load(*table.function(root))
+    from lrsched.targets import _python
+
     space: dict[str, Any] = {}
-    exec("def schedule(t):\n" + table.body(root, space), space)
+    exec("def schedule(t):\n" + _python.body(root, space), space)
     return space["schedule"]
