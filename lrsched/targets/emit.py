@@ -237,10 +237,6 @@ class _Writer:
         while cut + 1 < len(stages) and stages[cut][0] + stages[cut + 1][0] < 2 * middle:
             cut += 1  # the step nearest to the middle
         step = stages[cut][0]
-        if len(stages) == 2 and _is_plain(value) and _is_plain(stages[1][1]):
-            b = value.b
-            self.leaf(b.where(b.lt(b.step(), step), value, stages[1][1]), level, (first, last))
-            return
         head, _, tail = self.dialect.conditional
         self.line(level, head.format(f"t < {self.dialect.number(step, 'i')}"))
         self.tree(stages[:cut], step, level + 1, first, False)
