@@ -374,7 +374,9 @@ class Builder:
 
     def eq(self, a: Any, c: Any) -> Term:
         """a == c."""
-        a, c = moved(self, self.lift(a), self.lift(c))
+        a, c = self.lift(a), self.lift(c)
+        if a.op == "add" or c.op == "add":
+            a, c = moved(self, a, c)
         if is_bounded(a) and is_bounded(c) and (a.hi < c.lo or c.hi < a.lo):
             return self.lift(False)
         return self.make("eq", a, c)

@@ -179,6 +179,8 @@ def _looked_up(writer: Any, term: Term, t: str, level: int) -> str | None:
         return None
     last, size = int(thresholds[-1]), len(thresholds)
     shift = max(0, (last // size).bit_length() - 1)
+    if size > CROWD + 1 and thresholds[CROWD + 1] >> shift == thresholds[0] >> shift:
+        return None
     bounded = step.hi <= last + (size << shift)
     end = (int(step.hi) if bounded else last) >> shift
     counts = (*thresholds.searchsorted(np.arange(0, (end + 1) << shift, 1 << shift), side="right").tolist(), size)

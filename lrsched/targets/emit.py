@@ -185,10 +185,15 @@ def change_of(condition: Term, low: int, high: int) -> tuple[int, bool] | None:
 def _may_be_whole(root: Term) -> bool:
     """Whether a real term may come out as a whole number where "real" changes nothing."""
     found: dict[int, bool] = {}
-    for term in in_order(root, needed=_carried).values():
-        known = [found[part.num] for part in _carried(term)]
-        all_or_one = any if term.op in CHOICES else all
-        found[term.num] = all_or_one(known) if known else term.op == "real"
+    carried: dict[int, list[Term]] = {}
+
+    def needed(term: Term) -> list[Term]:
+        carried[term.num] = _carried(term)
+        return carried[term.num]
+
+    for number, term in in_order(root, needed=needed).items():
+        known = [found[part.num] for part in carried.get(number, ())]
+        found[number] = (True in known if term.op in CHOICES else False not in known) if known else term.op == "real"
     return found[root.num]
 
 
