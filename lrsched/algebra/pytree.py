@@ -193,25 +193,15 @@ class _Leaves:
         self.rest, self.guests = iter(leaves), 0
 
     def take(self, spec: Field, rows: tuple[int, ...]) -> Any:
-        """The next leaf, for a field, in a stack with a row for each of its places."""
+        """The next leaf, for a field, in a stack with a row for each of its places.
+
+        JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
+        """
         leaf = next(self.rest)
-        found = _array(leaf, spec, rows) if isinstance(leaf, np.ndarray | np.generic) else _number(leaf, spec, rows)
+        is_host = isinstance(leaf, np.ndarray | np.generic | int | float) and not isinstance(leaf, bool)
+        found = _array(np.asarray(leaf), spec, rows) if is_host else None
         self.guests += found is None
         return leaf if found is None else found
-
-
-def _number(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
-    """A Python number where one belongs, a count as an integer; else None.
-
-    JAX hands whole numbers that are not differentiated over as a subclass of ``int``.
-    """
-    if rows or spec.form in ("reals", "counts") or not isinstance(leaf, int | float) or isinstance(leaf, bool):
-        return None
-    if isinstance(leaf, int):
-        return int(leaf)
-    if spec.form != "count":
-        return float(leaf)
-    return int(_whole(leaf)) if _is_whole(leaf) else None
 
 
 def _array(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
@@ -219,22 +209,14 @@ def _array(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
     several = spec.form in ("reals", "counts")
     if leaf.dtype.kind not in "iuf" or leaf.ndim != len(rows) + several or leaf.shape[: len(rows)] != rows:
         return None
-    if spec.form in ("count", "counts") and leaf.dtype.kind == "f":
-        if not _is_whole(leaf):
+    if spec.form in ("count", "counts") and leaf.dtype.kind == "f":  # the mean of two equal counts is that one
+        whole = np.rint(leaf)
+        if not np.all((np.abs(leaf) < LIMIT) & np.isclose(leaf, whole, rtol=1e-15, atol=0)):
             return None
-        leaf = _whole(leaf).astype(np.int64)
+        leaf = whole.astype(np.int64)
     if rows:
         return leaf
     return tuple(leaf.tolist()) if several else leaf.item()
-
-
-def _whole(values: Any) -> Any:
-    return np.rint(values)
-
-
-def _is_whole(values: Any) -> bool:
-    """Whether floats are counts, but for the rounding of a few operations: the mean of two equal ones is that one."""
-    return bool(np.all((np.abs(values) < LIMIT) & np.isclose(values, _whole(values), rtol=1e-15, atol=0)))
 
 
 def _decode(body: Any, leaves: _Leaves, rows: tuple[int, ...]) -> Any:
