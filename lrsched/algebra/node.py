@@ -362,10 +362,10 @@ def _finds_arrays(node: Node) -> bool:
 ON_DEMAND["_arrays"] = _finds_arrays
 
 
-def flatten_left(operator: Any) -> None:
-    """Take apart a first operand of the same kind: ``(a + b) + c`` is evaluated as ``a + b + c``."""
-    parts = operator.parts
+def flatten_left(self: Any) -> None:
+    """As ``validate``, take apart a first operand of the same kind: ``(a + b) + c`` is evaluated as ``a + b + c``."""
+    parts = self.parts
     if len(parts) < 2:
-        fail(operator.where(), "parts", "at least two", parts)
-    if isinstance(parts[0], type(operator)):
-        set_field(operator, "parts", (*parts[0].parts, *parts[1:]))
+        fail(self.where(), "parts", "at least two", parts)
+    if isinstance(parts[0], type(self)):
+        set_field(self, "parts", (*parts[0].parts, *parts[1:]))
