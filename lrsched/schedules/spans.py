@@ -9,6 +9,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Ramp, Schedule
+from lrsched.foundation.errors import fail
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
 from lrsched.schedules.blend import LINEAR, blend
@@ -29,6 +30,9 @@ class Over(Schedule):
     start: float = fields.real(default=1.0)
     end: float = fields.real(default=0.0)
     endpoint: bool = fields.static("flag", default=False, choices=(False, True))
+
+    def validate(self) -> None:
+        _check_range(self)
 
     @property
     def duration(self) -> Any:
@@ -80,6 +84,9 @@ class Warmup(Schedule):
     profile: Profile = fields.node("Profile", default=LINEAR)
     skip_zero: bool = fields.static("flag", default=False, choices=(False, True))
 
+    def validate(self) -> None:
+        _check_range(self)
+
     @property
     def duration(self) -> Any:
         return self.steps
@@ -95,6 +102,13 @@ class Warmup(Schedule):
 
     def ramp(self) -> Ramp | None:
         return _ramp(self, self.steps, int(self.skip_zero))
+
+
+def _check_range(s: Over | Warmup) -> None:
+    """Refuse a start and an end that no number leads from one to the other."""
+    start, end = s.start, s.end
+    if type(start) is type(end) is float and not math.isfinite(start - end):
+        fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
 
 
 def _ramp(s: Over | Warmup, steps: int, ahead: int = 0) -> Ramp | None:
