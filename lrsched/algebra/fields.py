@@ -193,6 +193,12 @@ def _check_numbers(field: Field, where: str, name: str, value: Any) -> Any:
     return tuple(sorted((key, field.check_real(where, key, x)) for key, x in pairs))
 
 
+def _check_mapping(field: Field, where: str, name: str, value: Any) -> Any:
+    if not isinstance(value, Mapping) and not (value is None and field.optional):
+        fail(where, name, field.allowed, value, wrong_type=True)
+    return value
+
+
 CHECKS = {
     "real": Field.check_real,
     "count": Field.check_count,
@@ -202,6 +208,8 @@ CHECKS = {
     "nodes": _check_nodes,
     "static": _check_static,
     "numbers": _check_numbers,
+    "items": _items,
+    "mapping": _check_mapping,
 }
 
 
