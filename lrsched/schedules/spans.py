@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
 
+def _check_ends(s: Any) -> None:
+    """Refuse a start and an end with no finite number between them."""
+    start, end = s.start, s.end
+    if type(start) is type(end) is float and not math.isfinite(start - end):
+        fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
+
+
 @kind("over", method="over")
 class Over(Schedule):
     """A profile over a number of steps; see :meth:`lrsched.Profile.over`."""
@@ -31,8 +38,7 @@ class Over(Schedule):
     end: float = fields.real(default=0.0)
     endpoint: bool = fields.static("flag", default=False, choices=(False, True))
 
-    def validate(self) -> None:
-        _check_range(self)
+    validate = _check_ends
 
     @property
     def duration(self) -> Any:
@@ -84,8 +90,7 @@ class Warmup(Schedule):
     profile: Profile = fields.node("Profile", default=LINEAR)
     skip_zero: bool = fields.static("flag", default=False, choices=(False, True))
 
-    def validate(self) -> None:
-        _check_range(self)
+    validate = _check_ends
 
     @property
     def duration(self) -> Any:
@@ -102,13 +107,6 @@ class Warmup(Schedule):
 
     def ramp(self) -> Ramp | None:
         return _ramp(self, self.steps, int(self.skip_zero))
-
-
-def _check_range(s: Over | Warmup) -> None:
-    """Refuse a start and an end that no number leads from one to the other."""
-    start, end = s.start, s.end
-    if type(start) is type(end) is float and not math.isfinite(start - end):
-        fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
 
 
 def _ramp(s: Over | Warmup, steps: int, ahead: int = 0) -> Ramp | None:
