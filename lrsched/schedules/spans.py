@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _check_ends(s: Any) -> None:
     """Refuse a start and an end with no finite number between them."""
     start, end = s.start, s.end
-    if type(start) is type(end) is float and not math.isfinite(start - end):
+    if type(start) is type(end) is float and not -math.inf < start - end < math.inf:
         fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
 
 
