@@ -165,6 +165,7 @@ class _Injected:
         self.shown = {k: v for k, v in self.shared.items() if is_value(v)} | self.groups.values
         self.arguments = (factory, labels, hyperparameters)
         self.content = content(self.arguments)
+        self.known: set[Any] = set()  # structures of parameters and states that belong together
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.arguments
@@ -215,7 +216,9 @@ class _Injected:
             extra["count"] = count
         values = self.values(state.step)
         self.check_groups(values, state.values)
-        found, inner = self.inner(values, updates).update(updates, state.inner, params, **extra)
+        optimizer = self.inner(values, updates)
+        self.check_inner(optimizer, updates if params is None else params, state.inner)
+        found, inner = optimizer.update(updates, state.inner, params, **extra)
         step = add_steps(state.step, 1 if count is None else count)
         return _like_inputs(found, updates, params), InjectState(step, values, _like(inner, state.inner))
 
@@ -226,6 +229,16 @@ class _Injected:
             if not isinstance(found, Mapping) or found.keys() != values[name].keys():
                 allowed = f"that of the same groups of {name}, {', '.join(map(str, values[name]))}"
                 fail("inject", "state", allowed, list(found) if isinstance(found, Mapping) else found)
+
+    def check_inner(self, optimizer: Any, params: Any, held: Any) -> None:
+        """Refuse the state of another optimizer, which this one may not even look at."""
+        shape = jax.tree.structure((params, held))
+        if shape not in self.known:
+            made: Any = jax.tree.structure(jax.eval_shape(optimizer.init, params))
+            if made != jax.tree.structure(held):
+                name = getattr(self.factory, "__name__", self.factory)
+                fail("inject", "state", f"that of {name} and these parameters (init makes one)", held)
+            self.known.add(shape)
 
     def check_horizon(self, dtype: Any) -> None:
         """Refuse a schedule over samples that ends where the counter cannot go."""

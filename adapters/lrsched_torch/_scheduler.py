@@ -225,22 +225,27 @@ class Scheduler(Driver, LRScheduler):
             return None
         if type(count) is not int or count != 1:
             count = _number(f"{type(self).__name__}.step", "count", count)
-        self.last_epoch = t = self.last_epoch + count
+        t = self.last_epoch + count
         groups, own = self._source.param_groups, self._own
         if (
             groups is not self._list
             or len(groups) != self._size
             or (own is not None and not all(map(is_, groups, self._groups)))
         ):
-            return _eagerly[0](self, 0)
-        for function, key in self._common:
-            if type(groups[0][key]) is not float:
-                return _eagerly[0](self, 0)
-            value = function(t)
-            for group in groups:
-                group[key] = value
-        if own is not None and not own.write(t):
-            return _eagerly[0](self, 0)
+            return _eagerly[0](self, count)
+        try:
+            for function, key in self._common:
+                if type(groups[0][key]) is not float:
+                    return _eagerly[0](self, count)
+                value = function(t)
+                for group in groups:
+                    group[key] = value
+            if own is not None and not own.write(t):
+                return _eagerly[0](self, count)
+        except Exception:
+            self._write()
+            raise
+        self.last_epoch = t
         return None
 
     def _advance(self, count: Any, applied: bool = True, epoch: Any = None) -> None:
@@ -252,8 +257,18 @@ class Scheduler(Driver, LRScheduler):
         if applied:
             number = _number(where, "count", count)
             self._claim(where, begins)
-            self.last_epoch = 0 if begins else self.last_epoch + number
+            self._go(0 if begins else self.last_epoch + number)
+
+    def _go(self, t: Any) -> None:
+        """Write the values of a step; of one that a schedule refuses nothing is left."""
+        before, self.last_epoch = self.last_epoch, t
+        try:
             self._write()
+        except Exception:
+            self.last_epoch = before
+            if before >= 0:
+                self._write()
+            raise
 
     def seek(self, t: Any) -> None:
         """Go to a step, as loops over shares of epochs do: ``seek(epoch + i / batches)``.
@@ -276,8 +291,7 @@ class Scheduler(Driver, LRScheduler):
         number = _number(where, "t", t)
         self._check_values(self._plan, self._places(), number)  # an error of a schedule comes before any change
         self._claim(where, self.last_epoch < 0)
-        self.last_epoch = number
-        self._write()
+        self._go(number)
 
     def detach(self) -> None:
         """Let go of the optimizer, which keeps the values that it has; another scheduler may step them now."""
@@ -287,8 +301,7 @@ class Scheduler(Driver, LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         """What PyTorch's SequentialLR calls: begin, at a step."""
         self._claim(f"{type(self).__name__}.step", begins=True)
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self._write()
+        self._go(self.last_epoch + 1 if epoch is None else epoch)
 
     # -- reading
 

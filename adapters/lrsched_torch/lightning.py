@@ -53,6 +53,7 @@ class Schedules(Callback):
     In texts ``total`` stands for the updates in the run, ``epoch`` for those in an epoch, ``batch`` for the samples
     in an update over all processes, and ``world`` for the number of processes. Every number is logged by name through
     the trainer's loggers. The state is part of the checkpoint; ``scheduler`` is the :class:`lrsched_torch.Scheduler`.
+    One callback drives all hyperparameters: of two in a trainer, Lightning says that it cannot tell their states apart.
 
     Args:
         lr: the schedule or schedules of the learning rate, as for :class:`lrsched_torch.Scheduler`, or text.

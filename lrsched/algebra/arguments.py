@@ -56,7 +56,7 @@ class Taken(Field):
         return number
 
 
-COUNT, REAL = Taken("count"), Taken("real")
+COUNT, REAL, FLAG = Taken("count"), Taken("real"), Taken("static", choices=(False, True))
 
 Count = Annotated[int, COUNT]  # updates, tokens
 Steps = Annotated[int, Taken("static", base="count")]  # the same, never a JAX value
@@ -74,6 +74,8 @@ Part = Annotated[Any, Taken("real", low=0.0, high=1.0)]
 Share = Annotated[float, Taken("static", base="real", low=0.0, high=1.0, allowed="a share in [0, 1]")]
 Counts = Annotated[Any, Taken("counts")]
 Reals = Annotated[Any, Taken("reals")]
+Schedules = Annotated[Any, Taken("nodes", base="Schedule")]
+Children = Annotated[Any, Taken("items", allowed="a sequence of schedules, or of functions that make one")]
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,6 +117,8 @@ def _declared(function: Callable[..., Any]) -> dict[str, Any]:
     for name, hint in typing.get_type_hints(function, include_extras=True).items():
         if hasattr(hint, "__metadata__"):
             found[name] = hint.__metadata__
+        elif hint is bool:
+            found[name] = (FLAG,)
         elif name != "return" and hint in BASES.values():
             found[name] = (Field("node", base=hint.__name__),)
     return found

@@ -113,7 +113,27 @@ class Field(Record):
     def _each(self, check: Callable[[str, str, Any], Any], where: str, name: str, value: Any) -> Any:
         if is_jax(value):
             return value
-        return tuple(check(where, f"{name}[{i}]", x) for i, x in enumerate(_items(self, where, name, value)))
+        return tuple(check(where, f"{name}[{i}]", x) for i, x in enumerate(self.check_items(where, name, value)))
+
+    def check_items(self, where: str, name: str, value: Any) -> list[Any]:
+        """The items of a sequence, which is no text and no array of one number."""
+        scalar = isinstance(value, np.ndarray) and value.ndim == 0
+        if isinstance(value, str | bytes | dict | set | Expression) or scalar or not isinstance(value, Iterable):
+            fail(where, name, self.allowed or "a sequence of numbers", value, wrong_type=True)
+        if isinstance(value, range) and len(value[: MOST_ITEMS + 1]) > MOST_ITEMS:
+            fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", value)
+        items = list(itertools.islice(value.tolist() if isinstance(value, np.ndarray) else value, MOST_ITEMS + 1))
+        if len(items) > MOST_ITEMS:
+            fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", f"{type(value).__name__} of more")
+        if len(items) < self.least:
+            fail(where, name, f"a sequence of at least {self.least} number{'s' * (self.least != 1)}", value)
+        return items
+
+    def check_mapping(self, where: str, name: str, value: Any) -> Any:
+        """A mapping, or None where there need be none."""
+        if not isinstance(value, Mapping) and not (value is None and self.optional):
+            fail(where, name, self.allowed, value, wrong_type=True)
+        return value
 
     def check_node(self, where: str, name: str, value: Any) -> Any:
         """An expression of the field's base."""
@@ -173,20 +193,6 @@ def _range_text(field: Field) -> str:
     if low > -math.inf and high < math.inf:
         return f"a number in {'(' if field.open_low else '['}{low:g}, {high:g}{')' if field.open_high else ']'}"
     return "a finite number"
-
-
-def _items(field: Field, where: str, name: str, value: Any) -> list[Any]:
-    scalar = isinstance(value, np.ndarray) and value.ndim == 0
-    if isinstance(value, str | bytes | dict | set | Expression) or scalar or not isinstance(value, Iterable):
-        fail(where, name, field.allowed or "a sequence of numbers", value, wrong_type=True)
-    if isinstance(value, range) and len(value[: MOST_ITEMS + 1]) > MOST_ITEMS:
-        fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", value)
-    items = list(itertools.islice(value.tolist() if isinstance(value, np.ndarray) else value, MOST_ITEMS + 1))
-    if len(items) > MOST_ITEMS:
-        fail(where, name, f"a sequence of at most {MOST_ITEMS} numbers", f"{type(value).__name__} of more")
-    if len(items) < field.least:
-        fail(where, name, f"a sequence of at least {field.least} number{'s' * (field.least != 1)}", value)
-    return items
 
 
 def are_pairs(value: Any) -> bool:

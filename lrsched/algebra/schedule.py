@@ -15,7 +15,7 @@ from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.doors import report
 from lrsched.algebra.node import children, holds_arrays
 from lrsched.algebra.registry import BASES, KINDS, built
-from lrsched.algebra.rescaling import rescale, rescaled
+from lrsched.algebra.rescaling import Scale, rescale, rescaled
 from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
@@ -23,7 +23,6 @@ from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from fractions import Fraction
 
     from lrsched.algebra.profile import Profile
     from lrsched.inspection.description import Description
@@ -148,8 +147,8 @@ class Schedule(Arithmetic["Schedule"]):
     def _inside(self) -> list[Schedule]:
         return [child for child in children(self) if isinstance(child, Schedule)]
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        """This schedule with every length times ``ratio``; ``steps`` is the new duration if it is finite.
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        """This schedule with every boundary where ``scale`` says; ``steps`` is the new duration if it is finite.
 
         What a kind leaves to this has no length of its own but a field called ``steps``, and what is inside it.
         """
@@ -157,7 +156,7 @@ class Schedule(Arithmetic["Schedule"]):
         for name, spec in self._declared.items():
             if spec.base == "Schedule":
                 inner = values[name]
-                values[name] = rescale(inner, ratio) if spec.form == "node" else [rescale(s, ratio) for s in inner]
+                values[name] = rescale(inner, scale) if spec.form == "node" else [rescale(s, scale) for s in inner]
         if "steps" in values and steps is not None:
             values["steps"] = steps
         return type(self)(**values)
@@ -216,6 +215,11 @@ class Schedule(Arithmetic["Schedule"]):
 
     def rescaled(self, total: Any) -> Schedule:
         """The same shape in ``total`` steps: every boundary b moves to ``round(b * total / n)``.
+
+        By a whole ratio k that is ``b * k``. By another one, two kinds of boundaries come where a stretch puts them,
+        at the first step at or after their place: those that are counted by a number of steps for ever
+        (``step_decay``, ``sampled(every=...)``, ``per_epoch``, endless restarts) where that is no whole number in the
+        new run, and those inside what is reversed, mirrored, extended, stretched by a fraction or grows by one.
 
         Example:
             >>> from lrsched import hold, linear

@@ -282,6 +282,11 @@ def _on_factors(found: Comparison, tuned: Any, steps: int) -> list[str]:
     else:
         length = f"longer runs take lower peaks, here by ({steps:,} / {found.steps:,})**{EXPONENT:g}; "
         length += f"the range is that with {HIGH:g} and {LOW:g} in place of {EXPONENT:g}"
+        length += "".join(
+            f" ({law.name} says {a / (1 + a):.2g}: analysis.transfer(..., exponent=law) takes that)"
+            for law in found.laws
+            if (a := getattr(law, "exponent", None)) is not None
+        )
     return [
         f"for the shape: a run that stays near its peak for longer takes a lower one; the total is {shape}",
         f"for the length: {length}, and leaves out how far the shape's factor may be off",

@@ -14,9 +14,10 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
-from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
+from lrsched.algebra.rescaling import Scale, check_finite, rescale, rescale_to, stretch
 from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.sequence import sequence
+from lrsched.combinators.shared_blends import blend_of
 from lrsched.combinators.wrapper import _Ending
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_CYCLES = 100_000
 MOST_GROWTH = 1_000_000
+SAME = Scale(Fraction(1))
 
 
 @kind("restarted", method="restarted")
@@ -218,30 +220,27 @@ class Restarted(_Ending):
             return start or None
         return start + length if i + 1 < self._many or ends else None
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        inner, times, growth, gamma = self.schedule, self.times, self.t_mult, self.gamma
-        if times is None:
-            return Restarted(rescale(inner, ratio, least=1), times, growth, gamma)
-        first = inner.duration
-        old = [first] * times if growth == 1.0 else cycle_lengths(first, growth, times, math.inf)
-        starts = [round(start * ratio) for start in itertools.accumulate(old, initial=0)]
-        lengths = [b - a for a, b in itertools.pairwise(starts)]
-        if growth == 1.0:
-            if len(set(lengths)) == 1:
-                return Restarted(rescale_to(inner, lengths[0]), times, 1, gamma)
-            return sequence(*(rescale_to(inner, n) * gamma**i for i, n in enumerate(lengths)))
-        if lengths[0] and lengths == cycle_lengths(lengths[0], growth, times, math.inf):
-            return Restarted(rescale_to(inner, lengths[0]), times, growth, gamma)
-        return sequence(*(_laid(inner, n) * gamma**i for i, n in enumerate(lengths) if n))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        first, times, growth, ratio = self.schedule.lasts, self.times, self.t_mult, scale.ratio
+        again = Restarted(rescale(self.schedule, scale, least=1), times, growth, self.gamma)
+        whole = growth == 1.0 or (growth.is_integer() and (ratio.denominator == 1 or self.schedule.edge(0) is None))
+        whole = whole and (first * ratio).denominator == 1  # all cycles are alike, but for ties every second time
+        if times is None or times > MOST_CYCLES:
+            return again if whole else stretch(self, scale, steps)
+        if all(self._laid(i, scale) == again._laid(i, SAME) for i in range(min(times, 2) if whole else times)):
+            return again
+        if ratio.denominator == 1:
+            return stretch(self, scale, steps)
+        cycles = (self._laid(i, scale) for i in range(times))
+        return sequence(*(cycles if self.gamma == 1.0 else (s * self.gamma**i for i, s in enumerate(cycles))))
 
-
-def _laid(schedule: Schedule, steps: int) -> Schedule:
-    """The schedule stretched to so many steps: by the number next below, so that no joint on a step comes later."""
-    if schedule.edge(0) is None:
-        return rescale_to(schedule, steps)
-    exact = Fraction(steps, schedule.duration)
-    k = float(exact)
-    return schedule.stretched(k if Fraction(k) <= exact else math.nextafter(k, 0.0))
+    def _laid(self, i: int, scale: Scale) -> Schedule:
+        """One cycle where ``scale`` says, without the factor on its values."""
+        start, length = self._span(i)
+        part = self.schedule
+        if length != part.lasts:
+            part = rescale_to(part, length) if blend_of(part) else stretch(part, SAME, length)
+        return rescale(part, scale.since(start))
 
 
 def cycle_lengths(first: int, t_mult: float, times: int | None, stop: Any) -> list[int]:
@@ -433,6 +432,9 @@ class Reversed(_Ending):
         found: bool = memo["cyclic"]
         return found
 
+    def _rescaled(self, scale: Scale, steps: Any) -> Schedule:
+        return stretch(self, scale, steps) if self.schedule.edge(0) else _Ending._rescaled(self, scale, steps)
+
 
 @kind("mirrored", method="mirrored")
 class Mirrored(_Ending):
@@ -480,6 +482,10 @@ class Mirrored(_Ending):
         if n < turned < 2 * n:
             return turned
         return n if back else None
+
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        there, back = rescale(self.schedule, scale), rescale(Reversed(self.schedule), scale.since(self.schedule.lasts))
+        return Mirrored(there) if there.lasts and back == Reversed(there) else sequence(there, back)
 
 
 def _back(clock: Clock, n: Any) -> Clock:

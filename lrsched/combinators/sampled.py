@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
-from lrsched.algebra.rescaling import rescale
+from lrsched.algebra.rescaling import Scale, rescale, stretch
 from lrsched.algebra.schedule import Part, Schedule, among, multiples
 from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.errors import LIMIT
@@ -59,8 +59,11 @@ class SampledEvery(_Wrapper):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return multiples(self.every, first, last)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return SampledEvery(rescale(self.schedule, ratio), max(1, round(self.every * ratio)))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        every = self.every * scale.ratio
+        if every.denominator == 1:
+            return SampledEvery(rescale(self.schedule, scale), every.numerator)
+        return stretch(self, scale, steps)
 
 
 def _read_at(b: Any, own: Term, at: Term) -> Clock:
@@ -111,8 +114,8 @@ class SampledAt(_Wrapper):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return among(self.at, first, last)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return SampledAt(rescale(self.schedule, ratio), tuple(sorted({round(a * ratio) for a in self.at})))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return SampledAt(rescale(self.schedule, scale), tuple(sorted({*map(scale, self.at)})))
 
 
 @kind("per_epoch", method="per_epoch")
@@ -149,8 +152,8 @@ class PerEpoch(_Wrapper):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return multiples(self.steps_per_epoch, first, last)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        per_epoch = self.steps_per_epoch * ratio
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        per_epoch = self.steps_per_epoch * scale.ratio
         if per_epoch.denominator == 1:
             return PerEpoch(self.schedule, per_epoch.numerator)
-        return self.stretched(float(ratio))
+        return stretch(self, scale, steps)

@@ -6,7 +6,6 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.batching import Stack, longer
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import refuse_placeholders, set_field
-from lrsched.algebra.rescaling import rescale, rescale_to
+from lrsched.algebra.rescaling import Scale, rescale
 from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.pieces import Pieces
 from lrsched.combinators.shared_blends import blend_of
@@ -155,17 +154,9 @@ class Sequence(Schedule):
             return begun.start
         return self(0)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        parts: list[Schedule] = []
-        start = 0
-        for part in self.parts:
-            if part.duration == math.inf:
-                parts.append(rescale(part, ratio))
-                break
-            end = start + part.duration
-            parts.append(rescale_to(part, round(end * ratio) - round(start * ratio)))
-            start = end
-        return Sequence(tuple(parts))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        starts = self._starts()
+        return Sequence(tuple(rescale(part, scale.since(at)) for part, at in zip(self.parts, starts, strict=True)))
 
 
 def sequence(*schedules: Any) -> Schedule:

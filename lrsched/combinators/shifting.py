@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import walk
-from lrsched.algebra.rescaling import check_finite, rescale, rescale_to
+from lrsched.algebra.rescaling import Scale, check_finite, rescale
 from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.cycles import backwards, periodic, turned
 from lrsched.combinators.wrapper import _Ending, _Wrapper
@@ -75,8 +74,9 @@ class Advanced(_Wrapper):
     def come(self, t: int) -> int:
         return t + self.k
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return Advanced(rescale(self.schedule, ratio), round(self.k * ratio))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        inner = scale.since(-self.k)
+        return Advanced(rescale(self.schedule, inner), inner(self.k))
 
 
 @kind("delayed", method="delayed")
@@ -114,10 +114,8 @@ class Delayed(_Wrapper):
     def come(self, t: int) -> int:
         return t - self.k
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        k = round(self.k * ratio)
-        inner = rescale(self.schedule, ratio) if steps is None else rescale_to(self.schedule, steps - k)
-        return Delayed(inner, k)
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return Delayed(rescale(self.schedule, scale.since(self.k)), scale(self.k))
 
 
 @kind("lasting", method="lasting")
@@ -156,8 +154,8 @@ class Lasting(_Ending):
     def laid(self, first: int, last: int) -> Iterable[Laid] | None:
         return [Laid(self.schedule, 0, last)]
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return Lasting(rescale(self.schedule, ratio), round(self.n * ratio) if steps is None else steps)
+    def _rescaled(self, scale: Scale, steps: Any) -> Schedule:
+        return Lasting(rescale(self.schedule, scale), steps)
 
 
 class _After(_Wrapper):

@@ -12,12 +12,13 @@ import numpy as np
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import walk
-from lrsched.algebra.rescaling import check_finite, rescale
+from lrsched.algebra.rescaling import Scale, check_finite, rescale, stretch
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.shifting import Advanced
 from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked
 from lrsched.ir.exact_steps import number_of
 from lrsched.ir.runtime_scale import Ratio, pace_of
@@ -72,6 +73,13 @@ class Stretched(_Wrapper):
 
     def come(self, t: int) -> int:
         return math.floor(t / Fraction(self.k))
+
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        if steps is None and self.schedule.edge(0) is None:
+            return _Wrapper._rescaled(self, scale, steps)
+        if self.k.is_integer():
+            return rescale(self.schedule, replaced(scale, ratio=scale.ratio * int(self.k)), least=1)
+        return stretch(self, scale, steps)
 
 
 def _exact(k: Any) -> Any:
@@ -130,7 +138,9 @@ class Extended(_Ending):
         late, ratio = t - self.at, Fraction(self.total - self.at, self.schedule.duration - self.at)
         return t if late < 0 else self.at + math.floor(late / ratio)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        inner = rescale(self.schedule, ratio, least=1)
-        at = min(round(self.at * ratio), inner.duration - 1)
-        return Extended(inner, at, max(steps or 1, at + 1))
+    def _rescaled(self, scale: Scale, steps: Any) -> Schedule:
+        if self.schedule.edge(0) is not None:
+            return stretch(self, scale, steps)
+        inner = rescale(self.schedule, scale, least=1)
+        at = min(scale(self.at), inner.duration - 1)
+        return Extended(inner, at, max(steps, at + 1))

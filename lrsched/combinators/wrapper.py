@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from lrsched.algebra.rescaling import rescale
+from lrsched.algebra.rescaling import Scale, rescale
 from lrsched.algebra.schedule import Schedule
 from lrsched.ir.clock import Clock
 
@@ -71,9 +70,9 @@ class _Wrapper(Schedule):
             return formula(clock)
         return clock.finite(duration, formula)
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
         fields = {name: getattr(self, name) for name in self._declared}
-        fields["schedule"] = rescale(self.inner, ratio, least=1)
+        fields["schedule"] = rescale(self.inner, scale, least=1)
         return type(self)(**fields)
 
 

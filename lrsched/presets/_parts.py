@@ -25,6 +25,7 @@ __all__ = [
     "ONE",
     "Maybe",
     "between",
+    "child_of",
     "drops",
     "factor",
     "geometric_drop",
@@ -66,6 +67,14 @@ def resumed(where: str, schedule: Schedule, last_epoch: Any) -> Schedule:
 
 def _is_zero(gamma: Any) -> bool:
     return not is_jax(gamma) and gamma == 0
+
+
+def child_of(where: str, name: str, child: Any, base: Any) -> Schedule:
+    """A schedule, or what a function makes of the base rate."""
+    made = child if isinstance(child, Schedule) or not callable(child) else child(base)
+    if not isinstance(made, Schedule):
+        fail(where, name, "schedules, or functions that make one of a rate", child, wrong_type=True)
+    return made
 
 
 def steps_down(every: Any, gamma: Any) -> Schedule:

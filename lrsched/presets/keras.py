@@ -7,10 +7,9 @@ come one step early or late through a rounded logarithm; here they come exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from lrsched.algebra.arguments import Above, Positive, Real, checked
+from lrsched.algebra.arguments import Above, Positive, Real, Reals, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, check_real, fail
 from lrsched.presets._parts import COSINE, LINEAR, geometric_drop, grown, laid, positive, steps_down, times
@@ -129,7 +128,7 @@ def PolynomialDecay(
     return end_learning_rate + span * (share if power == 1 else share**power)
 
 
-def PiecewiseConstantDecay(boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None) -> Schedule:
+def PiecewiseConstantDecay(boundaries: Reals, values: Reals, name: str | None = None) -> Schedule:
     """Piecewise constant; a boundary still belongs to the value before it.
 
     Formula: values[i] for boundaries[i - 1] < t <= boundaries[i]
@@ -146,7 +145,7 @@ def PiecewiseConstantDecay(boundaries: Sequence[Any], values: Sequence[Any], nam
         [1.0, 1.0, 1.0, 0.5, 0.5, 0.1, 0.1]
     """
     where = "PiecewiseConstantDecay"
-    starts = [int(check_real(where, "boundaries", m)) + 1 for m in boundaries]
+    starts = [int(m) + 1 for m in boundaries]
     if starts != sorted(starts):
         fail(where, "boundaries", "in increasing order", list(boundaries))
     if len(values) != len(starts) + 1:

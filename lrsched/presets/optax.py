@@ -7,10 +7,10 @@ this algebra is already an Optax schedule: pass it wherever Optax takes a learni
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from lrsched.algebra.arguments import Above, Count, One, Positive, Real, Share, checked
+from lrsched.algebra.arguments import Above, Count, Counts, One, Positive, Real, Schedules, Share, Taken, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum, minimum
 from lrsched.combinators.sequence import sequence
@@ -36,6 +36,10 @@ __all__ = [
     "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule",
 ]
+
+
+Scales = Annotated[Any, Taken("mapping", optional=True, allowed="a mapping of steps to scales")]
+Cycles = Annotated[Any, Taken("items", least=1, allowed="a sequence of mappings, the arguments of each cycle")]
 
 
 def constant_schedule(value: Real) -> Schedule:
@@ -104,18 +108,17 @@ def _late(course: Schedule, begin: Any) -> Schedule:
 
 def _scaled(where: str, init: Any, scales: Mapping[Any, Any] | None) -> tuple[list[int], list[Any]]:
     """The steps, in order, and the values after each, the first of them before all."""
-    if not isinstance(scales or {}, Mapping):
-        fail(where, "boundaries_and_scales", "a mapping of steps to scales", scales, wrong_type=True)
+    pairs = [[check_real(where, "boundaries_and_scales", x) for x in pair] for pair in (scales or {}).items()]
     steps, values = [], [init]
-    for step, scale in sorted((scales or {}).items()):
-        if check_real(where, "boundaries_and_scales", scale) < 0:
+    for step, scale in sorted(pairs):
+        if scale < 0:
             fail(where, "boundaries_and_scales", "of scales >= 0", scales)
-        steps.append(math.ceil(check_real(where, "boundaries_and_scales", step)))
+        steps.append(math.ceil(step))
         values.append(values[-1] * scale)
     return steps, values
 
 
-def piecewise_constant_schedule(init_value: Real, boundaries_and_scales: Mapping[int, Any] | None = None) -> Schedule:
+def piecewise_constant_schedule(init_value: Real, boundaries_and_scales: Scales = None) -> Schedule:
     """A value multiplied by a scale at each boundary.
 
     Formula: init * product of the scales of the boundaries m <= t
@@ -136,7 +139,7 @@ def piecewise_constant_schedule(init_value: Real, boundaries_and_scales: Mapping
 
 
 def piecewise_interpolate_schedule(
-    interpolate_type: str, init_value: Real, boundaries_and_scales: Mapping[int, Any] | None = None
+    interpolate_type: str, init_value: Real, boundaries_and_scales: Scales = None
 ) -> Schedule:
     """Lines or half cosine waves between values, each a scale times the one before; the last is held.
 
@@ -369,7 +372,7 @@ def warmup_exponential_decay_schedule(
     return Warmup(warmup_steps, init_value, peak_value) >> decay
 
 
-def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
+def sgdr_schedule(cosine_kwargs: Cycles) -> Schedule:
     """Cycles of ``warmup_cosine_decay_schedule``, one after the other; the last one's end is held.
 
     Formula: cycle i on its own clock, from the sum of the ``decay_steps`` before it
@@ -385,13 +388,13 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
         >>> presets.optax.sgdr_schedule([cycle, cycle]).sample(7).round(6).tolist()
         [0.0, 1.0, 0.5, 0.0, 1.0, 0.5, 0.0]
     """
-    cycles = [warmup_cosine_decay_schedule(**kwargs) for kwargs in cosine_kwargs]
-    if not cycles:
-        fail("sgdr_schedule", "cosine_kwargs", "at least one cycle", cosine_kwargs)
-    return sequence(*cycles)
+    for i, given in enumerate(cosine_kwargs):
+        if not isinstance(given, Mapping):
+            fail("sgdr_schedule", f"cosine_kwargs[{i}]", "a mapping of arguments", given, wrong_type=True)
+    return sequence(*(warmup_cosine_decay_schedule(**given) for given in cosine_kwargs))
 
 
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
+def join_schedules(schedules: Schedules, boundaries: Counts) -> Schedule:
     """Schedules one after the other, each on a clock of its own that starts at its boundary.
 
     Formula: s0(t) for t < b0, s1(t - b0) for b0 <= t < b1, ...

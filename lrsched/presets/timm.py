@@ -9,14 +9,13 @@ same everywhere. ``PlateauLRScheduler`` follows a metric: ``lrsched.Plateau``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from lrsched.algebra.arguments import Above, Count, Positive, Rate, Real, checked
+from lrsched.algebra.arguments import Above, Count, Positive, Rate, Real, Reals, checked
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import maximum
-from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import check_choice, check_count, fail
 from lrsched.presets._parts import COSINE, LINEAR, between, drops, grown, positive, steps_down
 from lrsched.profiles.shapes import Exponential, OneMinusPower, Polynomial, Tanh
 from lrsched.schedules.endless import ExponentialDecay, InverseTimeDecay
@@ -251,7 +250,7 @@ def StepLRScheduler(
 
 def MultiStepLRScheduler(
     base: Rate,
-    decay_t: Sequence[int],
+    decay_t: Reals,
     decay_rate: Above = 1.0,
     warmup_t: Count = 0,
     warmup_lr_init: Real = 0.0,
@@ -281,7 +280,7 @@ def MultiStepLRScheduler(
     """
     name = "MultiStepLRScheduler"
     _no_noise(name, noise_range_t)
-    met = [max(0, math.ceil(check_real(name, "decay_t", m)) - 1) for m in decay_t]
+    met = [max(0, math.ceil(m) - 1) for m in decay_t]
     return _warmed(name, base * drops(met, decay_rate), base, warmup_t, warmup_lr_init, warmup_prefix)
 
 

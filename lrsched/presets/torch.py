@@ -9,12 +9,11 @@ Multiplying rates from step to step makes PyTorch drift by some 1e-14 per step; 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lrsched.algebra.arguments import Above, Count, Positive, Rate, Real, checked
+from lrsched.algebra.arguments import Above, Children, Count, Counts, Positive, Rate, Real, Reals, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, fail
@@ -23,6 +22,7 @@ from lrsched.presets._parts import (
     LINEAR,
     ONE,
     between,
+    child_of,
     drops,
     factor,
     geometric_drop,
@@ -80,7 +80,7 @@ def StepLR(base: Rate, step_size: int, gamma: Above = 0.1, last_epoch: int = -1)
     return resumed("StepLR", base * steps_down(step_size, gamma), last_epoch)
 
 
-def MultiStepLR(base: Rate, milestones: Sequence[int], gamma: Above = 0.1, last_epoch: int = -1) -> Schedule:
+def MultiStepLR(base: Rate, milestones: Reals, gamma: Above = 0.1, last_epoch: int = -1) -> Schedule:
     """The rate falls by a factor at each milestone, as often as the milestone is given.
 
     Formula: base * gamma**#{m : 0 <= m <= t}
@@ -505,12 +505,7 @@ def SWALR(
     return resumed("SWALR", shape.over(anneal_epochs, base, swa_lr), last_epoch)
 
 
-def SequentialLR(
-    base: Rate,
-    schedulers: Sequence[Schedule | Callable[[Any], Schedule]],
-    milestones: Sequence[int],
-    last_epoch: int = -1,
-) -> Schedule:
+def SequentialLR(base: Rate, schedulers: Children, milestones: Counts, last_epoch: int = -1) -> Schedule:
     """One schedule after the other, each on a clock of its own that starts at its milestone, from the base rate.
 
     Formula: s0(t) for t < m0, s1(t - m0) for m0 <= t < m1, ...
@@ -532,18 +527,11 @@ def SequentialLR(
         [0.1, 0.325, 0.55, 0.775, 1.0, 0.853553, 0.5, 0.146447]
     """
     name = "SequentialLR"
-    children = [_child(name, child, base) for child in schedulers]
+    children = [child_of(name, "schedulers", child, base) for child in schedulers]
     return resumed(name, joined_at(name, "schedulers", children, milestones, "milestones"), last_epoch)
 
 
-def _child(where: str, child: Any, base: Any) -> Schedule:
-    made = child if isinstance(child, Schedule) or not callable(child) else child(base)
-    if not isinstance(made, Schedule):
-        fail(where, "schedulers", "schedules, or functions that make one of the base rate", child, wrong_type=True)
-    return made
-
-
-def ChainedScheduler(schedulers: Sequence[Schedule | Callable[[Any], Schedule]], base: Positive = None) -> Schedule:
+def ChainedScheduler(schedulers: Children, base: Positive = None) -> Schedule:
     """Several schedulers that each multiply the same rate.
 
     Formula: base * (s0(t) / base) * (s1(t) / base) * ...
@@ -565,7 +553,7 @@ def ChainedScheduler(schedulers: Sequence[Schedule | Callable[[Any], Schedule]],
     if not schedulers:
         raise ScheduleError("ChainedScheduler: give at least one scheduler")
     if base is None:
-        first, *others = (_child("ChainedScheduler", child, 1.0) for child in schedulers)
+        first, *others = (child_of("ChainedScheduler", "schedulers", child, 1.0) for child in schedulers)
         product = first
         for other in others:
             product = product * other
@@ -580,7 +568,7 @@ def _share(child: Any, base: Any) -> Schedule:
     """What a child multiplies the base rate with."""
     if isinstance(child, Schedule):
         return child / base
-    return _child("ChainedScheduler", child, 1.0)
+    return child_of("ChainedScheduler", "schedulers", child, 1.0)
 
 
 globals().update({name: checked(globals()[name]) for name in __all__})

@@ -7,9 +7,9 @@ what training reports is no function of the step: ``lrsched.Plateau`` and ``lrsc
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
-from lrsched.algebra.arguments import Count, Positive, Rate, Real, checked
+from lrsched.algebra.arguments import Count, Positive, Rate, Real, Taken, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
@@ -166,7 +166,7 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
 
 
 def get_polynomial_decay_schedule_with_warmup(
-    base: Rate,
+    base: Real,
     num_warmup_steps: Count,
     num_training_steps: Count,
     lr_end: Real = 1e-7,
@@ -392,7 +392,7 @@ def get_scheduler(
     base: Rate,
     num_warmup_steps: Maybe = None,
     num_training_steps: Maybe = None,
-    scheduler_specific_kwargs: dict[str, Any] | None = None,
+    scheduler_specific_kwargs: Annotated[Any, Taken("mapping", optional=True, allowed="arguments by name")] = None,
     *,
     warmup_ratio: float | None = None,
 ) -> Schedule:

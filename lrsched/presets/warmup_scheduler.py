@@ -8,6 +8,7 @@ from typing import Any
 from lrsched.algebra.arguments import Count, Rate, Real, checked
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.presets._parts import child_of
 from lrsched.schedules.spans import Constant, Warmup
 
 __all__ = ["GradualWarmupScheduler"]
@@ -46,10 +47,7 @@ def GradualWarmupScheduler(
     rise = Warmup(steps, 0.0 if times == 1 else base, top).lasting(steps + 1)
     if after_scheduler is None:
         return rise >> Constant(top)
-    after = after_scheduler if isinstance(after_scheduler, Schedule) else after_scheduler(top)
-    if not isinstance(after, Schedule):
-        fail(name, "after_scheduler", "a schedule, or a function that makes one of a rate", after, wrong_type=True)
-    return rise >> after
+    return rise >> child_of(name, "after_scheduler", after_scheduler, top)
 
 
 globals().update({name: checked(globals()[name]) for name in __all__})

@@ -123,7 +123,11 @@ def first_below(schedule: Any, x: Any, stop: Any) -> int | None:
     stop = check_count("first_below", "stop", stop)
     schedule.concrete("read")
     for stretch in _stretches("first_below", "stop", schedule, stop) if stop > BLOCK else [Stretch(0, stop)]:
-        low, size, end = stretch.start, 1024, stretch.start + (1 if stretch.level else stretch.length)
+        if stretch.level:
+            if schedule(stretch.start) < bound:
+                return stretch.start
+            continue
+        low, size, end = stretch.start, 1024, stretch.start + stretch.length
         while low < end:
             high = min(low + size, end)
             found = _below(schedule, bound, low, sample(schedule, low, high, out=None, dtype=None))
@@ -201,8 +205,9 @@ def _laid(s: Any, n: int) -> list[Any]:
 
 
 def _levels(s: Any, n: int) -> list[int]:
-    """The first n steps cut where the value may change, if that is at few steps that were given; else 0 and n."""
-    changes = s.changes(0, n) if s.milestones else None
+    """The first n steps cut where the value may change, if that is at few steps; else 0 and n."""
+    few = s.milestones or n <= MOST * getattr(s, "every", 0)
+    changes = s.changes(0, n) if few else None
     return [0, *changes.tolist(), n] if changes is not None and LEVEL * len(changes) < n else [0, n]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import forget
+from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, fail
 from lrsched.ir.clock import Clock
@@ -172,8 +172,8 @@ class Custom(Schedule):
     def duration(self) -> Any:
         return FUNCTIONS[self.name][1]
 
-    def _rescaled(self, ratio: Fraction, steps: int | None) -> Schedule:
-        return self.stretched(float(ratio))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return stretch(self, scale, steps)
 
     def formula(self, clock: Clock) -> Term:
         function, duration = FUNCTIONS[self.name]

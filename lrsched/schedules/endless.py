@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.fields import check_increasing
+from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule, among, multiples
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import any_jax, is_jax
@@ -103,8 +104,8 @@ class MultiStep(_Endless):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return among(self.milestones, first, last)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return MultiStep(tuple(round(m * ratio) for m in self.milestones), self.gamma)
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return MultiStep(tuple(scale(m) for m in self.milestones), self.gamma)
 
 
 def powers(base: float, count: int) -> list[float]:
@@ -185,8 +186,9 @@ class StepDecay(_Endless):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return multiples(self.every, first, last)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return StepDecay(max(1, round(self.every * ratio)), self.gamma)
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        every = self.every * scale.ratio
+        return StepDecay(every.numerator, self.gamma) if every.denominator == 1 else stretch(self, scale, steps)
 
 
 @kind("piecewise")
@@ -212,8 +214,8 @@ class Piecewise(_Endless):
     def changes(self, first: int, last: int) -> NDArray[np.int64]:
         return among(self.starts, first, last)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        later = {round(m * ratio): value for m, value in zip(self.starts, self.values[1:], strict=True)}
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        later = {scale(m): value for m, value in zip(self.starts, self.values[1:], strict=True)}
         return Piecewise(tuple(later), (self.values[0], *later.values()))
 
 
@@ -242,8 +244,8 @@ class ExponentialDecay(_Endless):
         t = whole_time(clock)
         return clock.b.ipow(self.gamma, t) if t.dtype == "i" else clock.b.pow(self.gamma, t)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return ExponentialDecay(self.gamma ** float(1 / ratio))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return ExponentialDecay(self.gamma ** float(1 / scale.ratio))
 
 
 @kind("inverse_time_decay")
@@ -261,8 +263,8 @@ class InverseTimeDecay(_Endless):
     def formula(self, clock: Clock) -> Term:
         return 1.0 / (clock.b.floats(time_of(clock)) * clock.b.floats(self.rate) + 1.0)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return InverseTimeDecay(float(self.rate / ratio))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return InverseTimeDecay(float(self.rate / scale.ratio))
 
 
 @kind("inverse_sqrt")
@@ -280,8 +282,8 @@ class InverseSqrt(_Endless):
     def formula(self, clock: Clock) -> Term:
         return decay_after(clock, self.timescale, clock.b.sqrt)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return InverseSqrt(float(self.timescale * ratio))
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return InverseSqrt(float(self.timescale * scale.ratio))
 
 
 def decay_after(clock: Clock, timescale: Any, shape: Callable[[Term], Term]) -> Term:
@@ -308,8 +310,8 @@ class PowerDecay(_Endless):
     def formula(self, clock: Clock) -> Term:
         return decay_after(clock, self.timescale, lambda x: clock.b.pow(x, self.power))
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        return PowerDecay(float(self.timescale * ratio), self.power)
+    def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
+        return PowerDecay(float(self.timescale * scale.ratio), self.power)
 
 
 multi_step = MultiStep

@@ -9,6 +9,7 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Ramp, Schedule
+from lrsched.foundation.errors import fail
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
 from lrsched.schedules.blend import LINEAR, blend
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
 
+def _check_ends(s: Any) -> None:
+    """Refuse a start and an end with no finite number between them."""
+    start, end = s.start, s.end
+    if type(start) is type(end) is float and not -math.inf < start - end < math.inf:
+        fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
+
+
 @kind("over", method="over")
 class Over(Schedule):
     """A profile over a number of steps; see :meth:`lrsched.Profile.over`."""
@@ -29,6 +37,8 @@ class Over(Schedule):
     start: float = fields.real(default=1.0)
     end: float = fields.real(default=0.0)
     endpoint: bool = fields.static("flag", default=False, choices=(False, True))
+
+    validate = _check_ends
 
     @property
     def duration(self) -> Any:
@@ -79,6 +89,8 @@ class Warmup(Schedule):
     end: float = fields.real(default=1.0)
     profile: Profile = fields.node("Profile", default=LINEAR)
     skip_zero: bool = fields.static("flag", default=False, choices=(False, True))
+
+    validate = _check_ends
 
     @property
     def duration(self) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
+from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
@@ -84,8 +85,8 @@ class Table(Schedule):
         part = b.minimum(b.floats(time_of(clock)) - b.floats(index), 1.0)
         return b.where(b.lt(index, size - 1), value * (1.0 - part) + following * part, value)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
-        sampled = [self.values[min(int(i / ratio), len(self.values) - 1)] for i in range(steps)]
+    def _rescaled(self, scale: Scale, steps: Any) -> Schedule:
+        sampled = [self.values[min(int(i / scale.ratio), len(self.values) - 1)] for i in range(steps)]
         return Table(tuple(sampled) or self.values[-1:], self.interpolate)
 
 
@@ -163,9 +164,9 @@ class ChebyshevSteps(Schedule):
         low, high = b.floats(self.smallest), b.floats(self.largest)
         return 1.0 / (low + (high - low) * square)
 
-    def _rescaled(self, ratio: Any, steps: Any) -> Schedule:
+    def _rescaled(self, scale: Scale, steps: Any) -> Schedule:
         if (self.fractal and steps & (steps - 1)) or not steps:
-            return self.stretched(float(ratio))
+            return stretch(self, scale, steps)
         return ChebyshevSteps(steps, self.smallest, self.largest, self.fractal)
 
 

@@ -44,3 +44,22 @@ def test_traced_numbers_pass_where_a_recipe_takes_one() -> None:
         jax.jit(lambda steps: recipe(0.1, steps, 0.2)(40))(100)
     with pytest.raises(lrs.ScheduleError, match=r"^one_cycle: steps must be a plain number"):
         jax.jit(lambda steps: lrs.recipes.one_cycle(0.1, steps)(40))(100)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.15, 0.25, 0.3])
+def test_a_plan_takes_shares_and_lengths_that_only_the_run_knows(share: float) -> None:
+    """They give the lengths that the numbers as they are stored give; one trace serves all."""
+    traces: list[object] = []
+
+    def planned(share: object, steps: object, warm: object, t: object) -> object:
+        traces.append(share)
+        return lrs.plan(steps, lrs.warmup(warm), (share, lrs.linear()), (None, lrs.cosine(), 0.5))(t)
+
+    jitted, steps = jax.jit(planned), np.arange(24)
+    for total, warm in ((20, 0), (26, 6)):
+        stored = float(jax.numpy.asarray(share))
+        plain = lrs.plan(total, lrs.warmup(warm), (stored, lrs.linear()), (None, lrs.cosine(), 0.5))
+        np.testing.assert_allclose(jitted(share, total, warm, steps), plain(steps), atol=1e-6)
+    assert len(traces) == 1
+    rows = jax.vmap(lambda share: lrs.plan(10, (share, lrs.linear()), lrs.cosine())(5))(jax.numpy.array([0.5, 0.75]))
+    np.testing.assert_allclose(rows, [1.0, 0.375], atol=0.01)

@@ -90,6 +90,19 @@ def test_what_is_no_state_and_numbers_that_are_none() -> None:
         tx.update(GRADIENT, state._replace(values=state.values | {"momentum": math.nan}), GRADIENT)
 
 
+def test_the_state_of_another_optimizer_is_refused() -> None:
+    """Though one that keeps no state would not look at it; what was trained on is the state of an equal optimizer."""
+    rate = lrs.linear().over(10)
+    adam, sgd = (inject(factory, learning_rate=rate) for factory in (optax.adam, optax.sgd))
+    state = adam.init(GRADIENT)
+    for update in (sgd.update, jax.jit(sgd.update)):
+        with pytest.raises(lrs.ScheduleError, match="state must be that of sgd and these parameters"):
+            update(GRADIENT, state, GRADIENT)
+    with pytest.raises(lrs.ScheduleError, match="state must be that of adam"):
+        adam.update(GRADIENT, sgd.init(GRADIENT), GRADIENT)
+    assert inject(optax.adam, learning_rate=0.1).update(GRADIENT, state, GRADIENT)[1].step == 1
+
+
 def test_traced_states_are_taken_as_they_are() -> None:
     tx, state = transformations()[0], trained(0, 1)
     expected = tx.update(GRADIENT, state, GRADIENT)[0]

@@ -89,6 +89,24 @@ def test_steps_that_are_none(wrong: Any) -> None:
     assert ending.last_epoch == 0
 
 
+@pytest.mark.parametrize("of_tensors", [False, True])
+def test_a_step_that_a_schedule_refuses_leaves_all_as_it_was(of_tensors: bool) -> None:
+    """Also what other hyperparameters have by then, in groups of numbers and of tensors."""
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(1.0) if of_tensors else 1.0)
+    falling, ending = lrs.linear().over(10), lrs.linear().over(3).after("error")
+    scheduler = Scheduler(optimizer, weight_decay=falling, lr=ending)
+    scheduler.step(count=2)
+    scheduler.step(count=0)
+    for call in (scheduler.step, scheduler.step, lambda: scheduler.step(count=5), lambda: scheduler.seek(9)):
+        with pytest.raises(lrs.ScheduleError, match="past the end"):
+            call()
+        assert scheduler.last_epoch == 2 and optimizer.param_groups[0]["weight_decay"] == falling(2)
+        assert rate(optimizer) == pytest.approx(ending(2))
+    scheduler.replace(lr=falling)
+    scheduler.step()
+    assert scheduler.last_epoch == 3 and rate(optimizer) == pytest.approx(falling(3))
+
+
 ONES = [torch.tensor(2), torch.tensor([2]), torch.tensor([[2.0]]), torch.tensor(2.0, dtype=torch.float64), np.int64(2),
         np.float32(2.0), np.array(2), 2.0, 2]  # fmt: skip
 

@@ -93,6 +93,9 @@ def test_the_peak_to_use_is_that_of_transfer():
     assert "so write 0.000115 * (warmup(500) >> flat().over(47500) >> linear().over(12000))" in " ".join(
         str(own).split()
     )
+    fitted = lrs.analysis.SignalNoiseLaw(2.5, 0.6, 0.45, 40.0, (3e-4, 3e-4))
+    said = " ".join(str(lrs.compare(WSD, laws=[LAW, fitted], tuned=(COSINE, 3e-4, None))).split())
+    assert "(signal-noise says 0.31: analysis.transfer(..., exponent=law) takes that)" in said
     held = lrs.compare(WSD, tuned=(lrs.constant(1.0), 3e-4, 100))
     assert held.tuned[2] == 100
 

@@ -226,6 +226,45 @@ def test_cycles_are_rescaled_with_their_edges(k: int) -> None:
             assert starts - {0, other.duration} <= set(other.boundaries()), repr(other)
 
 
+ANEW = "phases", "delayed(0", "sampled(at=(0", "silver", "skip_zero"  # rounded again, or built anew
+SQUEEZED = "extended(2", "stretched(0", "t_mult=0"  # what they leave at their end is that of another last step
+TURNED = "reversed", "mirrored", "extended", "t_mult", "stretched(0", "stretched(1.1", "stretched(2"
+COUNTED = "step_decay", "sampled(", "per_epoch", "restarted()", "after("  # every so many steps
+
+
+def test_every_boundary_of_a_rescaled_run_is_where_it_belongs() -> None:
+    """By a whole ratio exactly, and the values with them; by another one rounded, or at the next step by a stretch."""
+    single = ((matrix.text_of(b, m), matrix.made(b, m)) for b in matrix.BASES for m in matrix.METHODS)
+    for text, s in [*single, *matrix.composed(2, random.Random(11), 150)]:
+        if s is None or not 0 < s.duration < np.inf:
+            continue
+        for k in (2, 3):
+            far = s.rescaled(s.duration * k)
+            assert far.duration == s.duration * k
+            assert far.boundaries() == tuple(b * k for b in s.boundaries()), text
+            if not any(word in text for word in (*ANEW, *SQUEEZED)):
+                steps = np.arange(min(s.duration, 60))
+                np.testing.assert_allclose(far(steps * k), s(steps), 1e-9, 1e-12, err_msg=text)
+        for total in (s.duration + s.duration // 2, max(1, s.duration * 7 // 10)):
+            exact = [Fraction(b * total, s.duration) for b in s.boundaries()]
+            found = s.rescaled(total).boundaries()
+            if not any(word in text for word in (*TURNED, *COUNTED)):
+                assert found == tuple(sorted({*map(round, exact)} - {0, total})), text
+            for b in found if "sampled(" not in text else ():  # where the next sample may be another one
+                assert min(abs(b - x) for x in (0, *exact)) < 2, text
+
+
+def test_rescaled_runs_stay_short() -> None:
+    """A shape without boundaries has none in another run, and what is told by its cycle is no list of cycles."""
+    assert cosine().over(7).stretched(2.5).rescaled(36).boundaries() == ()
+    assert linear().over(7).restarted(times=3, t_mult=0.5).rescaled(26).boundaries() == (14, 22)
+    assert cosine().over(9).stretched(3).rescaled(40) == cosine().over(40)
+    assert cosine().over(7).restarted(times=10**12).rescaled(14 * 10**12) == cosine().over(14).restarted(times=10**12)
+    drifting = cosine().over(10).restarted().lasting(1000).rescaled(1050)
+    assert len(drifting.boundaries()) == 99 and drifting.boundaries()[-1] == 1040
+    assert cosine().over(7).restarted(times=10**6).rescaled(7 * 10**6 + 3).edge(0) == 8
+
+
 @pytest.mark.parametrize("n", [1000, 2**31 - 2])
 def test_profiles_through_points_are_exact_from_both_ends(n: int) -> None:
     """Near the end where a rise begins they keep their digits in float64, and their sign in float32 too."""

@@ -211,6 +211,28 @@ def test_methods_of_schedules(method: str, positional: Any, named: Any, message:
         getattr(cosine().over(10), method)(*positional, **named)
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda x: cosine().over(7, x, -x),
+            "over: end must be so near start, 1.7e+308, that start - end is finite, got",
+        ),
+        (lambda x: warmup(7, -x, x), "warmup: end must be so near start, -1.7e+308, that start - end is finite, got"),
+        (lambda x: constant(x).cooldown(3, 4, end=-x), "cooldown: end must be so near start"),
+        (lambda x: lrs.range_sweep(-x, x, 7, "linear"), "range_sweep: largest must be so near start"),
+    ],
+)
+def test_ends_that_no_number_lies_between(make: Any, message: str) -> None:
+    """Of a range that is finite every target gives finite values; of any other none would."""
+    with pytest.raises(lrs.ScheduleError) as caught:
+        make(1.7e308)
+    assert str(caught.value).startswith(message)
+    wide = make(8e307)
+    found = [wide(np.arange(9)), wide.sample(9), [wide(t) for t in range(9)]]
+    assert np.all(np.isfinite(found)) and np.ptp(found, axis=0).max() < 1e294
+
+
 NO_STEPS = [-1, -0.5, -1e300, math.nan, math.inf, -math.inf, True, False, "3", b"3", 1j, None, [1], (1,), {1}, object(),
             np.int64(-1), np.float32(-2), np.float64("nan"), np.bool_(True), np.complex64(1)]  # fmt: skip
 NO_STEP_ARRAYS = [[-1], [0, -1], [0.5, math.nan], [math.inf], [True, False], ["3"], [1j], [object()], [None]]

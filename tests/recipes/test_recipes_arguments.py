@@ -131,7 +131,7 @@ def test_a_signature_says_what_an_argument_is() -> None:
         recipes.warmup_cosine(0.1, 100)  # type: ignore[call-arg]
     for name in recipes.__all__:
         recipe = getattr(recipes, name)
-        assert {*_declared(recipe.__wrapped__)} == {*inspect.signature(recipe).parameters} - {"points", "fractal"}, name
+        assert {*_declared(recipe.__wrapped__)} == {*inspect.signature(recipe).parameters} - {"points"}, name
 
 
 def test_shares_that_do_not_fit_say_what_they_are() -> None:

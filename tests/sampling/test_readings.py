@@ -143,6 +143,12 @@ def test_long_sums_of_values_that_change_at_given_steps() -> None:
     values = [sampled(0), sampled(5), sampled(10**8), sampled(10**9)]
     wanted = values[0] * 5 + values[1] * (10**8 - 5) + values[2] * (10**9 - 10**8) + values[3] * (10**12 - 10**9)
     assert sampled.sum(10**12) == pytest.approx(wanted, rel=1e-12)
+    halved = 0.1 * lrs.step_decay(10**9, 0.5)
+    assert halved.sum(10**12) == pytest.approx(2e8, rel=1e-12) and halved.first_below(0.02, 10**12) == 3 * 10**9
+    assert linear().over(10**12).sampled(every=10**9).sum(10**12) == pytest.approx(500.5e9, rel=1e-12)
+    for every in (1025, 5000, 10**6):
+        slow = lrs.step_decay(every, 0.999)
+        assert slow.sum(2**24 + 7) == pytest.approx(slow.sample(2**24 + 7).sum(), rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [5, 2**21 + 5, 2**25])
