@@ -264,14 +264,11 @@ class Builder:
             return self.make("add", a, c)
         if c.equals(0):
             return a
-        if a.op == "add" and a.dtype == c.dtype == "i" and a.args[1].op == c.op == "const":
-            together = a.args[1].args[0] + c.args[0]
-            if self.fits(together):
-                return self.add(a.args[0], together)
-        if a.op == "sub" and a.dtype == c.dtype == "i" and a.args[0].op == c.op == "const":
-            together = a.args[0].args[0] + c.args[0]
-            if self.fits(together):
-                return self.sub(together, a.args[1])
+        if c.op == "const" and c.dtype == "i" and a.dtype == "i":
+            if a.op == "add" and a.args[1].op == "const" and self.fits(a.args[1].args[0] + c.args[0]):
+                return self.add(a.args[0], a.args[1].args[0] + c.args[0])
+            if a.op == "sub" and a.args[0].op == "const" and self.fits(a.args[0].args[0] + c.args[0]):
+                return self.sub(a.args[0].args[0] + c.args[0], a.args[1])
         return self.make("add", a, c)
 
     def sub(self, a: Any, c: Any) -> Term:
@@ -282,14 +279,11 @@ class Builder:
             return self.make("sub", a, c)
         if c.op == "const" and c.dtype == "i" and a.dtype == "i":
             return self.add(a, -c.args[0])
-        if c.op == "add" and a.dtype == c.dtype == "i" and c.args[1].op == a.op == "const":
-            less = a.args[0] - c.args[1].args[0]
-            if self.fits(less):
-                return self.sub(less, c.args[0])
-        if c.op == "sub" and a.dtype == c.dtype == "i" and c.args[0].op == a.op == "const":
-            less = a.args[0] - c.args[0].args[0]
-            if self.fits(less):
-                return self.add(c.args[1], less)
+        if a.op == "const" and a.dtype == "i" and c.dtype == "i":
+            if c.op == "add" and c.args[1].op == "const" and self.fits(a.args[0] - c.args[1].args[0]):
+                return self.sub(a.args[0] - c.args[1].args[0], c.args[0])
+            if c.op == "sub" and c.args[0].op == "const" and self.fits(a.args[0] - c.args[0].args[0]):
+                return self.add(c.args[1], a.args[0] - c.args[0].args[0])
         return a if c.is_const and c.equals(0) else self.make("sub", a, c)
 
     def fits(self, value: int) -> bool:
