@@ -16,7 +16,7 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Negative
 from lrsched.combinators.cycles import Restarted
 from lrsched.combinators.shifting import Lasting, _After
-from lrsched.foundation.errors import check_count
+from lrsched.foundation.errors import LIMIT, check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
 __all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics"]
@@ -79,7 +79,7 @@ def horizon(schedule: Schedule) -> int:
         stop *= 4
     scales = [getattr(n, "timescale", 0) or getattr(n, "steps", 0) for n in walk(schedule)]
     longest = max((int(x) for x in scales if isinstance(x, int | float)), default=0)
-    return 10 * longest if longest else 1000
+    return min(10 * longest, LIMIT - 1) if longest else 1000
 
 
 def cycles(schedule: Schedule, stop: int) -> int:
