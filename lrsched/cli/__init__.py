@@ -9,6 +9,6 @@ what it ``takes`` and whose docstring is its help, and its name in the list of `
 layer below, where programs can call it too.
 """
 
-from lrsched.cli.main import commands, main
+from lrsched.cli.main import COMMANDS, main
 
-__all__ = ["commands", "main"]
+__all__ = ["COMMANDS", "main"]

@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lrsched import __version__
-from lrsched.cli import commands as commands_
-from lrsched.cli import judging
+from lrsched.cli import commands, judging
 from lrsched.cli.arguments import KEY
 from lrsched.cli.inputs import told
 from lrsched.cli.outputs import warn
@@ -26,8 +25,8 @@ from lrsched.foundation.errors import ScheduleError, printable, shortened
 DISTRIBUTION = "lrsched-algebra"
 
 COMMANDS: tuple[Any, ...] = (
-    commands_.show, commands_.plot, judging.compare, commands_.sample, commands_.check, commands_.convert,
-    commands_.source, commands_.identify, judging.fit, commands_.recipes, commands_.diff, commands_.demo,
+    commands.show, commands.plot, judging.compare, commands.sample, commands.check, commands.convert,
+    commands.source, commands.identify, judging.fit, commands.recipes, commands.diff, commands.demo,
 )  # fmt: skip
 EXTRAS = {"matplotlib": "plot"}  # and all else "cli"
 
@@ -107,7 +106,7 @@ def _run(given: list[str]) -> int:
         missing = (error.name or "lrsched").partition(".")[0]
         if missing == "lrsched":
             raise
-        extra = "demo" if arguments.run is commands_.demo else EXTRAS.get(missing, "cli")
+        extra = "demo" if arguments.run is commands.demo else EXTRAS.get(missing, "cli")
         hint = f'install this package with its extra, as in pip install -e ".[{extra}]"'
         return _fail(f"{missing} is missing: {hint}", 1)
     return status
@@ -146,11 +145,6 @@ def _fail(message: str, status: int = 2, program: str = "lrsched") -> int:
     lines = "\n".join(map(_line, message.split("\n")))
     warn(f"{program}: {lines}")
     return status
-
-
-def commands() -> list[str]:
-    """Give the names of the subcommands."""
-    return [run.__name__ for run in COMMANDS]
 
 
 def _parser() -> argparse.ArgumentParser:
