@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, NamedTuple
 
-from lrsched.feedback.reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
-from lrsched.feedback.scalars import Scalars, add_up
-from lrsched.foundation.errors import check_choice
+from lrsched.feedback.reducer import Reducer, is_better, select
+from lrsched.feedback.scalars import COUNTS, Scalars, add_up
+from lrsched.foundation.errors import check_count, check_real
 
 __all__ = ["Greedy", "GreedyState"]
 
@@ -81,20 +80,12 @@ class Greedy(Reducer[GreedyState]):
     state_type = GreedyState
 
     def __post_init__(self) -> None:
-        name = "Greedy"
-        check_choice(name, "mode", self.mode, ("min", "max"))
-        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
-        set_fields(
-            self,
-            factor=check_factor(name, self.factor),
-            patience=check_counter(name, "patience", self.patience),
-            threshold=check_share(name, "threshold", self.threshold, 0.0, math.inf, "a finite number >= 0"),
-            cooldown=check_counter(name, "cooldown", self.cooldown),
-            warmup=check_counter(name, "warmup", self.warmup),
-            smallest=check_share(name, "smallest", self.smallest, 0.0, 1.0, "a number in [0, 1]"),
-            largest=check_share(name, "largest", self.largest, 1.0, math.inf, "a finite number >= 1"),
-            window=check_counter(name, "window", self.window, 1),
-            reset=None if self.reset is None else check_counter(name, "reset", self.reset, 1),
+        super().__post_init__()
+        self._set(
+            warmup=check_count("Greedy", "warmup", self.warmup, below=COUNTS),
+            largest=check_real("Greedy", "largest", self.largest, "a finite number >= 1", 1.0),
+            window=check_count("Greedy", "window", self.window, 1, COUNTS),
+            reset=None if self.reset is None else check_count("Greedy", "reset", self.reset, 1, COUNTS),
         )
 
     def _start(self) -> GreedyState:

@@ -8,14 +8,12 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
-from lrsched.feedback.greedy import Greedy, GreedyState
-from lrsched.feedback.reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
-from lrsched.feedback.scalars import INT_MAX, Scalars, real_scalar, single
-from lrsched.foundation.errors import ScheduleError, check_choice, fail
+from lrsched.feedback.reducer import Reducer, is_better, select
+from lrsched.feedback.scalars import COUNTS, Scalars, real_scalar, single
+from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
 
-__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState", "agreed"]
+__all__ = ["Plateau", "PlateauState", "agreed"]
 
-DIALECTS = (None, "torch", "keras", "optax")
 LONGEST_LADDER = 1_000_000
 
 
@@ -118,7 +116,7 @@ def _ladder_end(factor: float, smallest: float, eps: float, narrow: bool) -> tup
     ``narrow`` counts in float32, in which Keras keeps its rate.
     """
     if smallest == 0.0 and eps == 0.0:
-        return INT_MAX, 0.0
+        return COUNTS - 1, 0.0
     rounded = single if narrow else float
     scale, floor = 1.0, rounded(smallest)
     for cuts in range(LONGEST_LADDER):
@@ -126,9 +124,9 @@ def _ladder_end(factor: float, smallest: float, eps: float, narrow: bool) -> tup
         if scale <= floor:
             return cuts, smallest
         if scale - lower <= eps:
-            return (cuts, scale) if eps > 0.0 else (INT_MAX, smallest)
+            return (cuts, scale) if eps > 0.0 else (COUNTS - 1, smallest)
         scale = lower
-    return INT_MAX, smallest
+    return COUNTS - 1, smallest
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -201,23 +199,15 @@ class Plateau(Reducer[PlateauState]):
     state_type = PlateauState
 
     def __post_init__(self) -> None:
-        name = "Plateau"
-        check_choice(name, "dialect", self.dialect, DIALECTS)
-        check_choice(name, "mode", self.mode, ("min", "max"))
-        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
+        check_choice("Plateau", "dialect", self.dialect, (None, "torch", "keras", "optax"))
+        super().__post_init__()
         if self.dialect == "optax" and self.mode != "min":
-            fail(name, "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
+            fail("Plateau", "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
         eps = self.eps if self.eps is not None else (1e-8 if self.dialect == "torch" else 0.0)
-        set_fields(
-            self,
-            factor=check_factor(name, self.factor),
-            patience=check_counter(name, "patience", self.patience),
-            threshold=check_share(name, "threshold", self.threshold, 0.0, math.inf, "a finite number >= 0"),
+        self._set(
             threshold_mode="abs" if self.dialect == "keras" else self.threshold_mode,
-            cooldown=check_counter(name, "cooldown", self.cooldown),
-            smallest=check_share(name, "smallest", self.smallest, 0.0, 1.0, "a number in [0, 1]"),
-            average=check_counter(name, "average", self.average, 1),
-            eps=check_share(name, "eps", eps, 0.0, math.inf, "None or a finite number >= 0"),
+            average=check_count("Plateau", "average", self.average, 1, COUNTS),
+            eps=check_real("Plateau", "eps", eps, "None or a finite number >= 0", 0.0),
         )
 
     @property

@@ -17,9 +17,9 @@ from typing import Any
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["FLOATS", "INT_MAX", "Scalars", "on_jax", "real_scalar", "single"]
+__all__ = ["COUNTS", "FLOATS", "Scalars", "on_jax", "real_scalar", "single"]
 
-INT_MAX = 2**31 - 1
+COUNTS = 2**31  # counts lie below it, as JAX holds them
 
 
 @dataclasses.dataclass(frozen=True)

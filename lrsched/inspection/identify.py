@@ -21,7 +21,7 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
-from lrsched.foundation.errors import ScheduleError, check_real, fail, listed
+from lrsched.foundation.errors import ABOVE_0, ScheduleError, check_real, fail, listed
 from lrsched.foundation.files import read_text
 from lrsched.inspection.describe import spread
 from lrsched.inspection.shape_fit import Fit, best_fit, cuts, shortest, walls
@@ -88,9 +88,7 @@ def identify(values: Any, *, tolerance: float | None = None) -> Identification:
     """
     steps, rates = _read(values)
     if tolerance is not None:
-        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None")
-        if tolerance <= 0:
-            fail("identify", "tolerance", "a number > 0, or None", tolerance)
+        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None", ABOVE_0)
     size = float(np.max(np.abs(rates)))
     if size == 0 or np.ptp(rates) <= (tolerance or FINEST) * size:
         level = Constant(float(rates[0]))
