@@ -83,11 +83,12 @@ def _table(shown: description.Description) -> Any:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("steps", "first", "last"):
+    (*names, last), *rows = shown.table()
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("expression", overflow="fold")
-    for segment in shown.shown():
-        table.add_row(*description.cells(segment))
+    table.add_column(last, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

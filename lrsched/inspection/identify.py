@@ -161,12 +161,12 @@ def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identificat
     fits = _shortest(steps, rates / size, tolerance)
     named = sum(p.stop - p.start for p in fits if p.recognised) / (fits[-1].stop - fits[0].start)
     options = [(_levels(fits), 1.0), (_folded(fits), named), (_plain(fits), named)]
-    first = fits[0].start
-    found = [
-        _measured(s.delayed(first) if first else s, known, size, steps, rates, tolerance)
-        for s, known in options
-        if s is not None
-    ]
+    first, peak, found = fits[0].start, tidy(size, 1.3e-7), []
+    for made, known in options:
+        if made is not None:
+            late = made.delayed(first) if first else made
+            schedule = late if peak == 1.0 else peak * late
+            found.append(Identification(schedule, _error(schedule, steps, rates), known, tolerance))
     return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
 
 
@@ -182,18 +182,6 @@ def _plain(fits: list[Fit]) -> Schedule:
         else:
             parts.append(Table(tuple(part.tolist())))
     return sequence(*parts)
-
-
-def _measured(
-    schedule: Schedule, known: float, size: float, steps: Any, rates: Any, tolerance: float
-) -> Identification:
-    schedule = _scaled(schedule, size)
-    return Identification(schedule, _error(schedule, steps, rates), known, tolerance)
-
-
-def _scaled(schedule: Schedule, size: float) -> Schedule:
-    peak = tidy(size, 1.3e-7)
-    return schedule if peak == 1.0 else peak * schedule
 
 
 def tidy(x: float, share: float) -> float:
@@ -316,7 +304,7 @@ def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
             if ends[i] + 1 < wall and i != j - 1:
                 continue
             fit = best_fit(steps, rates, ends[i], ends[j], tolerance, last=j == len(ends) - 1)
-            if fit.error > tolerance:
+            if fit is None:
                 if i != j - 1 or ends[j] - ends[i] > LONGEST:
                     continue
                 fit = _tabled(steps, rates, ends[i], ends[j])
@@ -332,9 +320,9 @@ def _tabled(steps: Any, rates: Any, start: int, stop: int) -> Fit:
     """The numbers themselves; between logged steps, a line."""
     inside = (steps >= start) & (steps < stop)
     if not inside.any():
-        return Fit(start, stop, Hold(stop - start, float(rates[np.searchsorted(steps, start) - 1])), math.inf, False)
+        return Fit(start, stop, Hold(stop - start, float(rates[np.searchsorted(steps, start) - 1])), False)
     filled = np.interp(np.arange(start, stop), steps[inside], rates[inside])
-    return Fit(start, stop, Table(tuple(filled.tolist())), 0.0, False)
+    return Fit(start, stop, Table(tuple(filled.tolist())), False)
 
 
 # ---- folding
