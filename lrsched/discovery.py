@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.errors import BELOW_1, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
 __all__ = ["Suggestions", "diverged", "smooth", "suggest", "trust_ratio"]
@@ -19,7 +19,7 @@ Vector = NDArray[np.float64]
 SLIDE_WIDTH = 15
 SLIDE_THRESHOLD = 0.005
 BEGUN, DONE = 0.1, 0.9
-SHARE = ("a number in [0, 1)", 0.0, math.nextafter(1.0, 0.0))
+SHARE = ("a number in [0, 1)", 0.0, BELOW_1)
 ABOVE_1 = ("a number > 1", math.nextafter(1.0, 2.0))
 
 

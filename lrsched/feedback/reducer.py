@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Self, TypeVar, cast
 
 from lrsched.feedback.scalars import COUNTS, FLOATS, Scalars, on_jax, real_scalar, single
-from lrsched.foundation.errors import ABOVE_0, check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, BELOW_1, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.states import list_of
 
@@ -35,7 +35,7 @@ class Reducer(Generic[S]):
         name = type(self).__name__
         check_choice(name, "mode", self.mode, ("min", "max"))
         check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
-        between = ("a number between 0 and 1, both excluded", ABOVE_0, math.nextafter(1.0, 0.0))
+        between = ("a number between 0 and 1, both excluded", ABOVE_0, BELOW_1)
         self._set(
             factor=check_real(name, "factor", self.factor, *between),
             patience=check_count(name, "patience", self.patience, below=COUNTS),

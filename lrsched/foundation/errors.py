@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 __all__ = [
     "ABOVE_0",
     "A_SCHEDULE",
+    "BELOW_1",
     "EARLIER",
     "LIMIT",
     "ScheduleError",
@@ -27,7 +28,7 @@ __all__ = [
     "show",
 ]
 
-ABOVE_0 = math.ulp(0.0)  # the smallest number above 0, from which those reach that are positive
+ABOVE_0, BELOW_1 = math.ulp(0.0), math.nextafter(1.0, 0.0)  # the numbers next to a bound that is excluded
 LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
 A_SCHEDULE = "a schedule (profile.over(steps) makes one)"  # what must stand where a profile was given
 EARLIER = (  # said of steps below 0, which nobody means
