@@ -123,8 +123,9 @@ def _read(argument: str | None, key: str | None, given: Given) -> tuple[Any, str
         return _meant(standard_input().strip(), key, "standard input", given)
     if not _is_file(argument):
         return _meant(argument, key, "the argument", given)
+    text = read_text(Path(argument))
     try:
-        found = _loaded(read_text(Path(argument)), Path(argument).suffix)
+        found = _loaded(text, Path(argument).suffix)
     except ScheduleError as error:
         raise ScheduleError(f"{argument}: {error}") from None
     return _entry(found, key, argument, given)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 from typing import Any, NamedTuple
 
 from lrsched.feedback.reducer import Reducer, is_better, select
-from lrsched.feedback.scalars import COUNTS, Scalars, add_up
+from lrsched.feedback.scalars import COUNTS, Scalars
 from lrsched.foundation.errors import check_count, check_real
 
 __all__ = ["Greedy", "GreedyState"]
@@ -103,7 +105,7 @@ class Greedy(Reducer[GreedyState]):
             recent = (*state.recent[1:], metric)
             filled = on.minimum(state.filled + 1, self.window)
             seen = state._replace(recent=recent, filled=filled)
-            judged = self._decided(on, seen, add_up(recent) / filled)  # pyright: ignore[reportCallIssue] - a field, not a method
+            judged = self._decided(on, seen, functools.reduce(operator.add, recent) / filled)  # pyright: ignore[reportCallIssue] - a field, not a method
         else:
             judged = self._decided(on, seen, metric)
         cooling, warming = state.cooldown > 0, (state.cooldown <= 0) & (state.warmup > 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -192,15 +191,10 @@ def _tries(t: Any, v: Any, n: int, tolerance: float, gap: int) -> Iterator[tuple
         if gap > 1:
             yield n - 1 + gap, profile, weight
     for weight, profile in enumerate(PLAIN[1:], 40):
-        curve = partial(_stretched, profile, t)
-        found = math.exp(_searched(curve, v, math.log(n), math.log(20 * n), tolerance))
+        lengths = math.log(n), math.log(20 * n)
+        found = math.exp(_searched(lambda x, p=profile: _shape(p, t, math.exp(x)), v, *lengths, tolerance))  # type: ignore[misc]
         if _distance(profile, t, v, found) <= tolerance:
             yield from ((int(length), profile, weight) for length in (shortest(found, 1e-3 * found), round(found)))
-
-
-def _stretched(profile: Profile, t: Any, length: float) -> Any:
-    """The values of a profile over a length given by its logarithm."""
-    return _shape(profile, t, math.exp(length))
 
 
 def _candidates(t: Any, v: Any, n: int, tolerance: float) -> Iterator[Profile]:
@@ -257,13 +251,6 @@ def _searched(curve: Callable[[float], Any], v: Any, low: float, high: float, en
     return best
 
 
-def _levels(p: Any, v: Any) -> tuple[float, float]:
-    """Start and end of the best blend ``end + (start - end) * p``."""
-    basis = np.stack([p, 1.0 - p], axis=1)
-    start, end = np.linalg.lstsq(basis, v, rcond=None)[0]
-    return float(start), float(end)
-
-
 def _distance(profile: Profile, t: Any, v: Any, n: float) -> float:
     return float(_distances(_shape(profile, t, n)[None], v)[0])
 
@@ -282,8 +269,7 @@ def _fitted(
     """The schedule of a shape with its best ends in few digits, if it is near the values that were picked."""
     profile = _tidied(profile, t[picked], v[picked], length, tolerance)
     p = _shape(profile, t[picked], length)
-    start, end = _levels(p, v[picked])
-    start, end = _plain(start, end, p, v[picked], tolerance)
+    start, end = _levels(p, v[picked], tolerance)
     if last and length == n > 1 and isinstance(profile, Linear) and end < 0 <= float(v[-1]):
         return _fitted(profile, t, v, picked, n - 1, n, tolerance, first, last)
     rises = first and abs(start) < abs(end) and length == n
@@ -299,9 +285,10 @@ def _fitted(
     return Warmup(n, start, end, profile) if rises else Over(profile, length, start, end)
 
 
-def _plain(start: float, end: float, p: Any, v: Any, tolerance: float) -> tuple[float, float]:
-    """Start and end of a blend in few digits; 1 and 0 where these fit as well."""
-    start, end = shortest(start, 0.1 * tolerance), shortest(end, 0.1 * tolerance)
+def _levels(p: Any, v: Any, tolerance: float) -> tuple[float, float]:
+    """Start and end of the best blend ``end + (start - end) * p`` in few digits; 1 and 0 where these fit as well."""
+    best = np.linalg.lstsq(np.stack([p, 1.0 - p], axis=1), v, rcond=None)[0]
+    start, end = (shortest(float(level), 0.1 * tolerance) for level in best)
     for a, b in ((1.0, 0.0), (0.0, 1.0), (1.0, end), (start, 0.0)):
         near = max(abs(a - start), abs(b - end)) <= tolerance
         if near and np.max(np.abs(b + (a - b) * p - v)) <= 0.5 * tolerance:

@@ -181,7 +181,7 @@ def test_a_shape_with_noise_on_a_part_is_recognised_in_part():
         ([0.1, float("nan")], "identify: values[1] must be finite, got nan"),
         ([[3, 0.1], [3, 0.2]], "identify: the steps must be integers >= 0 in increasing order"),
         (np.zeros((3, 3)), "identify: values must be of shape (n,), or (n, 2)"),
-        ("nowhere.csv", "identify: nowhere.csv: No such file"),
+        ("nowhere.csv", "identify: nowhere.csv: no such file"),
         ([["a"]], "identify: values must be numbers"),
     ],
 )
