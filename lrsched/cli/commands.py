@@ -19,7 +19,7 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.cli import inputs
 from lrsched.cli.arguments import KEY, LIMIT, ONE, PER_EPOCH, SET, SEVERAL, STEPS, argument, count, picture, real, takes
 from lrsched.cli.outputs import drawn, say, screen
-from lrsched.foundation.errors import ScheduleError, shortened
+from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.errors import show as spelled
 from lrsched.inspection import describe, description
 
@@ -121,13 +121,12 @@ def plot(arguments: Any) -> int:
     lrsched plot "cosine().over(1000)" "rex().over(1000)" -o rates.png
     """
     schedules = inputs.schedules(arguments, *arguments.expressions)
-    named = {shortened(repr(s), 80): s for s in schedules}
     steps = arguments.steps or max(map(describe.horizon, schedules))
 
     def figure() -> Any:
         from lrsched.display.plotting import plot as draw
 
-        return draw(named, steps, log=arguments.log).figure
+        return draw(schedules, steps, log=arguments.log).figure
 
     say(drawn(figure, arguments.output))
     return 0

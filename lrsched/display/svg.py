@@ -68,8 +68,7 @@ def _scale(bottom: float, top: float, steps: int, y: Any) -> list[str]:
     for value in (bottom, (bottom + top) / 2, top):
         level = f"{y(value):.1f}"
         lines.append(f'<path d="M{LEFT} {level}H{right}" stroke="#8884" fill="none"/>')
-        label = f'<text x="{LEFT - 6}" y="{level}" dy="0.35em" text-anchor="end" fill="#777">{value:.3g}</text>'
-        lines.append(label)
+        lines.append(_label(LEFT - 6, level, f"{value:.3g}"))
     for left, anchor, text in ((LEFT, "start", "0"), (right, "end", f"{steps:,} steps")):
         lines.append(f'<text x="{left}" y="{base + 16}" text-anchor="{anchor}" fill="#777">{text}</text>')
     return lines
@@ -130,7 +129,7 @@ def thumbnail(schedule: Any, steps: int) -> str:
     )
 
 
-def _label(x: float, y: float, text: str) -> str:
+def _label(x: float, y: float | str, text: str) -> str:
     return f'<text x="{x}" y="{y}" dy="0.35em" text-anchor="end" fill="#777">{text}</text>'
 
 

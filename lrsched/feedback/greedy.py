@@ -94,11 +94,6 @@ class Greedy(Reducer[GreedyState]):
         recent = (0.0,) * self.window if self.window > 1 else ()
         return GreedyState(1.0, 0.0, 0, 0, 0, 0, 0, 0, 0, recent)
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest scale and the highest one."""
-        return self.smallest, self.largest
-
     def _judge(self, on: Scalars, state: GreedyState, metric: Any) -> GreedyState:
         seen = state
         if self.window > 1:

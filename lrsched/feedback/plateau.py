@@ -92,19 +92,12 @@ def _count_keras(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -
     return on.where(cut, 0, bad), on.where(cut, rule.cooldown, cooldown), cut
 
 
-Better = Callable[[Scalars, "Plateau", PlateauState, Any], Any]
-Count = Callable[[Scalars, "Plateau", PlateauState, Any], tuple[Any, Any, Any]]
-BETTER: dict[str | None, Better] = {
-    None: is_better,
-    "torch": _better_torch,
-    "keras": _better_keras,
-    "optax": _better_optax,
-}
-COUNT: dict[str | None, Count] = {
-    None: _count_torch,
-    "torch": _count_torch,
-    "keras": _count_keras,
-    "optax": _count_optax,
+# whether a metric is better, and what is counted then
+DIALECTS: dict[str | None, tuple[Callable[..., Any], Callable[..., tuple[Any, Any, Any]]]] = {
+    None: (is_better, _count_torch),
+    "torch": (_better_torch, _count_torch),
+    "keras": (_better_keras, _count_keras),
+    "optax": (_better_optax, _count_optax),
 }
 
 
@@ -199,7 +192,7 @@ class Plateau(Reducer[PlateauState]):
     state_type = PlateauState
 
     def __post_init__(self) -> None:
-        check_choice("Plateau", "dialect", self.dialect, (None, "torch", "keras", "optax"))
+        check_choice("Plateau", "dialect", self.dialect, tuple(DIALECTS))
         super().__post_init__()
         if self.dialect == "optax" and self.mode != "min":
             fail("Plateau", "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
@@ -221,11 +214,6 @@ class Plateau(Reducer[PlateauState]):
     def _start(self) -> PlateauState:
         return PlateauState(scale=1.0, best=0.0, seen=0, bad=0, cooldown=0, cuts=0, mean=0.0, gathered=0)
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest scale and the highest one."""
-        return self.smallest, 1.0
-
     def _judge(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
         if self.average == 1:
             judged = self._decided(on, state, metric)
@@ -245,8 +233,9 @@ class Plateau(Reducer[PlateauState]):
         return narrow(narrow(narrow(state.gathered * state.mean) + narrow(metric)) / gathered)
 
     def _decided(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
-        better = BETTER[self.dialect](on, self, state, metric)
-        bad, cooldown, cut = COUNT[self.dialect](on, self, state, better)
+        judged, counted = DIALECTS[self.dialect]
+        better = judged(on, self, state, metric)
+        bad, cooldown, cut = counted(on, self, state, better)
         limit, final = self.limit
         made = cut & (state.cuts < limit)
         cuts = on.where(made, state.cuts + 1, state.cuts)

@@ -30,6 +30,7 @@ class Reducer(Generic[S]):
     threshold_mode: str
     cooldown: int
     smallest: float
+    largest: float = 1.0
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -152,7 +153,7 @@ class Reducer(Generic[S]):
     @property
     def bounds(self) -> tuple[float, float]:
         """The lowest scale and the highest one."""
-        raise NotImplementedError
+        return self.smallest, self.largest
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments by name, defaults included: plain data."""
