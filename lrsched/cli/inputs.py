@@ -57,13 +57,10 @@ def _loaded(text: str, suffix: str) -> Any:
         raise ScheduleError(f"this is no {form}: it is nested too deep") from None
 
 
-Pairs = Sequence[tuple[str, Any]]
-
-
 class Given:
     """The numbers that names in an expression stand for, and which of them were used."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         self.numbers, self.used = dict(pairs), set[str]()
         if len(self.numbers) < len(pairs):
             raise ScheduleError(f"--set gives a name two numbers: {listed(name for name, _ in pairs)}")

@@ -32,6 +32,7 @@ KNOWN = [
     (0.1 * polynomial(3.0).over(1_000, end=0.01), 1_000),
     (0.1 * exponential(3.0).over(1_000, end=0.02), 1_000),
     (0.1 * cosine().over(100, endpoint=True), 100),
+    (0.1 * linear().over(100, endpoint=True), 100),
     (0.1 * multi_step([30, 60, 80]), 100),
     (0.1 * lrs.step_decay(30), 120),
     (0.1 * cosine().over(100).restarted(t_mult=2), 1_000),
