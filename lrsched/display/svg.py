@@ -20,9 +20,8 @@ COLUMNS = 480
 STAIRS = 120
 
 
-def curve(schedule: Any, steps: int | None = None) -> str:
-    """The schedule's curve in a run, as an SVG element with a scale and marks at the boundaries."""
-    shown = describe(schedule, steps)
+def curve(schedule: Any, shown: Description) -> str:
+    """The curve of a schedule that is described, as an SVG element with a scale and marks at the boundaries."""
     points = _outline(schedule, defined(schedule, shown.steps), COLUMNS)
     bottom, top = limits([value for _, value in points])
 
@@ -91,7 +90,7 @@ def document(schedule: Any) -> str:
     shown = describe(schedule)
     if not math.isfinite(shown.peak):
         return f"<div><pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p></div>"
-    return f"<div>{curve(schedule)}{shown._repr_html_()}<pre>{html.escape(shown.expression)}</pre></div>"
+    return f"<div>{curve(schedule, shown)}{shown._repr_html_()}<pre>{html.escape(shown.expression)}</pre></div>"
 
 
 # ---- small pictures
