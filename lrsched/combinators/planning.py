@@ -62,5 +62,8 @@ def _part(total: int, i: int, part: Any) -> tuple[int | None, Any]:
     steps = None
     if share is not None:
         allowed = "a share in [0, 1], or None for what is left"
-        steps = share_of(check_real("plan", f"the share of part {i}", share, allowed, 0.0, 1.0), total)
+        share = check_real("plan", f"the share of part {i}", share, allowed)
+        if not 0 <= share <= 1:
+            fail("plan", f"the share of part {i}", allowed, share)
+        steps = share_of(share, total)
     return steps, lambda n: profile.over(n, end=end[0]) if end else profile.over(n)
