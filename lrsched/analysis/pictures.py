@@ -12,6 +12,7 @@ from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import number
 from lrsched.display.plotting import plot, stacked
 from lrsched.foundation.errors import shortened
+from lrsched.inspection.describe import spread
 
 __all__ = ["draw_comparison"]
 
@@ -51,7 +52,7 @@ def _rates(axis: Any, found: Any) -> None:
 
 def _bounds(axis: Any, found: Any) -> None:
     """From a quarter of the run on, where shapes begin to differ."""
-    even = np.unique(np.linspace(1, found.steps, min(POINTS, found.steps)).astype(int))
+    even = spread(1, found.steps, min(POINTS, found.steps))
     highest = 0.0
     for i, row in enumerate(found.rows):
         rates = row.schedule.sample(found.steps)

@@ -12,6 +12,7 @@ import numpy as np
 from lrsched.algebra.fields import names_of
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
+from lrsched.inspection.describe import spread
 from lrsched.profiles.shapes import Cosine, Exponential, Linear, OneMinusPower, Polynomial, Rex
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Over, Warmup
@@ -144,7 +145,7 @@ def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, la
     n = stop - start
     if np.ptp(v) <= tolerance * 0.1:
         return Fit(start, stop, Hold(n, shortest(float(np.median(v)), 0.1 * tolerance)), len(t) >= LEVEL)
-    picked = np.unique(np.linspace(0, len(t) - 1, POINTS).astype(int))
+    picked = spread(0, len(t) - 1, POINTS)
     if len(t) < 4 or not _smooth(t[picked], v[picked], tolerance):
         return None
     if last:
