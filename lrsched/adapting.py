@@ -1,4 +1,6 @@
-"""What adapters to frameworks build on, besides the algebra itself: checks of arguments and walks over fields."""
+"""What adapters to frameworks build on, besides the algebra itself: checks of arguments, states, walks over fields."""
+
+# ruff: noqa: F403, PLC0414 (what adapters import from here)
 
 from __future__ import annotations
 
@@ -6,78 +8,26 @@ import numbers as kinds_of_numbers
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched.algebra.fields import field_of, names_of
-from lrsched.algebra.node import Node, children, holds_arrays, walk
+from lrsched.algebra.fields import field_of as field_of
+from lrsched.algebra.fields import names_of as names_of
+from lrsched.algebra.node import Node as Node
+from lrsched.algebra.node import holds_arrays as holds_arrays
 from lrsched.algebra.registry import BASES, built
 from lrsched.algebra.serial import from_dict
 from lrsched.feedback import Greedy, Plateau
-from lrsched.foundation.errors import (
-    A_SCHEDULE,
-    ScheduleError,
-    ScheduleTypeError,
-    check_choice,
-    check_count,
-    check_real,
-    fail,
-    listed,
-    show,
-)
-from lrsched.foundation.files import drafted, replacing
-from lrsched.foundation.numbers import is_jax, is_number
-from lrsched.foundation.records import replaced
-from lrsched.foundation.states import (
-    State,
-    entry,
-    list_of,
-    mapping_of,
-    none_or,
-    one_of,
-    read_state,
-    real,
-    step,
-    text,
-    tuple_of,
-    whole,
-)
-from lrsched.inspection.joint_rules import first_error
+from lrsched.foundation.errors import A_SCHEDULE as A_SCHEDULE
+from lrsched.foundation.errors import ScheduleError, listed, show
+from lrsched.foundation.errors import check_choice as check_choice
+from lrsched.foundation.errors import check_count as check_count
+from lrsched.foundation.errors import check_real as check_real
+from lrsched.foundation.errors import fail as fail
+from lrsched.foundation.files import drafted as drafted
+from lrsched.foundation.files import replacing as replacing
+from lrsched.foundation.numbers import is_jax as is_jax
+from lrsched.foundation.numbers import is_number as is_number
+from lrsched.foundation.states import *
+from lrsched.inspection.joint_rules import first_error as first_error
 from lrsched.text import ParseError, read
-
-__all__ = [
-    "A_SCHEDULE",
-    "Node",
-    "State",
-    "ScheduleTypeError",
-    "check_choice",
-    "check_count",
-    "check_real",
-    "children",
-    "drafted",
-    "entry",
-    "fail",
-    "field_of",
-    "first_error",
-    "given_schedule",
-    "holds_arrays",
-    "is_jax",
-    "is_number",
-    "none_or",
-    "mapping_of",
-    "names_of",
-    "one_of",
-    "read_state",
-    "replaced",
-    "real",
-    "replacing",
-    "tuple_of",
-    "saved_rule",
-    "saved_rule_state",
-    "saved_schedule",
-    "list_of",
-    "step",
-    "text",
-    "walk",
-    "whole",
-]
 
 
 def given_schedule(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.errors import BELOW_1, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
 __all__ = ["Suggestions", "diverged", "smooth", "suggest", "trust_ratio"]
@@ -18,6 +19,8 @@ Vector = NDArray[np.float64]
 SLIDE_WIDTH = 15
 SLIDE_THRESHOLD = 0.005
 BEGUN, DONE = 0.1, 0.9
+SHARE = ("a number in [0, 1)", 0.0, BELOW_1)
+ABOVE_1 = ("a number > 1", math.nextafter(1.0, 2.0))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def smooth(losses: ArrayLike, beta: float = 0.98) -> Vector:
         [1.0, 1.0, 2.7142857142857144]
     """
     values = _vector("smooth", "losses", losses)
-    return _smooth(values, _beta("smooth", "beta", beta))
+    return _smooth(values, check_real("smooth", "beta", beta, *SHARE))
 
 
 def _smooth(values: Vector, beta: float) -> Vector:
@@ -94,7 +97,7 @@ def diverged(losses: ArrayLike, divergence: float = 4.0) -> int | None:
         True
     """
     values = _vector("diverged", "losses", losses)
-    return _first(np.isnan(values) | _above_best(values, _divergence("diverged", divergence)))
+    return _first(np.isnan(values) | _above_best(values, check_real("diverged", "divergence", divergence, *ABOVE_1)))
 
 
 def _above_best(values: Vector, divergence: float) -> NDArray[np.bool_]:
@@ -158,9 +161,9 @@ def suggest(
         fail("suggest", "losses", f"as many as rates ({len(steps)})", len(values))
     first = len(steps) // 10 if skip_start is None else check_count("suggest", "skip_start", skip_start)
     last = check_count("suggest", "skip_end", skip_end)
-    curve = _smooth(values, _beta("suggest", "smoothing", smoothing))
+    curve = _smooth(values, check_real("suggest", "smoothing", smoothing, *SHARE))
     with np.errstate(all="ignore"):
-        end = _end(curve, _divergence("suggest", divergence), last)
+        end = _end(curve, check_real("suggest", "divergence", divergence, *ABOVE_1), last)
         return _suggestions(steps[first:end], curve[first:end])
 
 
@@ -316,17 +319,3 @@ def _rates(rates: ArrayLike) -> Vector:
         at = int((np.diff(vector) <= 0).argmax()) + 1
         fail("suggest", f"rates[{at}]", f"above rates[{at - 1}] ({float(vector[at - 1])!r})", float(vector[at]))
     return vector
-
-
-def _beta(where: str, argument: str, value: float) -> float:
-    beta = check_real(where, argument, value, "a number in [0, 1)")
-    if not 0.0 <= beta < 1.0:
-        fail(where, argument, "a number in [0, 1)", value)
-    return beta
-
-
-def _divergence(where: str, value: float) -> float:
-    divergence = check_real(where, "divergence", value, "a number > 1")
-    if divergence <= 1.0:
-        fail(where, "divergence", "a number > 1", value)
-    return divergence

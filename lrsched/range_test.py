@@ -118,7 +118,7 @@ class Recorder:
         return RangeTest(rates, losses, found)
 
 
-def repeated(batches: Iterable[Any], where: str = "range_test") -> Iterator[Any]:
+def repeated(batches: Iterable[Any]) -> Iterator[Any]:
     """The batches over and over (those of an iterator are kept); an error if there are none.
 
     Example:
@@ -129,5 +129,5 @@ def repeated(batches: Iterable[Any], where: str = "range_test") -> Iterator[Any]
     found = itertools.cycle(batches)
     first = next(found, None)
     if first is None:
-        fail(where, "batches", "at least one batch", "none")
+        fail("range_test", "batches", "at least one batch", "none")
     return itertools.chain([first], found)

@@ -13,7 +13,7 @@ from lrsched.analysis.bound import convex_bound
 from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import number
 from lrsched.analysis.transferring import transfer
-from lrsched.foundation.errors import check_real, fail
+from lrsched.foundation.errors import ABOVE_0, BELOW_1, check_real, fail
 from lrsched.inspection.findings import Finding
 from lrsched.profiles import linear
 
@@ -56,8 +56,8 @@ def advise(
         fail("advise", "schedule", "a schedule", schedule, wrong_type=True)
     schedule.concrete("judged in words")
     rates = rates_of("advise", schedule, steps, argument="schedule")
-    if beta2 is not None and not 0.0 < check_real("advise", "beta2", beta2, "a number in (0, 1)") < 1.0:
-        fail("advise", "beta2", "a number in (0, 1)", beta2)
+    if beta2 is not None:
+        check_real("advise", "beta2", beta2, "a number in (0, 1)", ABOVE_0, BELOW_1)
     return judge("advise", schedule, rates, weight_decay=weight_decay, beta2=beta2, tuned=reference("advise", tuned))
 
 
@@ -69,10 +69,8 @@ def reference(where: str, tuned: Any) -> tuple[Any, float] | None:
         fail(where, "tuned", "(schedule, peak, steps); None stands for the schedule's own", tuned, wrong_type=True)
     schedule, peak, steps = tuned
     rates = rates_of(where, schedule, steps, argument="tuned[0]", count="tuned[2]")
-    peak = float(rates.max()) if peak is None else check_real(where, "tuned[1]", peak, "a peak > 0")
-    if peak <= 0.0:
-        fail(where, "tuned[1]", "a peak > 0", peak)
-    return rates, peak
+    peak = float(rates.max()) if peak is None else peak
+    return rates, check_real(where, "tuned[1]", peak, "a peak > 0", ABOVE_0)
 
 
 def judge(

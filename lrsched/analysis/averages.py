@@ -111,10 +111,7 @@ def _decay(weight_decay: Any, steps: int) -> Any:
         return rates_of("averaging", weight_decay, steps, argument="weight_decay")
     if is_jax(weight_decay):
         return weight_decay
-    number = check_real("averaging", "weight_decay", weight_decay, "a number >= 0, or a schedule")
-    if number < 0.0:
-        fail("averaging", "weight_decay", "a number >= 0, or a schedule", weight_decay)
-    return number
+    return check_real("averaging", "weight_decay", weight_decay, "a number >= 0, or a schedule", 0.0)
 
 
 def _inverse(value: Any) -> Any:

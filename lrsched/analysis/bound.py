@@ -13,7 +13,7 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.analysis import worst_case
 from lrsched.analysis.rates import namespace, rates_of, scaled
 from lrsched.analysis.records import Result, axes, number, record
-from lrsched.foundation.errors import check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
 __all__ = ["ConvexBound", "Curve", "convex_bound", "convex_bound_curve"]
@@ -158,9 +158,7 @@ def _given(where: str, distance: Any, norms: Any, rates: Any, last: str) -> tupl
     """The distance, the norms in units of one of them, and that one: the last where a step comes after it."""
     size = rates.shape[0]
     if not is_jax(distance):
-        distance = check_real(where, "distance", distance, "a number > 0")
-        if distance <= 0.0:
-            fail(where, "distance", "a number > 0", distance)
+        distance = check_real(where, "distance", distance, "a number > 0", ABOVE_0)
     if is_jax(norms):
         norms = norms if norms.ndim else norms.reshape(1)
         return distance, norms / norms[-1], norms[-1]

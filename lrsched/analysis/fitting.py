@@ -13,7 +13,7 @@ from lrsched.analysis.law import Law
 from lrsched.analysis.records import Result, axes, number, record
 from lrsched.analysis.runs import Run, runs_of, shapes_of
 from lrsched.analysis.signal_noise import SignalNoiseLaw, signal_and_noise
-from lrsched.foundation.errors import check_real, fail
+from lrsched.foundation.errors import ABOVE_0, check_real, fail
 
 __all__ = ["Fit", "fit"]
 
@@ -111,9 +111,7 @@ def fit(runs: Any, law: Any = SignalNoiseLaw, *, robust: float = 1e-3) -> Fit:
         (True, 0.45, 0.002307)
     """
     kind = _checked_kind(law)
-    robust = check_real("fit", "robust", robust, "a number > 0")
-    if robust <= 0:
-        fail("fit", "robust", "a number > 0", robust)
+    robust = check_real("fit", "robust", robust, "a number > 0", ABOVE_0)
     found = runs_of("fit", runs)
     used = [run for run in found if len(run.losses)]
     losses = np.concatenate([run.losses for run in used]) if used else np.zeros(0)

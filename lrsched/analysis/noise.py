@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import check_real, fail
+from lrsched.foundation.errors import ABOVE_0, BELOW_1, check_real, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 
 __all__ = ["gradient_noise_scale", "noise_scale"]
@@ -34,9 +34,9 @@ def noise_scale(rate: Any, batch: Any, momentum: Any = 0.0) -> Any:
         >>> lrs.analysis.noise_scale(0.125 * lrs.linear().over(100), 256, momentum=0.5)(50)
         0.00048828125
     """
-    rate = _number("noise_scale", "rate", rate, "a number >= 0, or a schedule", lambda x: x >= 0)
-    batch = _number("noise_scale", "batch", batch, "a number > 0, or a schedule", lambda x: x > 0)
-    momentum = _number("noise_scale", "momentum", momentum, "a number in [0, 1)", lambda x: 0 <= x < 1)
+    rate = _number("noise_scale", "rate", rate, "a number >= 0, or a schedule", 0.0)
+    batch = _number("noise_scale", "batch", batch, "a number > 0, or a schedule", ABOVE_0)
+    momentum = _number("noise_scale", "momentum", momentum, "a number in [0, 1)", 0.0, BELOW_1)
     return rate / (batch * (1.0 - momentum))
 
 
@@ -61,7 +61,7 @@ def gradient_noise_scale(small: Any, large: Any, b: Any, B: Any) -> Any:
     """
     where = "gradient_noise_scale"
     given = {"small": small, "large": large, "b": b, "B": B}
-    small, large, b, B = (_number(where, name, x, "a number > 0", _is_positive) for name, x in given.items())
+    small, large, b, B = (_number(where, name, x, "a number > 0", ABOVE_0) for name, x in given.items())
     traced = any_jax((small, large, b, B))
     if not traced and b >= B:
         fail(where, "b", f"below B, {B:g}", b)
@@ -72,15 +72,8 @@ def gradient_noise_scale(small: Any, large: Any, b: Any, B: Any) -> Any:
     return spread / signal
 
 
-def _is_positive(x: float) -> bool:
-    return x > 0
-
-
-def _number(where: str, name: str, value: Any, allowed: str, holds: Callable[[float], bool]) -> Any:
+def _number(where: str, name: str, value: Any, allowed: str, low: float, high: float = math.inf) -> Any:
     """A number in its range; schedules, where they are allowed, and JAX values as they are."""
     if is_jax(value) or (isinstance(value, Schedule) and "schedule" in allowed):
         return value
-    found = check_real(where, name, value, allowed)
-    if not holds(found):
-        fail(where, name, allowed, value)
-    return found
+    return check_real(where, name, value, allowed, low, high)

@@ -17,7 +17,7 @@ from lrsched.analysis.rates import namespace, rates_of
 from lrsched.analysis.records import Result, axes, number, record
 from lrsched.analysis.searching import Lowest, double_precision, has_gradients, lbfgs, nelder_mead
 from lrsched.combinators.sequence import sequence
-from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail, shortened
+from lrsched.foundation.errors import ABOVE_0, ScheduleError, check_count, check_real, fail, shortened
 from lrsched.profiles.piecewise import pchip
 from lrsched.schedules.spans import warmup as rise
 
@@ -185,9 +185,7 @@ def optimize_shape(objective: Any, steps: int, peak: float, *, warmup: int = 0, 
     steps = check_count(where, "steps", steps, 1)
     length = check_count(where, "warmup", warmup)
     knots = check_count(where, "knots", knots, 1, MOST_KNOTS + 1)
-    peak = check_real(where, "peak", peak, "a finite number > 0")
-    if peak <= 0:
-        fail(where, "peak", "a finite number > 0", peak)
+    peak = check_real(where, "peak", peak, "a finite number > 0", ABOVE_0)
     if length >= steps:
         fail(where, "warmup", f"below {steps}, the updates of the run", warmup)
     xs = tuple(round(1 - (1 - i / knots) ** 2, 6) for i in range(knots + 1))

@@ -9,9 +9,10 @@ import numpy as np
 from lrsched.analysis.averages import averaging
 from lrsched.analysis.bound import convex_bound, convex_bound_curve
 from lrsched.analysis.rates import rates_of
-from lrsched.analysis.records import axes, number
-from lrsched.display.plotting import plot
-from lrsched.foundation.errors import ScheduleTypeError, shortened
+from lrsched.analysis.records import number
+from lrsched.display.plotting import plot, stacked
+from lrsched.foundation.errors import shortened
+from lrsched.inspection.describe import spread
 
 __all__ = ["draw_comparison"]
 
@@ -22,23 +23,11 @@ def draw_comparison(found: Any, ax: Any = None) -> Any:
     """Panels one above the other; ``ax`` is as many axes as there are panels, two, or three with weight decay."""
     found.concrete("drawn")
     panels = [_rates, _bounds] if found.weight_decay is None else [_rates, _bounds, _shares]
-    made = _axes(len(panels), ax)
+    made = stacked(len(panels), ax, 1.0 + 2.5 * len(panels))
     for axis, draw in zip(made, panels, strict=True):
         draw(axis, found)
     made[-1].set_xlabel("update")
     return made
-
-
-def _axes(count: int, ax: Any) -> list[Any]:
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        size = (8.0, 1.0 + 2.5 * count)
-        ax = plt.subplots(count, 1, sharex=True, squeeze=False, figsize=size, layout="constrained")[1]
-    made = list(np.ravel(ax))
-    if len(made) != count:
-        raise ScheduleTypeError(f"plot: ax must be {count} axes, one for each panel, got {len(made)}")
-    return [axes(axis) for axis in made]
 
 
 def _rates(axis: Any, found: Any) -> None:
@@ -63,7 +52,7 @@ def _rates(axis: Any, found: Any) -> None:
 
 def _bounds(axis: Any, found: Any) -> None:
     """From a quarter of the run on, where shapes begin to differ."""
-    even = np.unique(np.linspace(1, found.steps, min(POINTS, found.steps)).astype(int))
+    even = spread(1, found.steps, min(POINTS, found.steps))
     highest = 0.0
     for i, row in enumerate(found.rows):
         rates = row.schedule.sample(found.steps)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lrsched.analysis.rates import namespace, rates_of
 from lrsched.analysis.records import Result, axes, number, record
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
 __all__ = ["Risk", "power_spectrum", "quadratic_risk"]
@@ -106,10 +106,7 @@ def _number(where: str, argument: str, value: Any, above: bool = False) -> Any:
     if is_jax(value):
         return value
     allowed = "a finite number > 0" if above else "a finite number >= 0"
-    value = check_real(where, argument, value, allowed)
-    if value < 0 or (above and value == 0):
-        fail(where, argument, allowed, value)
-    return value
+    return check_real(where, argument, value, allowed, ABOVE_0 if above else 0.0)
 
 
 def _weights(where: str, argument: str, values: Any, above: bool = False) -> Any:

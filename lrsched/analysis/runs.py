@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ import numpy as np
 from lrsched.analysis.law import counts_of
 from lrsched.analysis.rates import MOST_STEPS, rates_of
 from lrsched.foundation.errors import ScheduleError, check_real, fail, listed, show
-from lrsched.foundation.files import read_text
+from lrsched.foundation.files import csv_rows, decimal, read_text
 from lrsched.foundation.numbers import is_jax
 from lrsched.text import schedule
 
@@ -41,7 +40,7 @@ def runs_of(where: str, runs: Any) -> list[Run]:
     Losses that are NaN, and those before the first rate above 0, are dropped and counted.
     """
     if isinstance(runs, str | Path):
-        given: Any = _from_file(where, Path(runs))
+        given: Any = _from_csv(where, io.StringIO(read_text(Path(runs), f"{where}: ")), Path(runs).name)
     elif isinstance(runs, io.TextIOBase):
         given = _from_csv(where, runs, "the CSV")
     else:
@@ -94,29 +93,16 @@ def _measured(where: str, name: str, losses: Any, steps: int) -> tuple[Any, Any]
 # ---- files
 
 
-def _from_file(where: str, file: Path) -> list[tuple[Any, Any, Any]]:
-    try:
-        text = read_text(file)
-    except OSError as error:
-        raise ScheduleError(f"{where}: {file}: {(error.strerror or str(error)).lower()}") from None
-    except ValueError as error:  # no file can have this name, or what it holds is no text
-        raise ScheduleError(f"{where}: {show(str(file))}: {error}") from None
-    return _from_csv(where, io.StringIO(text), file.name)
-
-
 def _from_csv(where: str, lines: Iterable[str], name: str) -> list[tuple[Any, Any, Any]]:
     """The runs of a CSV in the order of their first rows."""
     found: dict[tuple[str, ...], tuple[Any, list[Any], list[float]]] = {}
-    try:
-        for number, cells in _rows(where, lines, name):
-            place = f"{where}: row {number} of {name}"
-            key = (cells["run"] or cells["expression"], cells["expression"], cells["steps"])
-            if key not in found:
-                found[key] = _described(place, cells), [], []
-            found[key][1].append(_count(place, "step", cells["step"]))
-            found[key][2].append(_loss(place, cells["loss"]))
-    except csv.Error as error:
-        raise ScheduleError(f"{where}: {name} is no CSV: {error}") from None
+    for number, cells in _rows(where, lines, name):
+        place = f"{where}: row {number} of {name}"
+        key = (cells["run"] or cells["expression"], cells["expression"], cells["steps"])
+        if key not in found:
+            found[key] = _described(place, cells), [], []
+        found[key][1].append(_count(place, "step", cells["step"]))
+        found[key][2].append(_loss(place, cells["loss"]))
     _check_names(where, name, found)
     runs = []
     for (rates, steps), at, losses in found.values():
@@ -127,8 +113,8 @@ def _from_csv(where: str, lines: Iterable[str], name: str) -> list[tuple[Any, An
 
 def _rows(where: str, lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows that are not empty, by the titles of the columns, with their numbers."""
-    reader = csv.reader(lines, strict=True)
-    titles = [title.strip() for title in next(reader, [])]
+    rows = csv_rows(where, lines, name)
+    _, titles = next(rows, (1, []))
     missing = [title for title in NEEDED if title not in titles]
     strange = [title for title in titles if title not in COLUMNS]
     if missing or strange or len(set(titles)) < len(titles):
@@ -136,11 +122,10 @@ def _rows(where: str, lines: Iterable[str], name: str) -> Iterator[tuple[int, di
         raise ScheduleError(
             f"{where}: the titles of {name} {what}; columns are {', '.join(COLUMNS)}, each at most once"
         )
-    for number, row in enumerate(reader, 2):
-        if any(cell.strip() for cell in row):
-            if len(row) != len(titles):
-                raise ScheduleError(f"{where}: row {number} of {name} has {len(row)} cells, not {len(titles)}")
-            yield number, dict.fromkeys(COLUMNS, "") | dict(zip(titles, (cell.strip() for cell in row), strict=True))
+    for number, row in rows:
+        if len(row) != len(titles):
+            raise ScheduleError(f"{where}: row {number} of {name} has {len(row)} cells, not {len(titles)}")
+        yield number, dict.fromkeys(COLUMNS, "") | dict(zip(titles, row, strict=True))
 
 
 def _described(place: str, cells: dict[str, str]) -> tuple[Any, Any]:
@@ -157,24 +142,17 @@ def _count(place: str, title: str, cell: str) -> int | None:
     """The number of updates in a cell; None for an empty one."""
     if not cell:
         return None
-    value = _number(cell)
+    value = decimal(cell)
     if value is None or value % 1 or not 0 < value < 2**53:
         _refuse(place, title, "a number of updates >= 1, or empty", cell)
     return int(value)
 
 
 def _loss(place: str, cell: str) -> float:
-    value = float("nan") if cell.lower() in ("", "nan") else _number(cell)
+    value = float("nan") if cell.lower() in ("", "nan") else decimal(cell)
     if value is None:
         _refuse(place, "loss", "a number, or empty", cell)
     return value
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell) if cell.isascii() and "_" not in cell else None
-    except ValueError:
-        return None
 
 
 def _refuse(place: str, title: str, allowed: str, cell: str) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lrsched.analysis.bound import convex_bound
 from lrsched.analysis.rates import rates_of
 from lrsched.analysis.records import Result, axes, number, record
-from lrsched.foundation.errors import check_choice, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, check_choice, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
 __all__ = ["EXPONENT", "HIGH", "LOW", "MEASURED", "Transfer", "transfer"]
@@ -118,9 +118,7 @@ def transfer(
         '0.000115 (9.2e-05 to 0.00014)'
     """
     if not is_jax(peak):
-        peak = check_real("transfer", "peak", peak, "a number > 0")
-        if peak <= 0.0:
-            fail("transfer", "peak", "a number > 0", peak)
+        peak = check_real("transfer", "peak", peak, "a number > 0", ABOVE_0)
     power = _exponent(exponent)
     check_choice("transfer", "last", last, ("free", "own"))
     rates = rates_of("transfer", tuned, tuned_steps, argument="tuned", count="tuned_steps")
@@ -142,7 +140,4 @@ def _exponent(exponent: Any) -> Any:
         return a / (1.0 + a)
     if is_jax(exponent):
         return exponent
-    number = check_real("transfer", "exponent", exponent, "a number in [0, 1], or a fitted law")
-    if not 0.0 <= number <= 1.0:
-        fail("transfer", "exponent", "a number in [0, 1], or a fitted law", exponent)
-    return number
+    return check_real("transfer", "exponent", exponent, "a number in [0, 1], or a fitted law", 0.0, 1.0)

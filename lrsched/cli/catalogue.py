@@ -72,22 +72,12 @@ def pages() -> dict[str, str]:
     """The text of every file of the catalogue by its path below the folder of the documentation."""
     files: dict[str, str] = {}
     known = examples()
-    body = [INTRODUCTION, _contents(), SHAPES, *_shapes(files)]
-    for file in recipes.FILES:
-        title = SECTIONS[file.__name__.rpartition(".")[2]]
-        body += [f"## {title}\n", "| | |\n|---|---|"]
-        body += [_row(known[name], files) for name in _names(file)]
-        body.append("")
+    sections = {SECTIONS[file.__name__.rpartition(".")[2]]: _names(file) for file in recipes.FILES}
+    contents = (f"**{title}**: {', '.join(f'[{n}](#{n})' for n in names)}\n" for title, names in sections.items())
+    body = [INTRODUCTION, *contents, SHAPES, *_shapes(files)]
+    for title, names in sections.items():
+        body += [f"## {title}\n", "| | |\n|---|---|", *(_row(known[name], files) for name in names), ""]
     return {"catalogue.md": "\n".join(body), **files}
-
-
-def _contents() -> str:
-    lines = []
-    for file in recipes.FILES:
-        title = SECTIONS[file.__name__.rpartition(".")[2]]
-        names = ", ".join(f"[{name}](#{name})" for name in _names(file))
-        lines.append(f"**{title}**: {names}\n")
-    return "\n".join(lines)
 
 
 def _names(file: Any) -> list[str]:

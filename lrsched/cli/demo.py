@@ -12,17 +12,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import lrsched as lrs
-from lrsched.foundation.files import replacing
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
+from lrsched.cli.outputs import drawn
 
 PEAK = 0.5
 REPEATS = 5
@@ -92,8 +89,7 @@ def run(steps: int = 100, seed: int = 0, plot: Path | None = None) -> int:
     console.print()
     console.print(table(runs, steps))
     if plot is not None:
-        draw(runs, steps, plot)
-        console.print(f"picture written to {plot}", highlight=False)
+        console.print(drawn(lambda: figure(runs, steps), plot), highlight=False)
     return 0
 
 
@@ -212,12 +208,12 @@ def table(runs: Mapping[str, Run], steps: int) -> Any:
     return result
 
 
-def draw(runs: Mapping[str, Run], steps: int, file: Path) -> None:
-    """Write the rates, and the training losses averaged over a twenty-fifth of the run, as a picture."""
+def figure(runs: Mapping[str, Run], steps: int) -> Any:
+    """Draw the rates, and the training losses averaged over a twenty-fifth of the run."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    rates, losses = figure.subplots(1, 2)
+    made = Figure(figsize=(10, 4), layout="constrained")
+    rates, losses = made.subplots(1, 2)
     width = max(1, steps // 25)
     for name, one in runs.items():
         rates.plot(one.schedule.sample(steps), label=name)
@@ -229,5 +225,4 @@ def draw(runs: Mapping[str, Run], steps: int, file: Path) -> None:
     for axes in (rates, losses):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    with replacing(file) as written:
-        figure.savefig(written, format=file.suffix[1:], dpi=150)
+    return made

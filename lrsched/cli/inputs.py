@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
@@ -18,10 +17,10 @@ from lrsched.cli.interpolation import Entries, child, children
 from lrsched.foundation.errors import LISTED, ScheduleError, listed, shortened, show
 from lrsched.foundation.files import MOST_BYTES, read_text
 from lrsched.schedules import constant
-from lrsched.text import ParseError, number
+from lrsched.text import ParseError
 from lrsched.text import read as parsed
 
-__all__ = ["expression", "named", "read", "schedule", "schedules", "standard_input", "told"]
+__all__ = ["read", "schedule", "schedules", "standard_input", "told"]
 
 LONGEST_NAME = 1000
 LONGEST_CONFIG = 1_000_000  # of YAML and TOML, whose readers are slow
@@ -36,19 +35,11 @@ def _yaml(text: str) -> Any:
     return load(text, DEEPEST)
 
 
-def _json(text: str) -> Any:
-    return json.loads(text)
-
-
-def _toml(text: str) -> Any:
-    return tomllib.loads(text)
-
-
 READERS: dict[str, tuple[str, Callable[[str], Any], int]] = {
-    ".json": ("JSON", _json, LONGEST),
+    ".json": ("JSON", json.loads, LONGEST),
     ".yaml": ("YAML", _yaml, LONGEST_CONFIG),
     ".yml": ("YAML", _yaml, LONGEST_CONFIG),
-    ".toml": ("TOML", _toml, LONGEST_CONFIG),
+    ".toml": ("TOML", tomllib.loads, LONGEST_CONFIG),
     ".txt": ("text", str.strip, LONGEST),
 }
 
@@ -66,22 +57,10 @@ def _loaded(text: str, suffix: str) -> Any:
         raise ScheduleError(f"this is no {form}: it is nested too deep") from None
 
 
-Pairs = Sequence[tuple[str, Any]]
-
-
-def named(text: str) -> tuple[str, Any]:
-    """Read a name and the number it stands for, such as total=10000."""
-    name, _, written = (part.strip() for part in text.partition("="))
-    found = number(written.removeprefix("-"))
-    if found is None:
-        raise argparse.ArgumentTypeError(f"must be NAME=NUMBER, such as total=10000, got {text}")
-    return name, -found if written.startswith("-") else found
-
-
 class Given:
     """The numbers that names in an expression stand for, and which of them were used."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         self.numbers, self.used = dict(pairs), set[str]()
         if len(self.numbers) < len(pairs):
             raise ScheduleError(f"--set gives a name two numbers: {listed(name for name, _ in pairs)}")
@@ -101,22 +80,37 @@ class Given:
             )
 
 
-def expression(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> Any:
-    """The schedule or profile that an argument means."""
-    return read(argument, key, numbers)[0]
+def read(arguments: Any, *texts: str | None) -> list[tuple[Any, str]]:
+    """What texts mean, and whether each is written as "expression" or as "json".
 
-
-def read(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> tuple[Any, str]:
-    """What an argument means, and whether it is written as "expression" or as "json".
-
-    The argument is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``key`` names an
-    entry of a file, dots leading into tables and lists; a file with one entry needs none. ``numbers`` are what names
-    in the expression stand for.
+    A text is an expression, JSON, ``-`` or None for standard input, or the name of a file. ``arguments.key`` names an
+    entry of a file, dots leading into tables and lists; a file with one entry needs none. ``arguments.set`` are the
+    numbers that names stand for, each in one of the texts at least.
     """
-    given = Given(numbers)
-    found = _read(argument, key, given)
+    files, given = [_is_file(text) for text in texts], Given(arguments.set)
+    found = [
+        _read(text, arguments.key if file or not any(files) else None, given)
+        for text, file in zip(texts, files, strict=True)
+    ]
     given.check()
     return found
+
+
+def schedules(arguments: Any, *texts: str | None) -> list[Schedule]:
+    """The same, schedules; a profile is refused with what it lacks."""
+    return [_schedule(found) for found, _ in read(arguments, *texts)]
+
+
+def schedule(arguments: Any) -> Schedule:
+    """The one that ``arguments.expression`` means."""
+    return schedules(arguments, arguments.expression)[0]
+
+
+def _schedule(found: Any) -> Schedule:
+    if isinstance(found, Schedule):
+        return found
+    shown = shortened(repr(found), LISTED)
+    raise ScheduleError(f"{shown} is a profile, a shape without steps: say how long, as in {shown}.over(1000)")
 
 
 def _read(argument: str | None, key: str | None, given: Given) -> tuple[Any, str]:
@@ -126,8 +120,9 @@ def _read(argument: str | None, key: str | None, given: Given) -> tuple[Any, str
         return _meant(standard_input().strip(), key, "standard input", given)
     if not _is_file(argument):
         return _meant(argument, key, "the argument", given)
+    text = read_text(Path(argument))
     try:
-        found = _loaded(read_text(Path(argument)), Path(argument).suffix)
+        found = _loaded(text, Path(argument).suffix)
     except ScheduleError as error:
         raise ScheduleError(f"{argument}: {error}") from None
     return _entry(found, key, argument, given)
@@ -150,37 +145,14 @@ def standard_input() -> str:
     return text
 
 
-def _is_file(argument: str) -> bool:
+def _is_file(argument: str | None) -> bool:
     """Whether an argument is the name of a file; one that this command does not read is an error."""
-    if "(" in argument:
+    if argument is None or "(" in argument:
         return False
     file = Path(argument)
     if file.suffix not in READERS and len(argument) < LONGEST_NAME and file.is_file():
         raise ScheduleError(f"{argument}: the name of a file must end in {', '.join(READERS)}")
     return file.suffix in READERS
-
-
-def schedule(argument: str | None, key: str | None = None, numbers: Pairs = ()) -> Schedule:
-    """The same, a schedule; a profile is refused with what it lacks."""
-    return _schedule(expression(argument, key, numbers))
-
-
-def _schedule(found: Any) -> Schedule:
-    if isinstance(found, Schedule):
-        return found
-    shown = shortened(repr(found), LISTED)
-    raise ScheduleError(f"{shown} is a profile, a shape without steps: say how long, as in {shown}.over(1000)")
-
-
-def schedules(arguments: Sequence[str], key: str | None = None, numbers: Pairs = ()) -> list[Schedule]:
-    """Several; ``key`` is for those that are files, and each number for one of them at least."""
-    files, given = [_is_file(argument) for argument in arguments], Given(numbers)
-    found = [
-        _schedule(_read(argument, key if file or not any(files) else None, given)[0])
-        for argument, file in zip(arguments, files, strict=True)
-    ]
-    given.check()
-    return found
 
 
 def _meant(text: str, key: str | None, where: str, given: Given) -> tuple[Any, str]:

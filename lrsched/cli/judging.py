@@ -1,61 +1,80 @@
-"""The subcommand that sets schedules side by side."""
+"""The subcommands that judge schedules before the run: side by side, and by a law that is fitted to runs."""
 
 from __future__ import annotations
 
+import io
 import math
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from lrsched import analysis
 from lrsched.cli import inputs
+from lrsched.cli.arguments import SEVERAL, argument, count, picture, real, takes
+from lrsched.cli.outputs import drawn, is_sized, say, screen, warn
 from lrsched.foundation.errors import ScheduleError
-from lrsched.foundation.files import replacing
 
-__all__ = ["add_arguments", "compare"]
+__all__ = ["LAWS", "compare", "fit"]
 
+LAWS = {"signal-noise": "SignalNoiseLaw", "annealing": "AnnealingLaw"}
 WIDEST = 1000
 WITH_THE_LAST = ("", "from", "to", "init")  # columns that belong to the one before
 COLOURS = {"best": "green", "tie": "green", "weak": "yellow", "worse": "red"}
 
 
-def add_arguments(parser: Any, steps: Any, real: Any, picture: Any) -> None:
-    """What is known beside the schedules."""
-    parser.add_argument("--weight-decay", metavar="X", type=real, help="that of AdamW, for what it averages over")
-    parser.add_argument(
+@takes(
+    *SEVERAL,
+    argument("--weight-decay", metavar="X", type=real, help="that of AdamW, for what it averages over"),
+    argument(
         "--law",
         metavar="NAME|FILE",
         action="append",
         default=[],
         help="predict losses: a published law, such as mpl-100m, or a file that `lrsched fit` wrote; once for each",
-    )
-    parser.add_argument(
-        "--tuned", metavar="EXPR", help="a schedule whose peak is known to be good, for the peaks to use"
-    )
-    parser.add_argument("--peak", metavar="P", type=real, help="its peak (default: the expression's own)")
-    parser.add_argument("--tuned-steps", metavar="N", type=steps, help="its run (default: the expression's own length)")
-    parser.add_argument("--json", action="store_true", help="write the numbers as JSON")
-    parser.add_argument("-o", "--output", metavar="FILE", type=picture, help="draw them as .png, .svg or .pdf too")
-
-
+    ),
+    argument("--tuned", metavar="EXPR", help="a schedule whose peak is known to be good, for the peaks to use"),
+    argument("--peak", metavar="P", type=real, help="its peak (default: the expression's own)"),
+    argument("--tuned-steps", metavar="N", type=count(1), help="its run (default: the expression's own length)"),
+    argument("--json", action="store_true", help="write the numbers as JSON"),
+    argument("-o", "--output", metavar="FILE", type=picture, help="draw them as .png, .svg or .pdf too"),
+)
 def compare(arguments: Any) -> int:
-    """A table of schedules, what is to be known of it, and a picture if one is asked for."""
+    """Judge schedules before the run: shape, peak to use, predicted loss, what AdamW averages over.
+
+    lrsched compare "linear().over(10k)" "rex().over(10k)" "cosine().over(10k)"
+    lrsched compare "rex().over(60k)" --tuned "3e-4 * cosine().over(20k)"
+    lrsched compare "3e-4 * rex().over(10k)" --weight-decay 0.1 --law mpl-100m
+    """
     texts = [*arguments.expressions, *([arguments.tuned] if arguments.tuned else [])]
-    given = inputs.schedules(texts, arguments.key, arguments.set)
+    given = inputs.schedules(arguments, *texts)
     _check_tuned(arguments, given[-1])
     tuned = (given.pop(), arguments.peak, arguments.tuned_steps) if arguments.tuned else None
     judged: Any = analysis
     laws = [judged.read_law(name) for name in arguments.law]
     found = judged.compare(given, arguments.steps, weight_decay=arguments.weight_decay, laws=laws, tuned=tuned)
     if arguments.json:
-        print(found.to_json(indent=2))  # noqa: T201
+        say(found.to_json(indent=2))
     else:
         _show(found)
     if arguments.output:
-        _draw(found, arguments.output)
+        told = drawn(lambda: found.plot()[0].figure, arguments.output)
         if not arguments.json:
-            print(f"picture written to {arguments.output}")  # noqa: T201
+            say(told)
+    return 0
+
+
+@takes(
+    argument("runs", nargs="?", help="a CSV of runs and losses; standard input by default"),
+    argument("--law", choices=tuple(LAWS), default="signal-noise", help="(default: %(default)s)"),
+)
+def fit(arguments: Any) -> int:
+    """Fit a law of the loss to runs: a CSV with the columns run, expression, steps, step and loss.
+
+    lrsched fit runs.csv > law.json
+    """
+    given: Any = arguments.runs
+    runs = io.StringIO(inputs.standard_input()) if given in (None, "-") else given
+    found = analysis.fit(runs, getattr(analysis, LAWS[arguments.law]))
+    say(found.law.to_json(indent=2))
+    warn(str(found))
     return 0
 
 
@@ -69,17 +88,15 @@ def _check_tuned(arguments: Any, last: Any) -> None:
 
 
 def _show(found: Any) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from lrsched.analysis.records import bulleted
 
-    is_sized = sys.stdout.isatty() or "COLUMNS" in os.environ
-    console = Console(highlight=False, width=None if is_sized else 100)
+    console = screen()
     for i, row in enumerate(found.rows, 1):
         console.print(Text.assemble((f"{i}  ", "dim"), (row.name, "bold")), soft_wrap=True)
     console.print(Text(f"\n{found.steps:,} updates"))
-    for table in _tables(console, found.table(), console.width if is_sized else WIDEST):
+    for table in _tables(console, found.table(), console.width if is_sized() else WIDEST):
         console.print(table, crop=False)  # a terminal narrower than one column wraps it
     width = min(100, console.width)
     if found.notes:
@@ -126,12 +143,3 @@ def _table(columns: Any, width: int | None = None) -> Any:
     for i, cells in enumerate(zip(*(cells for _, *cells in columns), strict=True), 1):
         table.add_row(Text(str(i), style="dim"), *(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
     return table
-
-
-def _draw(found: Any, output: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    panels = found.plot()
-    with replacing(output) as file:
-        panels[0].figure.savefig(file, format=output.suffix[1:], dpi=150)

@@ -7,29 +7,30 @@ needs beyond NumPy is imported when it runs, and named, with the extra that brin
 import argparse
 import contextlib
 import difflib
-import math
+import inspect
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
-import lrsched.cli.commands as _commands
 from lrsched import __version__
+from lrsched.cli import commands, judging
+from lrsched.cli.arguments import KEY
 from lrsched.cli.inputs import told
+from lrsched.cli.outputs import warn
 from lrsched.foundation.errors import ScheduleError, printable, shortened
-from lrsched.text import number
 
 DISTRIBUTION = "lrsched-algebra"
 
-EXTRAS = {"rich": "cli", "yaml": "cli", "matplotlib": "plot"}
+COMMANDS: tuple[Any, ...] = (
+    commands.show, commands.plot, judging.compare, commands.sample, commands.check, commands.convert,
+    commands.source, commands.identify, judging.fit, commands.recipes, commands.diff, commands.demo,
+)  # fmt: skip
+EXTRAS = {"matplotlib": "plot"}  # and all else "cli"
 
-LARGEST = 2**53 - 1
 LONGEST_LINE = 1000
-REAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[kMBT]?")
-
-PICTURES = (".png", ".svg", ".pdf")
 
 EXAMPLES = """examples:
   lrsched show "3e-4 * (warmup(500) >> cosine().over(9_500))"
@@ -39,9 +40,11 @@ EXAMPLES = """examples:
 lrsched COMMAND --help says more about one.
 """
 
-DEMO_EXAMPLES = """examples:
-  lrsched demo
-  lrsched demo --steps 200 --seed 7 --plot demo.png
+SOURCES = """An expression is an argument in quotes, "-" (standard input), or the name of a
+.json, .yaml, .toml or .txt file that holds one. --key says which entry of the
+file, as in train.lr or stages.0; ${...} in a file is the value of another entry.
+Numbers may end in k, M, B or T.
+
 """
 
 
@@ -103,7 +106,7 @@ def _run(given: list[str]) -> int:
         missing = (error.name or "lrsched").partition(".")[0]
         if missing == "lrsched":
             raise
-        extra = arguments.extra if arguments.extra == "demo" else EXTRAS.get(missing, arguments.extra)
+        extra = "demo" if arguments.run is commands.demo else EXTRAS.get(missing, "cli")
         hint = f'install this package with its extra, as in pip install -e ".[{extra}]"'
         return _fail(f"{missing} is missing: {hint}", 1)
     return status
@@ -140,16 +143,8 @@ def _line(text: str) -> str:
 
 def _fail(message: str, status: int = 2, program: str = "lrsched") -> int:
     lines = "\n".join(map(_line, message.split("\n")))
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # where there is no standard error, or it is full
-        encoding = sys.stderr.encoding or "utf-8"
-        sys.stderr.write(f"{program}: {lines}\n".encode(encoding, "backslashreplace").decode(encoding))
-        sys.stderr.flush()
+    warn(f"{program}: {lines}")
     return status
-
-
-def commands() -> list[str]:
-    """Give the names of the subcommands."""
-    return [*(name for name, *_ in _commands.TABLE), "demo"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -160,68 +155,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
-    added: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _commands.add(added, _at_least, _real, _picture)
-    _add_demo(added)
+    parsers: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for run in COMMANDS:
+        sentence, _, examples = (inspect.getdoc(run) or f"{run.__name__.capitalize()}.").partition("\n\n")
+        command = parsers.add_parser(
+            run.__name__,
+            help=sentence[0].lower() + sentence[1:-1],
+            description=sentence,
+            epilog=(SOURCES if KEY in run.takes else "") + "examples:\n" + textwrap.indent(examples, "  "),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for names, options in run.takes:
+            command.add_argument(*names, **options)
+        command.set_defaults(run=run)
     return parser
-
-
-def _add_demo(added: Any) -> None:
-    parser = added.add_parser(
-        "demo",
-        help="train a small network under four schedules",
-        description="Train a small network on scikit-learn's digits with JAX and Optax\n"
-        "under four schedules, and compare what they reach.",
-        epilog=DEMO_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    steps, seed = _at_least(20, 10**6), _at_least(0, 2**32 - 1)
-    parser.add_argument("--steps", type=steps, default=100, help="updates per schedule (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of split, weights and batches (default: 0)")
-    parser.add_argument("--plot", metavar="FILE", type=_picture, help="write rates and losses as a .png, .svg or .pdf")
-    parser.set_defaults(run=_demo, extra="demo")
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    from lrsched.cli import demo
-
-    return demo.run(steps=arguments.steps, seed=arguments.seed, plot=arguments.plot)
-
-
-def _picture(text: str) -> Path:
-    """Read the name of a picture file that can be written, so that a mistake costs no training."""
-    file = Path(text)
-    if file.suffix not in PICTURES:
-        raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, got {text}")
-    if not file.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"the folder {file.parent} does not exist")
-    return file
-
-
-class _at_least:  # noqa: N801 (a reader of integers, used like a function)
-    """Read an integer of at least `smallest` in plain digits, or one such as 1e5 or 5k, and say so when it is none."""
-
-    def __init__(self, smallest: int, largest: int = LARGEST) -> None:
-        self.smallest, self.largest = smallest, largest
-
-    def __call__(self, text: str) -> int:
-        value = _number(text)
-        if not (value.is_integer() and value >= self.smallest):
-            raise argparse.ArgumentTypeError(f"must be an integer >= {self.smallest}, got {text}")
-        if value > self.largest:
-            raise argparse.ArgumentTypeError(f"must be an integer <= {self.largest}, got {text}")
-        return int(value)
-
-
-def _number(text: str) -> float:
-    """Read a number in plain digits, with a suffix or not; what is none is not a number."""
-    found = number(text) if REAL.fullmatch(text) else None
-    return math.nan if found is None else math.inf if found > sys.float_info.max else float(found)
-
-
-def _real(text: str) -> float:
-    """Read a finite number >= 0."""
-    value = _number(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text}")
-    return value

@@ -15,7 +15,7 @@ from lrsched.foundation.errors import SHOWN, ScheduleTypeError, check_count, fai
 from lrsched.inspection.describe import defined, describe, horizon
 from lrsched.inspection.description import WIDEST, Description, number
 
-__all__ = ["plot"]
+__all__ = ["plot", "stacked"]
 
 POINTS = 2000
 SCALE = re.compile(r"^[\d.e+-]+ \* ")
@@ -48,7 +48,7 @@ def plot(schedules: Any, steps: int | None = None, *, ax: Any = None, log: bool 
     if steps is None:
         steps = max(horizon(s) for panel in panels.values() for s in panel.values())
     steps = check_count("plot", "steps", steps, 1)
-    axes = _axes(len(panels), ax)
+    axes = stacked(len(panels), ax, 1.2 + 2.6 * len(panels))
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         _panel(axis, panel, steps, log)
         axis.set_ylabel(_literal(title))
@@ -91,17 +91,19 @@ def _literal(name: str) -> str:
     return shortened(printable(name, "\n"), SHOWN).replace("$", r"\$")
 
 
-def _axes(count: int, ax: Any) -> list[Any]:
+def stacked(count: int, ax: Any, height: float) -> list[Any]:
+    """The axes that are given, or new ones of a height one above the other, without frames above and to the right."""
     if ax is None:
         import matplotlib.pyplot as plt
 
-        size = (8.0, 1.2 + 2.6 * count)
-        _, made = plt.subplots(count, 1, sharex=True, squeeze=False, figsize=size, layout="constrained")
-        return list(made[:, 0])
-    axes = list(np.ravel(ax))
-    if len(axes) != count:
-        raise ScheduleTypeError(f"plot: ax must be {count} axes, one for each panel, got {len(axes)}")
-    return axes
+        ax = plt.subplots(count, 1, sharex=True, squeeze=False, figsize=(8.0, height), layout="constrained")[1]
+    made = list(np.ravel(ax))
+    if len(made) != count:
+        raise ScheduleTypeError(f"plot: ax must be {count} axes, one for each panel, got {len(made)}")
+    for axis in made:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    return made
 
 
 def _panel(axis: Any, panel: dict[str, Schedule], steps: int, log: bool) -> None:
@@ -112,8 +114,6 @@ def _panel(axis: Any, panel: dict[str, Schedule], steps: int, log: bool) -> None
         axis.set_yscale("log")
     else:
         axis.yaxis.set_major_formatter("{x:.4g}")
-    axis.grid(alpha=0.25)
-    axis.spines[["top", "right"]].set_visible(False)
     if len(panel) == 1:
         _phases(axis, describe(next(iter(panel.values())), steps))
     if any(panel):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 import re
 from typing import Any
-
-import numpy as np
 
 from lrsched.display.terminal import envelope, limits
 from lrsched.inspection.describe import defined, describe
@@ -21,12 +20,10 @@ COLUMNS = 480
 STAIRS = 120
 
 
-def curve(schedule: Any, steps: int | None = None) -> str:
-    """The schedule's curve in a run, as an SVG element with a scale and marks at the boundaries."""
-    shown = describe(schedule, steps)
-    known = defined(schedule, shown.steps)
-    low, high = envelope(schedule, known, min(COLUMNS, known))
-    bottom, top = limits(low, high)
+def curve(schedule: Any, shown: Description) -> str:
+    """The curve of a schedule that is described, as an SVG element with a scale and marks at the boundaries."""
+    points = _outline(schedule, defined(schedule, shown.steps), COLUMNS)
+    bottom, top = limits([value for _, value in points])
 
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value - bottom) / (top - bottom))
@@ -35,12 +32,9 @@ def curve(schedule: Any, steps: int | None = None) -> str:
         return LEFT + (WIDTH - LEFT - RIGHT) * step / shown.steps
 
     body = [*_scale(bottom, top, shown.steps, y), *_marks(shown, x)]
-    for stretch in _stretches(np.isfinite(low)):
-        points = [f"{x(i * known / len(low)):.1f},{y(value):.1f}" for i in stretch for value in _ends(low, high, i)]
-        if known <= STAIRS:
-            points = [f"{x(i + k):.1f},{y(low[i]):.1f}" for i in stretch for k in (0, 1)]
-        last = f"{x((stretch[-1] + 1) * known / len(low)):.1f}"
-        body.append(f'<polyline points="{" ".join(points)} {last},{points[-1].split(",")[1]}" {LINE}/>')
+    for known, stretch in itertools.groupby(points, lambda point: math.isfinite(point[1])):
+        if known:
+            body.append(f'<polyline points="{" ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in stretch)}" {LINE}/>')
     text = html.escape(shown.expression if len(shown.expression) < 500 else shown.expression[:497] + "...")
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return f'{head} role="img" font-family="sans-serif" font-size="11"><title>{text}</title>{"".join(body)}</svg>'
@@ -49,23 +43,22 @@ def curve(schedule: Any, steps: int | None = None) -> str:
 LINE = 'fill="none" stroke="#1f77b4" stroke-width="1.6" stroke-linejoin="round"'
 
 
-def _ends(low: Any, high: Any, i: int) -> tuple[float, ...]:
-    """The values drawn in one column: both extremes, in the order that keeps the line short."""
-    a, b = float(low[i]), float(high[i])
-    if a == b:
-        return (a,)
-    return (b, a) if (i and abs(float(low[i - 1]) - b) < abs(float(high[i - 1]) - a)) or not i else (a, b)
-
-
-def _stretches(finite: Any) -> list[list[int]]:
-    """The runs of columns that have a value."""
-    found: list[list[int]] = []
-    for i in np.flatnonzero(finite).tolist():
-        if found and found[-1][-1] == i - 1:
-            found[-1].append(i)
-        else:
-            found.append([i])
-    return found
+def _outline(schedule: Any, steps: int, columns: int) -> list[tuple[float, float]]:
+    """Steps and values to draw a line through: stairs in a short run, else one point a column and its extremes."""
+    if steps <= STAIRS:
+        return [(x, float(value)) for t, value in enumerate(schedule.sample(steps)) for x in (t, t + 1)]
+    columns = min(columns, steps - 1)
+    low, high = envelope(schedule, steps, columns)
+    edges = [i * steps // columns for i in range(columns)] + [steps - 1]
+    ends = [float(schedule(t)) for t in edges]
+    slack = 1e-4 * max((abs(value) for value in ends if math.isfinite(value)), default=0.0)
+    points: list[tuple[float, float]] = []
+    for i in range(columns):
+        points.append((edges[i], ends[i]))
+        middle = (edges[i] + edges[i + 1]) / 2
+        points += [(middle, float(high[i]))] * bool(high[i] > max(ends[i : i + 2]) + slack)
+        points += [(middle, float(low[i]))] * bool(low[i] < min(ends[i : i + 2]) - slack)
+    return [*points, (edges[-1], ends[-1])]
 
 
 def _scale(bottom: float, top: float, steps: int, y: Any) -> list[str]:
@@ -74,8 +67,7 @@ def _scale(bottom: float, top: float, steps: int, y: Any) -> list[str]:
     for value in (bottom, (bottom + top) / 2, top):
         level = f"{y(value):.1f}"
         lines.append(f'<path d="M{LEFT} {level}H{right}" stroke="#8884" fill="none"/>')
-        label = f'<text x="{LEFT - 6}" y="{level}" dy="0.35em" text-anchor="end" fill="#777">{value:.3g}</text>'
-        lines.append(label)
+        lines.append(_label(LEFT - 6, level, f"{value:.3g}"))
     for left, anchor, text in ((LEFT, "start", "0"), (right, "end", f"{steps:,} steps")):
         lines.append(f'<text x="{left}" y="{base + 16}" text-anchor="{anchor}" fill="#777">{text}</text>')
     return lines
@@ -98,7 +90,7 @@ def document(schedule: Any) -> str:
     shown = describe(schedule)
     if not math.isfinite(shown.peak):
         return f"<div><pre>{html.escape(shown.expression)}</pre><p>peak {number(shown.peak)}</p></div>"
-    return f"<div>{curve(schedule)}{shown._repr_html_()}<pre>{html.escape(shown.expression)}</pre></div>"
+    return f"<div>{curve(schedule, shown)}{shown._repr_html_()}<pre>{html.escape(shown.expression)}</pre></div>"
 
 
 # ---- small pictures
@@ -111,7 +103,7 @@ def thumbnail(schedule: Any, steps: int) -> str:
 
     The upper line is the largest value; the lower one 0, or the smallest value where that is more than half of it.
     """
-    points = _outline(schedule, steps)
+    points = _outline(schedule, steps, SMALL_COLUMNS)
     values = [value for _, value in points]
     bottom, top = min(values), max(values)
     bottom = min(bottom, 0.0) if bottom <= 0.5 * top or bottom == top else bottom
@@ -136,23 +128,7 @@ def thumbnail(schedule: Any, steps: int) -> str:
     )
 
 
-def _outline(schedule: Any, steps: int) -> list[tuple[float, float]]:
-    """Steps and values to draw a line through: stairs in a short run, else one point a column and its extremes."""
-    if steps <= STAIRS:
-        return [(x, float(value)) for t, value in enumerate(schedule.sample(steps)) for x in (t, t + 1)]
-    low, high = envelope(schedule, steps, SMALL_COLUMNS)
-    edges = [i * steps // SMALL_COLUMNS for i in range(SMALL_COLUMNS)] + [steps - 1]
-    ends = [float(schedule(t)) for t in edges]
-    points: list[tuple[float, float]] = []
-    for i in range(SMALL_COLUMNS):
-        points.append((edges[i], ends[i]))
-        slack, middle = 1e-4 * max(map(abs, ends)), (edges[i] + edges[i + 1]) / 2
-        points += [(middle, float(high[i]))] * bool(high[i] > max(ends[i : i + 2]) + slack)
-        points += [(middle, float(low[i]))] * bool(low[i] < min(ends[i : i + 2]) - slack)
-    return [*points, (edges[-1], ends[-1])]
-
-
-def _label(x: float, y: float, text: str) -> str:
+def _label(x: float, y: float | str, text: str) -> str:
     return f'<text x="{x}" y="{y}" dy="0.35em" text-anchor="end" fill="#777">{text}</text>'
 
 

@@ -38,10 +38,10 @@ def envelope(schedule: Any, steps: int, columns: int) -> tuple[Any, Any]:
     return low, high
 
 
-def limits(low: Any, high: Any) -> tuple[float, float]:
+def limits(values: Any) -> tuple[float, float]:
     """The ends of a scale on which all values have room, 0 among them unless all are negative."""
-    known = np.isfinite(low)
-    bottom, top = (min(0.0, float(np.min(low[known]))), float(np.max(high[known]))) if known.any() else (0.0, 1.0)
+    known = np.asarray(values)[np.isfinite(values)]
+    bottom, top = (min(0.0, float(np.min(known))), float(np.max(known))) if known.size else (0.0, 1.0)
     if top == bottom:
         bottom, top = (0.0, top) if top > 0 else (bottom - 1.0, bottom + 1.0)
     return bottom, top
@@ -51,7 +51,7 @@ def curve(schedule: Any, steps: int, width: int = 64, height: int = 13) -> list[
     """The schedule's curve in a run, as lines of ``width`` characters and a scale on the left."""
     low, high = envelope(schedule, steps, 2 * width)
     known = np.isfinite(low)
-    bottom, top = limits(low, high)
+    bottom, top = limits([low, high])
     rows = 4 * height
     grid = np.zeros((rows, 2 * width), dtype=bool)
     level = [(rows - 1) * (1.0 - (np.where(known, v, bottom) - bottom) / (top - bottom)) for v in (high, low)]

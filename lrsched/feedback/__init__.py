@@ -10,19 +10,7 @@ and ``greedy`` the rules. The folder imports ``foundation`` alone: a rule multip
 rule is a file with one reducer, handed on here and named in the public list.
 """
 
-# ruff: noqa: F401 (what other code knows by the names of this package)
-
 from lrsched.feedback.greedy import Greedy, GreedyState
-from lrsched.feedback.plateau import (
-    BETTER,
-    COUNT,
-    DIALECTS,
-    LONGEST_LADDER,
-    Better,
-    Count,
-    Plateau,
-    PlateauState,
-    agreed,
-)
+from lrsched.feedback.plateau import Plateau, PlateauState, agreed
 
 __all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState", "agreed"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
+import operator
 from typing import Any, NamedTuple
 
-from lrsched.feedback.reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
-from lrsched.feedback.scalars import Scalars, add_up
-from lrsched.foundation.errors import check_choice
+from lrsched.feedback.reducer import Reducer, is_better, select
+from lrsched.feedback.scalars import COUNTS, Scalars
+from lrsched.foundation.errors import check_count, check_real
 
 __all__ = ["Greedy", "GreedyState"]
 
@@ -81,30 +82,17 @@ class Greedy(Reducer[GreedyState]):
     state_type = GreedyState
 
     def __post_init__(self) -> None:
-        name = "Greedy"
-        check_choice(name, "mode", self.mode, ("min", "max"))
-        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
-        set_fields(
-            self,
-            factor=check_factor(name, self.factor),
-            patience=check_counter(name, "patience", self.patience),
-            threshold=check_share(name, "threshold", self.threshold, 0.0, math.inf, "a finite number >= 0"),
-            cooldown=check_counter(name, "cooldown", self.cooldown),
-            warmup=check_counter(name, "warmup", self.warmup),
-            smallest=check_share(name, "smallest", self.smallest, 0.0, 1.0, "a number in [0, 1]"),
-            largest=check_share(name, "largest", self.largest, 1.0, math.inf, "a finite number >= 1"),
-            window=check_counter(name, "window", self.window, 1),
-            reset=None if self.reset is None else check_counter(name, "reset", self.reset, 1),
+        super().__post_init__()
+        self._set(
+            warmup=check_count("Greedy", "warmup", self.warmup, below=COUNTS),
+            largest=check_real("Greedy", "largest", self.largest, "a finite number >= 1", 1.0),
+            window=check_count("Greedy", "window", self.window, 1, COUNTS),
+            reset=None if self.reset is None else check_count("Greedy", "reset", self.reset, 1, COUNTS),
         )
 
     def _start(self) -> GreedyState:
         recent = (0.0,) * self.window if self.window > 1 else ()
         return GreedyState(1.0, 0.0, 0, 0, 0, 0, 0, 0, 0, recent)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest scale and the highest one."""
-        return self.smallest, self.largest
 
     def _judge(self, on: Scalars, state: GreedyState, metric: Any) -> GreedyState:
         seen = state
@@ -112,7 +100,7 @@ class Greedy(Reducer[GreedyState]):
             recent = (*state.recent[1:], metric)
             filled = on.minimum(state.filled + 1, self.window)
             seen = state._replace(recent=recent, filled=filled)
-            judged = self._decided(on, seen, add_up(recent) / filled)  # pyright: ignore[reportCallIssue] - a field, not a method
+            judged = self._decided(on, seen, functools.reduce(operator.add, recent) / filled)  # pyright: ignore[reportCallIssue] - a field, not a method
         else:
             judged = self._decided(on, seen, metric)
         cooling, warming = state.cooldown > 0, (state.cooldown <= 0) & (state.warmup > 0)

@@ -8,14 +8,12 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
-from lrsched.feedback.greedy import Greedy, GreedyState
-from lrsched.feedback.reducer import Reducer, check_counter, check_factor, check_share, is_better, select, set_fields
-from lrsched.feedback.scalars import INT_MAX, Scalars, real_scalar, single
-from lrsched.foundation.errors import ScheduleError, check_choice, fail
+from lrsched.feedback.reducer import Reducer, is_better, select
+from lrsched.feedback.scalars import COUNTS, Scalars, real_scalar, single
+from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
 
-__all__ = ["Greedy", "GreedyState", "Plateau", "PlateauState", "agreed"]
+__all__ = ["Plateau", "PlateauState", "agreed"]
 
-DIALECTS = (None, "torch", "keras", "optax")
 LONGEST_LADDER = 1_000_000
 
 
@@ -94,19 +92,12 @@ def _count_keras(on: Scalars, rule: Plateau, state: PlateauState, better: Any) -
     return on.where(cut, 0, bad), on.where(cut, rule.cooldown, cooldown), cut
 
 
-Better = Callable[[Scalars, "Plateau", PlateauState, Any], Any]
-Count = Callable[[Scalars, "Plateau", PlateauState, Any], tuple[Any, Any, Any]]
-BETTER: dict[str | None, Better] = {
-    None: is_better,
-    "torch": _better_torch,
-    "keras": _better_keras,
-    "optax": _better_optax,
-}
-COUNT: dict[str | None, Count] = {
-    None: _count_torch,
-    "torch": _count_torch,
-    "keras": _count_keras,
-    "optax": _count_optax,
+# whether a metric is better, and what is counted then
+DIALECTS: dict[str | None, tuple[Callable[..., Any], Callable[..., tuple[Any, Any, Any]]]] = {
+    None: (is_better, _count_torch),
+    "torch": (_better_torch, _count_torch),
+    "keras": (_better_keras, _count_keras),
+    "optax": (_better_optax, _count_optax),
 }
 
 
@@ -118,7 +109,7 @@ def _ladder_end(factor: float, smallest: float, eps: float, narrow: bool) -> tup
     ``narrow`` counts in float32, in which Keras keeps its rate.
     """
     if smallest == 0.0 and eps == 0.0:
-        return INT_MAX, 0.0
+        return COUNTS - 1, 0.0
     rounded = single if narrow else float
     scale, floor = 1.0, rounded(smallest)
     for cuts in range(LONGEST_LADDER):
@@ -126,9 +117,9 @@ def _ladder_end(factor: float, smallest: float, eps: float, narrow: bool) -> tup
         if scale <= floor:
             return cuts, smallest
         if scale - lower <= eps:
-            return (cuts, scale) if eps > 0.0 else (INT_MAX, smallest)
+            return (cuts, scale) if eps > 0.0 else (COUNTS - 1, smallest)
         scale = lower
-    return INT_MAX, smallest
+    return COUNTS - 1, smallest
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -201,23 +192,15 @@ class Plateau(Reducer[PlateauState]):
     state_type = PlateauState
 
     def __post_init__(self) -> None:
-        name = "Plateau"
-        check_choice(name, "dialect", self.dialect, DIALECTS)
-        check_choice(name, "mode", self.mode, ("min", "max"))
-        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
+        check_choice("Plateau", "dialect", self.dialect, tuple(DIALECTS))
+        super().__post_init__()
         if self.dialect == "optax" and self.mode != "min":
-            fail(name, "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
+            fail("Plateau", "mode", "'min' in the optax dialect (pass it the metric's negative)", self.mode)
         eps = self.eps if self.eps is not None else (1e-8 if self.dialect == "torch" else 0.0)
-        set_fields(
-            self,
-            factor=check_factor(name, self.factor),
-            patience=check_counter(name, "patience", self.patience),
-            threshold=check_share(name, "threshold", self.threshold, 0.0, math.inf, "a finite number >= 0"),
+        self._set(
             threshold_mode="abs" if self.dialect == "keras" else self.threshold_mode,
-            cooldown=check_counter(name, "cooldown", self.cooldown),
-            smallest=check_share(name, "smallest", self.smallest, 0.0, 1.0, "a number in [0, 1]"),
-            average=check_counter(name, "average", self.average, 1),
-            eps=check_share(name, "eps", eps, 0.0, math.inf, "None or a finite number >= 0"),
+            average=check_count("Plateau", "average", self.average, 1, COUNTS),
+            eps=check_real("Plateau", "eps", eps, "None or a finite number >= 0", 0.0),
         )
 
     @property
@@ -230,11 +213,6 @@ class Plateau(Reducer[PlateauState]):
 
     def _start(self) -> PlateauState:
         return PlateauState(scale=1.0, best=0.0, seen=0, bad=0, cooldown=0, cuts=0, mean=0.0, gathered=0)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest scale and the highest one."""
-        return self.smallest, 1.0
 
     def _judge(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
         if self.average == 1:
@@ -255,8 +233,9 @@ class Plateau(Reducer[PlateauState]):
         return narrow(narrow(narrow(state.gathered * state.mean) + narrow(metric)) / gathered)
 
     def _decided(self, on: Scalars, state: PlateauState, metric: Any) -> PlateauState:
-        better = BETTER[self.dialect](on, self, state, metric)
-        bad, cooldown, cut = COUNT[self.dialect](on, self, state, better)
+        judged, counted = DIALECTS[self.dialect]
+        better = judged(on, self, state, metric)
+        bad, cooldown, cut = counted(on, self, state, better)
         limit, final = self.limit
         made = cut & (state.cuts < limit)
         cuts = on.where(made, state.cuts + 1, state.cuts)

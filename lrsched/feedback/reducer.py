@@ -5,35 +5,50 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
-from lrsched.feedback.scalars import FLOATS, INT_MAX, Scalars, on_jax, real_scalar, single
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.feedback.scalars import COUNTS, FLOATS, Scalars, on_jax, real_scalar, single
+from lrsched.foundation.errors import ABOVE_0, BELOW_1, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.states import list_of
 
-__all__ = ["Reducer", "check_counter", "check_factor", "check_share", "is_better", "select", "set_fields"]
+__all__ = ["Reducer", "is_better", "select"]
 
 REALS = frozenset({"scale", "best", "mean", "recent"})
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 
-class Judging(Protocol):
-    """The arguments of a rule that say which metric is better."""
-
-    @property
-    def threshold(self) -> float: ...
-    @property
-    def mode(self) -> str: ...
-    @property
-    def threshold_mode(self) -> str: ...
-
-
 class Reducer(Generic[S]):
     """What the reducers share: plain data in and out, reading the scale, replaying a series."""
 
     state_type: type[S]
+    factor: float
+    patience: int
+    threshold: float
+    mode: str
+    threshold_mode: str
+    cooldown: int
+    smallest: float
+    largest: float = 1.0
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        check_choice(name, "mode", self.mode, ("min", "max"))
+        check_choice(name, "threshold_mode", self.threshold_mode, ("rel", "abs"))
+        between = ("a number between 0 and 1, both excluded", ABOVE_0, BELOW_1)
+        self._set(
+            factor=check_real(name, "factor", self.factor, *between),
+            patience=check_count(name, "patience", self.patience, below=COUNTS),
+            threshold=check_real(name, "threshold", self.threshold, "a finite number >= 0", 0.0),
+            cooldown=check_count(name, "cooldown", self.cooldown, below=COUNTS),
+            smallest=check_real(name, "smallest", self.smallest, "a number in [0, 1]", 0.0, 1.0),
+        )
+
+    def _set(self, **values: object) -> None:
+        """Set fields of a frozen instance."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def init(self, dtype: Any = None) -> S:
         """The state before the first metric.
@@ -76,10 +91,7 @@ class Reducer(Generic[S]):
 
     def scale(self, state: S) -> Any:
         """The multiplier in force: a float, or a JAX scalar if the state is JAX's."""
-        where, known = type(self).__name__ + ".scale", cast(Any, state)
-        if type(state) is self.state_type:
-            return self._entry(where, "state", "scale", known.scale)
-        return cast(Any, self._read(where, "state", known)).scale
+        return cast(Any, self._read(type(self).__name__ + ".scale", "state", state)).scale
 
     def replay(self, metrics: Iterable[Any]) -> Any:
         """The multipliers that a recorded series leads to: element i is in force after metric i.
@@ -123,9 +135,7 @@ class Reducer(Generic[S]):
 
     def _entry(self, where: str, state: str, name: str, value: Any) -> Any:
         """One entry of a state; what is JAX's is taken as it is."""
-        counts = name not in REALS
-        low, high = self.bounds if name == "scale" else (0, INT_MAX) if counts else (-math.inf, math.inf)
-        if name != "recent" and ((type(value) is (int if counts else float) and low <= value <= high) or is_jax(value)):
+        if is_jax(value):
             return value
         here = f"{name} in the {state}"
         if name == "recent":
@@ -133,9 +143,9 @@ class Reducer(Generic[S]):
             if isinstance(value, list | tuple) and len(value) != size:
                 fail(where, state, f"one whose recent holds {size} metrics, as window says", value)
             return list_of(_real)(where, here, value)
-        if counts:
-            return check_counter(where, here, value)
-        number = real_scalar(where, here, value)
+        if name not in REALS:
+            return check_count(where, here, value, below=COUNTS)
+        number, (low, high) = real_scalar(where, here, value), self.bounds
         if name == "scale" and not min(low, single(low)) <= number <= max(high, single(high)):
             fail(where, here, f"a number in [{low:g}, {high:g}]", value)
         return number
@@ -143,7 +153,7 @@ class Reducer(Generic[S]):
     @property
     def bounds(self) -> tuple[float, float]:
         """The lowest scale and the highest one."""
-        raise NotImplementedError
+        return self.smallest, self.largest
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments by name, defaults included: plain data."""
@@ -225,34 +235,6 @@ def select(on: Scalars, condition: Any, yes: S, no: S) -> S:
     return cast(S, state_class(*map(pick, yes, no)))
 
 
-def set_fields(instance: object, **values: object) -> None:
-    """Set fields of a frozen instance."""
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
-
-
-def check_share(where: str, argument: str, value: Any, low: float, high: float, allowed: str) -> float:
-    """``value`` as a float in [low, high], bounds included."""
-    number = check_real(where, argument, value, allowed)
-    if not low <= number <= high:
-        fail(where, argument, allowed, value)
-    return number
-
-
-def check_counter(where: str, argument: str, value: Any, smallest: int = 0) -> int:
-    """``value`` as an integer that fits an int32 counter."""
-    number = check_count(where, argument, value, smallest)
-    if number > INT_MAX:
-        fail(where, argument, f"an integer in [{smallest}, {INT_MAX}]", value)
-    return number
-
-
-def check_factor(where: str, value: Any) -> float:
-    """``value`` as a float between 0 and 1, both excluded."""
-    allowed = "a number between 0 and 1, both excluded"
-    return check_share(where, "factor", value, math.ulp(0.0), math.nextafter(1.0, 0.0), allowed)
-
-
 def _bar(on: Scalars, best: Any, mode: str, threshold_mode: str, threshold: float) -> Any:
     """The value that a metric must pass to count as better: ``rel`` is a share of |best|, so no sign is a trap."""
     toward = -threshold if mode == "min" else threshold
@@ -261,7 +243,7 @@ def _bar(on: Scalars, best: Any, mode: str, threshold_mode: str, threshold: floa
     return on.where(best >= 0, best * (1.0 + toward), best * (1.0 - toward))
 
 
-def is_better(on: Scalars, rule: Judging, state: Any, metric: Any) -> Any:
+def is_better(on: Scalars, rule: Reducer[Any], state: Any, metric: Any) -> Any:
     """Whether ``metric`` beats the best so far by the threshold; the first one does unless it is the worst infinity."""
     worst = math.inf if rule.mode == "min" else -math.inf
 

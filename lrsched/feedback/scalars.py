@@ -6,20 +6,18 @@ JAX is never imported here unless a value is already one of its arrays or tracer
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import numbers
-import operator
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from lrsched.foundation.errors import fail
-from lrsched.foundation.numbers import is_jax
+from lrsched.foundation.numbers import is_jax, is_number
 
-__all__ = ["FLOATS", "INT_MAX", "Scalars", "on_jax", "real_scalar", "single"]
+__all__ = ["COUNTS", "FLOATS", "Scalars", "on_jax", "real_scalar", "single"]
 
-INT_MAX = 2**31 - 1
+COUNTS = 2**31  # counts lie below it, as JAX holds them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +63,7 @@ def on_jax(dtype: Any = None) -> Scalars:
     """The operations on JAX scalars whose reals have ``dtype`` (None: float32, or float64 where x64 is enabled)."""
     import jax.numpy as jnp
 
-    return _on_jax(str(jnp.dtype(jnp.result_type(float) if dtype is None else dtype)))
-
-
-@functools.cache
-def _on_jax(dtype: str) -> Scalars:
-    import jax.numpy as jnp
-
+    dtype = str(jnp.dtype(jnp.result_type(float) if dtype is None else dtype))
     return Scalars(
         where=jnp.where,
         maximum=jnp.maximum,
@@ -103,7 +95,7 @@ def real_scalar(where: str, argument: str, value: Any) -> Any:
     """
     allowed = "a real number or a real array of shape ()"
     if is_jax(value):
-        if value.shape != () or value.dtype.kind not in "iufV" or not _is_real_dtype(value.dtype):
+        if value.shape != () or not is_number(value):
             fail(where, argument, allowed, value, wrong_type=True)
         return value
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
@@ -114,13 +106,3 @@ def real_scalar(where: str, argument: str, value: Any) -> Any:
         return float(value)
     except OverflowError:
         fail(where, argument, "within the range of a float", value)
-
-
-def _is_real_dtype(dtype: Any) -> bool:
-    """Whether a JAX dtype is an integer or a float; bfloat16 and its like have NumPy's kind ``V``."""
-    import jax.numpy as jnp
-
-    return bool(jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer))
-
-
-add_up = functools.partial(functools.reduce, operator.add)

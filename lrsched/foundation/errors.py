@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 __all__ = [
+    "ABOVE_0",
     "A_SCHEDULE",
+    "BELOW_1",
     "EARLIER",
     "LIMIT",
     "ScheduleError",
@@ -26,6 +28,7 @@ __all__ = [
     "show",
 ]
 
+ABOVE_0, BELOW_1 = math.ulp(0.0), math.nextafter(1.0, 0.0)  # the numbers next to a bound that is excluded
 LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
 A_SCHEDULE = "a schedule (profile.over(steps) makes one)"  # what must stand where a profile was given
 EARLIER = (  # said of steps below 0, which nobody means
@@ -128,8 +131,15 @@ def fail(where: str, argument: str, allowed: str, value: object, *, wrong_type: 
     raise error
 
 
-def check_real(where: str, argument: str, value: Any, allowed: str = "a finite number") -> float:
-    """``value`` as a finite ``float``; booleans, strings, complex numbers and arrays are refused."""
+def check_real(
+    where: str,
+    argument: str,
+    value: Any,
+    allowed: str = "a finite number",
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> float:
+    """``value`` as a finite ``float`` in [low, high]; booleans, strings, complex numbers and arrays are refused."""
     given: Any = value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         dtype = getattr(given, "dtype", None)
@@ -143,7 +153,7 @@ def check_real(where: str, argument: str, value: Any, allowed: str = "a finite n
         fail(where, argument, allowed, value)
     except TypeError:  # a span of time is an integer of NumPy's, and none
         fail(where, argument, allowed, value, wrong_type=True)
-    if not math.isfinite(number):
+    if not (math.isfinite(number) and low <= number <= high):
         fail(where, argument, allowed, value)
     return number + 0.0  # -0.0 becomes 0.0
 

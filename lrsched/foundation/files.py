@@ -1,29 +1,39 @@
-"""Files read whole and written whole: what is no regular file, or too large, or no text is refused by name."""
+"""Files read whole and written whole: what is no regular file, or too large, or no text is refused by name; CSVs."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from lrsched.foundation.errors import ScheduleError
+from lrsched.foundation.errors import ScheduleError, printable
 
-__all__ = ["MOST_BYTES", "drafted", "read_text", "replacing"]
+__all__ = ["MOST_BYTES", "csv_rows", "decimal", "drafted", "read_text", "replacing"]
 
 MOST_BYTES = 1 << 26
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, where: str = "") -> str:
     """The text of a regular file of at most 64 MiB in UTF-8, its lines ended by newlines.
 
     Raises:
-        ScheduleError: it is something else; the message does not name the file.
-        OSError: it cannot be opened.
+        ScheduleError: it is something else, or cannot be opened; the message is ``where``, the name, and what is wrong.
     """
+    try:
+        return _read(file)
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+    except ValueError as error:  # no file can have this name, or what it holds is no text
+        said = str(error)
+    raise ScheduleError(f"{where}{printable(str(file))}: {said}")
+
+
+def _read(file: Path) -> str:
     with open(file, "rb", opener=_opened_at_once) as handle:
         if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
             raise ScheduleError("this is no regular file")
@@ -34,6 +44,29 @@ def read_text(file: Path) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise ScheduleError("this is no text in UTF-8") from None
+
+
+def csv_rows(where: str, lines: Iterable[str], name: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of the rows of a CSV that are not empty, spaces around the cells left out.
+
+    Raises:
+        ScheduleError: it is no CSV.
+    """
+    try:
+        for number, row in enumerate(csv.reader(lines, strict=True), 1):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield number, cells
+    except csv.Error as error:
+        raise ScheduleError(f"{where}: {name} is no CSV: {error}") from None
+
+
+def decimal(cell: str) -> float | None:
+    """What Python's own spelling of a decimal number means; a cell of anything else is no number."""
+    try:
+        return float(cell) if cell.isascii() and "_" not in cell else None
+    except ValueError:
+        return None
 
 
 def _opened_at_once(file: str, flags: int) -> int:

@@ -88,14 +88,7 @@ def whole(low: int = 0) -> Any:
 
 def real(low: float = -math.inf, high: float = math.inf, allowed: str = "a finite number") -> Any:
     """A finite number in [low, high]."""
-
-    def read(where: str, name: str, value: Any) -> float:
-        number = check_real(where, name, value, allowed)
-        if not low <= number <= high:
-            fail(where, name, allowed, value)
-        return number
-
-    return read
+    return lambda where, name, value: check_real(where, name, value, allowed, low, high)
 
 
 def step(where: str, name: str, value: Any) -> Any:

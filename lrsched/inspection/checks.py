@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 from lrsched.algebra.schedule import Part, Schedule
-from lrsched.foundation.errors import check_count, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, check_count, check_real
 from lrsched.inspection.findings import PLACES, SEVERITIES, Finding, Run, placed
 from lrsched.inspection.joint_rules import RULES as JOINT_RULES
 from lrsched.inspection.value_rules import RULES as VALUE_RULES
@@ -24,9 +24,7 @@ def check(
     schedule.concrete("checked")
     steps = check_count("check", "steps", steps, 1)
     if limit is not None:
-        limit = check_real("check", "limit", limit, "a number > 0, or None")
-        if limit <= 0:
-            fail("check", "limit", "a number > 0, or None", limit)
+        limit = check_real("check", "limit", limit, "a number > 0, or None", ABOVE_0)
     if steps_per_epoch is not None:
         steps_per_epoch = check_count("check", "steps_per_epoch", steps_per_epoch, 1)
     parts = tuple(itertools.islice(placed(Part(schedule)), PLACES))

@@ -16,10 +16,10 @@ from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.arithmetic import Negative
 from lrsched.combinators.cycles import Restarted
 from lrsched.combinators.shifting import Lasting, _After
-from lrsched.foundation.errors import check_count
+from lrsched.foundation.errors import LIMIT, check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
-__all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics"]
+__all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics", "unwrapped"]
 
 
 MOST = 1000
@@ -79,19 +79,26 @@ def horizon(schedule: Schedule) -> int:
         stop *= 4
     scales = [getattr(n, "timescale", 0) or getattr(n, "steps", 0) for n in walk(schedule)]
     longest = max((int(x) for x in scales if isinstance(x, int | float)), default=0)
-    return 10 * longest if longest else 1000
+    return min(10 * longest, LIMIT - 1) if longest else 1000
 
 
 def cycles(schedule: Schedule, stop: int) -> int:
     """How many cycles begin below ``stop``; where they cannot be counted at once, at most about ten thousand."""
+    inner = schedule
+    for inner in unwrapped(schedule):
+        stop = int(min(inner.duration, stop))
+    if stop and isinstance(inner, Restarted):
+        return inner.begun(stop)
+    ended = len(list(itertools.islice(inner.walk_edges(stop - 1, ends=True), COUNTED)))
+    return ended + (stop > 0 and inner.in_cycle(stop - 1))
+
+
+def unwrapped(schedule: Schedule) -> Iterator[Schedule]:
+    """A schedule, and what it holds and only cuts, holds at its end or changes by constants, ever further inside."""
     inner: Schedule | None = schedule
     while inner is not None:
-        schedule, stop = inner, int(min(inner.duration, stop))
-        inner = schedule.inner if isinstance(schedule, Lasting | _After) else schedule.varying()
-    if stop and isinstance(schedule, Restarted):
-        return schedule.begun(stop)
-    ended = len(list(itertools.islice(schedule.walk_edges(stop - 1, ends=True), COUNTED)))
-    return ended + (stop > 0 and schedule.in_cycle(stop - 1))
+        yield inner
+        inner = inner.inner if isinstance(inner, Lasting | _After) else inner.varying()
 
 
 def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple[float, int], float]:
@@ -108,7 +115,7 @@ def statistics(schedule: Schedule, steps: int) -> tuple[tuple[float, int], tuple
             high = (float(values[top]), int(looked[top]))
         if not low[0] <= values[bottom]:
             low = (float(values[bottom]), int(looked[bottom]))
-    return high, low, math.fsum(sums) if all(map(math.isfinite, sums)) else _unbounded(sums)
+    return high, low, math.fsum(sums) if all(map(math.isfinite, sums)) else sum(sums)
 
 
 def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
@@ -128,13 +135,6 @@ def looks(schedule: Schedule, steps: int) -> Iterator[tuple[Any, Any]]:
 def spread(first: Any, last: Any, most: int = 1025) -> Any:
     """Evenly spread steps, both ends included."""
     return np.unique(np.linspace(first, last, most).astype(np.int64))
-
-
-def _unbounded(sums: list[float]) -> float:
-    """The sum of numbers of which some are infinite or NaN."""
-    if any(x != x for x in sums) or {math.inf, -math.inf} <= set(sums):
-        return math.nan
-    return next(x for x in sums if math.isinf(x))
 
 
 # ---- segments

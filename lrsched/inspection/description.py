@@ -8,11 +8,12 @@ import math
 
 from lrsched.foundation.errors import shortened
 
-__all__ = ["Description", "Segment", "cells", "number"]
+__all__ = ["Description", "Segment", "number"]
 
 
 SHOWN = 12
 WIDEST = 64
+HEAD = ("steps", "first", "last", "expression")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,25 +53,20 @@ class Description:
         return "\n".join([self.expression, "", *self.rows(), "", *(f"{k:<6} {v}" for k, v in self.facts())])
 
     def rows(self) -> list[str]:
-        """The segments as lines of one width, the middle ones left out when there are many."""
-        table = [("steps", "first", "last", "expression"), *map(self.cells, self.shown())]
+        """The table as lines of one width."""
+        table = self.table()
         widths = [max(len(row[i]) for row in table) for i in range(3)]
         return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in table]
 
-    def shown(self) -> list[Segment | None]:
-        """The segments that fit a screen; None stands for those left out."""
-        found: list[Segment | None] = list(self.segments)
-        if self.complete and len(found) <= SHOWN:
-            return found
-        head = found[: SHOWN - 3]
-        return [*head, None, *found[-2:]]
-
-    def cells(self, segment: Segment | None) -> tuple[str, str, str, str]:
-        """A row of the table; that of the segments left out says how many cycles they are, where they are many."""
-        if segment is None and not self.complete and self.cycles:
-            shown = {s.expression.partition(" of ")[0] for s in self.shown() if s and s.expression.startswith("cycle ")}
-            return ("...", "", "", f"and {self.cycles - len(shown):,} more cycles")
-        return cells(segment)
+    def table(self) -> list[tuple[str, str, str, str]]:
+        """The head, and a row for each segment; of many, those in the middle are left out and cycles counted."""
+        head, tail = self.segments[: SHOWN - 3], self.segments[-2:]
+        if self.complete and len(self.segments) <= SHOWN:
+            return [HEAD, *map(_row, self.segments)]
+        shown = {s.expression.partition(" of ")[0] for s in (*head, *tail) if s.expression.startswith("cycle ")}
+        is_counted = self.cycles and not self.complete
+        more = f"and {self.cycles - len(shown):,} more cycles" if is_counted else ""
+        return [HEAD, *map(_row, head), ("...", "", "", more), *map(_row, tail)]
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and text of each reading."""
@@ -90,19 +86,14 @@ class Description:
         return [*found, ("cycles", f"{self.cycles:,}")] if self.cycles else found
 
     def _repr_html_(self) -> str:
-        rows = []
-        for segment in self.shown():
-            steps, first, last, text = map(html.escape, self.cells(segment))
-            rows.append(f"<tr><td>{steps}</td><td>{first}</td><td>{last}</td><td><code>{text}</code></td></tr>")
-        head = "".join(f"<th>{name}</th>" for name in ("steps", "first", "last", "expression"))
+        head, *rows = ([html.escape(cell) for cell in row] for row in self.table())
+        top = "".join(f"<th>{name}</th>" for name in head)
+        body = "".join(f"<tr><td>{a}</td><td>{b}</td><td>{c}</td><td><code>{d}</code></td></tr>" for a, b, c, d in rows)
         facts = " · ".join(f"{name} {html.escape(text)}" for name, text in self.facts())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table><p>{facts}</p>"
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table><p>{facts}</p>"
 
 
-def cells(segment: Segment | None) -> tuple[str, str, str, str]:
-    """A segment as the texts of a row."""
-    if segment is None:
-        return ("...", "", "", "")
+def _row(segment: Segment) -> tuple[str, str, str, str]:
     text = shortened(segment.expression, WIDEST)
     return (f"{segment.start:,}..{segment.stop - 1:,}", number(segment.first), number(segment.last), text)
 

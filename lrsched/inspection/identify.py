@@ -7,7 +7,6 @@ stays a table of the numbers. The error is measured on the result, against every
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import itertools
@@ -21,8 +20,8 @@ import numpy as np
 
 from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.sequence import sequence
-from lrsched.foundation.errors import ScheduleError, check_real, fail, listed
-from lrsched.foundation.files import read_text
+from lrsched.foundation.errors import ABOVE_0, ScheduleError, check_real, fail, listed
+from lrsched.foundation.files import csv_rows, decimal, read_text
 from lrsched.inspection.describe import spread
 from lrsched.inspection.shape_fit import Fit, best_fit, cuts, shortest, walls
 from lrsched.schedules.endless import MultiStep, StepDecay
@@ -36,9 +35,6 @@ FINEST = 1e-6
 VARIED = 12
 LONGEST = 10**7
 LARGEST = 2**53
-NUMBER = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE | re.ASCII
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +84,7 @@ def identify(values: Any, *, tolerance: float | None = None) -> Identification:
     """
     steps, rates = _read(values)
     if tolerance is not None:
-        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None")
-        if tolerance <= 0:
-            fail("identify", "tolerance", "a number > 0, or None", tolerance)
+        tolerance = check_real("identify", "tolerance", tolerance, "a number > 0, or None", ABOVE_0)
     size = float(np.max(np.abs(rates)))
     if size == 0 or np.ptp(rates) <= (tolerance or FINEST) * size:
         level = Constant(float(rates[0]))
@@ -163,12 +157,12 @@ def _named(steps: Any, rates: Any, size: float, tolerance: float) -> Identificat
     fits = _shortest(steps, rates / size, tolerance)
     named = sum(p.stop - p.start for p in fits if p.recognised) / (fits[-1].stop - fits[0].start)
     options = [(_levels(fits), 1.0), (_folded(fits), named), (_plain(fits), named)]
-    first = fits[0].start
-    found = [
-        _measured(s.delayed(first) if first else s, known, size, steps, rates, tolerance)
-        for s, known in options
-        if s is not None
-    ]
+    first, peak, found = fits[0].start, tidy(size, 1.3e-7), []
+    for made, known in options:
+        if made is not None:
+            late = made.delayed(first) if first else made
+            schedule = late if peak == 1.0 else peak * late
+            found.append(Identification(schedule, _error(schedule, steps, rates), known, tolerance))
     return next((f for f in found if f.error <= 2 * tolerance), min(found, key=lambda f: f.error))
 
 
@@ -184,18 +178,6 @@ def _plain(fits: list[Fit]) -> Schedule:
         else:
             parts.append(Table(tuple(part.tolist())))
     return sequence(*parts)
-
-
-def _measured(
-    schedule: Schedule, known: float, size: float, steps: Any, rates: Any, tolerance: float
-) -> Identification:
-    schedule = _scaled(schedule, size)
-    return Identification(schedule, _error(schedule, steps, rates), known, tolerance)
-
-
-def _scaled(schedule: Schedule, size: float) -> Schedule:
-    peak = tidy(size, 1.3e-7)
-    return schedule if peak == 1.0 else peak * schedule
 
 
 def tidy(x: float, share: float) -> float:
@@ -215,7 +197,7 @@ def _error(schedule: Schedule, steps: Any, rates: Any) -> float:
 def _read(values: Any) -> tuple[Any, Any]:
     """Steps and rates as vectors."""
     if isinstance(values, str | Path):
-        values = _from_file(Path(values))
+        values = numbers(io.StringIO(read_text(Path(values), "identify: ")), Path(values).name)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -239,53 +221,30 @@ def _read(values: Any) -> tuple[Any, Any]:
     return steps.astype(np.int64), rates
 
 
-def _from_file(file: Path) -> list[Any]:
-    try:
-        text = read_text(file)
-    except OSError as error:
-        raise ScheduleError(f"identify: {file}: {error.strerror}") from None
-    except ScheduleError as error:
-        raise ScheduleError(f"identify: {file}: {error}") from None
-    return numbers(io.StringIO(text), file.name)
-
-
 def numbers(lines: Iterable[str], name: str) -> list[Any]:
-    """The rates of a CSV, or its steps and rates; rows without a rate are passed over.
+    """The rates of a CSV, or lists of step and rate; rows without a rate are passed over.
 
-    Of more than two columns, those are taken whose names speak of steps and of a rate, as in what TensorBoard and
-    Weights & Biases write.
+    The first row is one of titles if no cell that is read is a number. Of more than two columns, those are taken whose
+    names speak of steps and of a rate, as in what TensorBoard and Weights & Biases write.
     """
-    try:
-        return _numbers(csv.reader(lines, strict=True), name)
-    except csv.Error as error:
-        raise ScheduleError(f"identify: {name} is no CSV: {error}") from None
-
-
-def _numbers(reader: Iterable[list[str]], name: str) -> list[Any]:
-    """The rates, or lists of step and rate; the first row is one of titles if no cell that is read is a number."""
-    rows = (row for row in reader if any(cell.strip() for cell in row))
+    rows = csv_rows("identify", lines, name)
     first = next(rows, None)
     if first is None:
         raise ScheduleError(f"identify: {name} is empty")
-    columns = _columns([cell.strip() for cell in first], name)
-    titled = all(_number(first[c].strip()) is None for c in columns)
+    columns = _columns(first[1], name)
+    titled = all(decimal(first[1][c]) is None for c in columns)
     found: list[Any] = []
-    for i, row in enumerate(itertools.chain(() if titled else (first,), rows), 1 + titled):
-        cells = [row[c].strip() if c < len(row) else "" for c in columns]
+    for i, row in itertools.chain(() if titled else (first,), rows):
+        cells = [row[c] if c < len(row) else "" for c in columns]
         if not cells[-1]:
             continue
-        values = [_number(cell) for cell in cells]
+        values = [decimal(cell) for cell in cells]
         if None in values:
             raise ScheduleError(f"identify: row {i} of {name} has no numbers: {listed(row, 60)}")
         if len(found) == LONGEST:
             raise ScheduleError(f"identify: {name} has more than {LONGEST:,} rates")
         found.append(values if len(columns) > 1 else values[0])
     return found
-
-
-def _number(cell: str) -> float | None:
-    """What Python's own spelling of a decimal number means; a cell of anything else is no number."""
-    return float(cell) if NUMBER.fullmatch(cell) else None
 
 
 def _columns(titles: list[str], name: str) -> list[int]:
@@ -318,7 +277,7 @@ def _shortest(steps: Any, rates: Any, tolerance: float) -> list[Fit]:
             if ends[i] + 1 < wall and i != j - 1:
                 continue
             fit = best_fit(steps, rates, ends[i], ends[j], tolerance, last=j == len(ends) - 1)
-            if fit.error > tolerance:
+            if fit is None:
                 if i != j - 1 or ends[j] - ends[i] > LONGEST:
                     continue
                 fit = _tabled(steps, rates, ends[i], ends[j])
@@ -334,9 +293,9 @@ def _tabled(steps: Any, rates: Any, start: int, stop: int) -> Fit:
     """The numbers themselves; between logged steps, a line."""
     inside = (steps >= start) & (steps < stop)
     if not inside.any():
-        return Fit(start, stop, Hold(stop - start, float(rates[np.searchsorted(steps, start) - 1])), math.inf, False)
+        return Fit(start, stop, Hold(stop - start, float(rates[np.searchsorted(steps, start) - 1])), False)
     filled = np.interp(np.arange(start, stop), steps[inside], rates[inside])
-    return Fit(start, stop, Table(tuple(filled.tolist())), 0.0, False)
+    return Fit(start, stop, Table(tuple(filled.tolist())), False)
 
 
 # ---- folding

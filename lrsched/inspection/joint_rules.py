@@ -13,8 +13,7 @@ from lrsched.algebra.node import walk
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.arithmetic import Minimum, Product
-from lrsched.combinators.shifting import Lasting, _After
-from lrsched.inspection.describe import spread
+from lrsched.inspection.describe import spread, unwrapped
 from lrsched.inspection.description import number
 from lrsched.inspection.findings import Finding, Run, alike, end_of, placed, rises
 from lrsched.profiles.operators import Mirrored as MirroredProfile
@@ -107,14 +106,9 @@ def _scale(node: Schedule) -> float | None:
     return None
 
 
-def _bare(node: Any) -> Any:
+def _bare(node: Schedule) -> Any:
     """The piece without numbers that are added, multiplied or divided."""
-    inner = node
-    while inner is not None:
-        node = inner
-        held = isinstance(node, Lasting | _After)
-        inner = node.inner if held else node.varying()
-    return node
+    return [*unwrapped(node)][-1]
 
 
 def _warms(node: Schedule) -> bool:

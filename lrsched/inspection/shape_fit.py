@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from lrsched.algebra.fields import names_of
 from lrsched.algebra.profile import Profile
 from lrsched.algebra.schedule import Schedule
+from lrsched.inspection.describe import spread
 from lrsched.profiles.shapes import Cosine, Exponential, Linear, OneMinusPower, Polynomial, Rex
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Over, Warmup
@@ -47,12 +47,11 @@ def _shape(profile: Profile, t: Any, n: float) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A stretch of steps, the schedule that makes it, and its largest deviation."""
+    """A stretch of steps, and the schedule that makes it: a named shape, or else its own numbers."""
 
     start: int
     stop: int
     schedule: Any
-    error: float
     recognised: bool
     weight: int = 0
 
@@ -74,18 +73,16 @@ def cuts(steps: Any, rates: Any, most: int, loudest: float = 1e-4) -> list[int]:
 
 def walls(steps: Any, rates: Any) -> list[tuple[int, int]]:
     """Steps of jumps and extremes, over which no shape goes; an extreme lies somewhere between its two steps."""
-    d = np.diff(rates)
-    moving = np.flatnonzero(np.abs(d) > 1e-4)
-    turns = np.flatnonzero(np.sign(d[moving][1:]) != np.sign(d[moving][:-1]))
-    found = [(i, i) for i in _jumps(rates, 1e-4)] + [(int(moving[i]), int(moving[i + 1])) for i in turns]
+    found = [(i, i) for i in _jumps(rates, 1e-4)] + _turns(rates, 1e-4)
     return [(int(steps[a]), int(steps[b])) for a, b in found]
 
 
 def _cuts(steps: Any, rates: Any, noise: float) -> list[int]:
-    index = {*_jumps(rates, noise), *_turns(rates, noise), *_bends(steps, rates, noise)}
-    index |= {i for run in _runs(rates, noise) for i in run}
+    sharp, slope = _sharp(steps, rates, noise)
+    index = {*_jumps(rates, noise), *(after for _, after in _turns(rates, noise))}
+    index |= {i + k for i in sharp for k in (1, 2)} | {i for run in _runs(rates, noise) for i in run}
     inner = [int(steps[i]) for i in index if 0 < i < len(rates) - 1]
-    inner += _crossings(steps, rates, noise)
+    inner += _crossings(steps, rates, sharp, slope)
     return sorted({int(steps[0]), int(steps[-1]) + 1, *inner})
 
 
@@ -95,17 +92,12 @@ def _jumps(v: Any, noise: float) -> list[int]:
     return (np.flatnonzero((size > 8 * around) & (size > 100 * noise)) + 1).tolist()
 
 
-def _turns(v: Any, noise: float) -> list[int]:
-    """The indices of inner extremes."""
+def _turns(v: Any, noise: float) -> list[tuple[int, int]]:
+    """The two indices between which each inner extreme lies."""
     d = np.diff(v)
     moving = np.flatnonzero(np.abs(d) > noise)
     signs = np.sign(d[moving])
-    return [int(moving[i + 1]) for i in np.flatnonzero(signs[1:] != signs[:-1])]
-
-
-def _bends(steps: Any, v: Any, noise: float) -> list[int]:
-    """Where the slope changes at once."""
-    return [i + k for i in _sharp(steps, v, noise)[0] for k in (1, 2)]
+    return [(int(moving[i]), int(moving[i + 1])) for i in np.flatnonzero(signs[1:] != signs[:-1])]
 
 
 def _sharp(steps: Any, v: Any, noise: float) -> tuple[list[int], Any]:
@@ -119,11 +111,10 @@ def _sharp(steps: Any, v: Any, noise: float) -> tuple[list[int], Any]:
     return np.flatnonzero(sharp).tolist(), slope
 
 
-def _crossings(steps: Any, v: Any, noise: float) -> list[int]:
+def _crossings(steps: Any, v: Any, sharp: list[int], slope: Any) -> list[int]:
     """Steps between two logged ones at which the lines on both sides meet."""
-    found, slope = _sharp(steps, v, noise)
-    meets, known = [], set(found)
-    for i in found:
+    meets, known = [], set(sharp)
+    for i in sharp:
         if i + 1 not in known or i + 3 >= len(v) or slope[i] == slope[i + 2]:
             continue
         gap = float(steps[i + 2] - steps[i + 1])
@@ -145,30 +136,32 @@ def _runs(v: Any, noise: float) -> Iterator[tuple[int, int]]:
 # ---- what fits one
 
 
-def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, last: bool) -> Fit:
-    """The simplest shape that fits the log from ``start`` up to ``stop``; one of infinite error if none does."""
+def best_fit(steps: Any, rates: Any, start: int, stop: int, tolerance: float, last: bool) -> Fit | None:
+    """The simplest shape that fits the log from ``start`` up to ``stop``, if one does."""
     low, high = np.searchsorted(steps, (start, stop))
     t, v = steps[low:high] - start, rates[low:high]
     if len(t) == 0:
-        return Fit(start, stop, None, math.inf, False)
+        return None
     n = stop - start
     if np.ptp(v) <= tolerance * 0.1:
-        level = Hold(n, _tidy(float(np.median(v)), tolerance))
-        return Fit(start, stop, level, float(np.ptp(v)), len(t) >= LEVEL)
-    picked = np.unique(np.linspace(0, len(t) - 1, POINTS).astype(int))
+        return Fit(start, stop, Hold(n, shortest(float(np.median(v)), 0.1 * tolerance)), len(t) >= LEVEL)
+    picked = spread(0, len(t) - 1, POINTS)
     if len(t) < 4 or not _smooth(t[picked], v[picked], tolerance):
-        return Fit(start, stop, None, math.inf, False)
+        return None
     if last:
         for tail in _tails(t[picked], v[picked], tolerance):
-            error = float(np.max(np.abs(tail(t) - v)))
-            if error <= tolerance:
-                return Fit(start, stop, tail, error, True, 1)
+            if _is_near(tail, t, v, tolerance):
+                return Fit(start, stop, tail, True, 1)
     gap = int(t[-1] - t[-2]) if last else 0
     for length, profile, weight in _tries(t[picked], v[picked], n, tolerance, gap):
         made = _fitted(profile, t, v, picked, length, n, tolerance, start == 0, last)
-        if made is not None and made[1] <= tolerance:
-            return Fit(start, stop, made[0], made[1], True, 1 + weight)
-    return Fit(start, stop, None, math.inf, False)
+        if made is not None and _is_near(made, t, v, tolerance):
+            return Fit(start, stop, made, True, 1 + weight)
+    return None
+
+
+def _is_near(schedule: Schedule, t: Any, v: Any, tolerance: float) -> bool:
+    return bool(np.max(np.abs(schedule(t) - v)) <= tolerance)
 
 
 def _smooth(t: Any, v: Any, tolerance: float) -> bool:
@@ -199,15 +192,10 @@ def _tries(t: Any, v: Any, n: int, tolerance: float, gap: int) -> Iterator[tuple
         if gap > 1:
             yield n - 1 + gap, profile, weight
     for weight, profile in enumerate(PLAIN[1:], 40):
-        curve = partial(_stretched, profile, t)
-        found = math.exp(_searched(curve, v, math.log(n), math.log(20 * n), tolerance))
+        lengths = math.log(n), math.log(20 * n)
+        found = math.exp(_searched(lambda x, p=profile: _shape(p, t, math.exp(x)), v, *lengths, tolerance))  # type: ignore[misc]
         if _distance(profile, t, v, found) <= tolerance:
             yield from ((int(length), profile, weight) for length in (shortest(found, 1e-3 * found), round(found)))
-
-
-def _stretched(profile: Profile, t: Any, length: float) -> Any:
-    """The values of a profile over a length given by its logarithm."""
-    return _shape(profile, t, math.exp(length))
 
 
 def _candidates(t: Any, v: Any, n: int, tolerance: float) -> Iterator[Profile]:
@@ -231,7 +219,7 @@ def _tails(t: Any, v: Any, tolerance: float) -> Iterator[Schedule]:
         elif shape == "time" and slope > 0 and base > 0:
             yield _times(1.0 / base, InverseTimeDecay(_few(slope / base)), tolerance)
         elif shape == "power":
-            gamma = float(f"{math.exp(slope):.6g}")
+            gamma = _few(math.exp(slope))
             if len(repr(gamma)) <= 7 and gamma > 0:
                 yield _times(math.exp(base), ExponentialDecay(gamma), tolerance)
     level = np.flatnonzero(np.abs(v - v[0]) > tolerance)
@@ -246,7 +234,7 @@ def _few(x: float) -> float:
 
 
 def _times(level: float, schedule: Schedule, tolerance: float) -> Schedule:
-    level = _tidy(level, tolerance)
+    level = shortest(level, 0.1 * tolerance)
     return schedule if level == 1.0 else level * schedule
 
 
@@ -264,13 +252,6 @@ def _searched(curve: Callable[[float], Any], v: Any, low: float, high: float, en
     return best
 
 
-def _levels(p: Any, v: Any) -> tuple[float, float]:
-    """Start and end of the best blend ``end + (start - end) * p``."""
-    basis = np.stack([p, 1.0 - p], axis=1)
-    start, end = np.linalg.lstsq(basis, v, rcond=None)[0]
-    return float(start), float(end)
-
-
 def _distance(profile: Profile, t: Any, v: Any, n: float) -> float:
     return float(_distances(_shape(profile, t, n)[None], v)[0])
 
@@ -285,37 +266,30 @@ def _distances(curves: Any, v: Any) -> Any:
 
 def _fitted(
     profile: Profile, t: Any, v: Any, picked: Any, length: int, n: int, tolerance: float, first: bool, last: bool
-) -> tuple[Schedule, float] | None:
-    """The schedule of a shape with its best ends in few digits, and its deviation on the whole stretch."""
-    if length < 1:
-        return None
+) -> Schedule | None:
+    """The schedule of a shape with its best ends in few digits, if it is near the values that were picked."""
     profile = _tidied(profile, t[picked], v[picked], length, tolerance)
     p = _shape(profile, t[picked], length)
-    start, end = _levels(p, v[picked])
-    if not all(map(math.isfinite, (start, end))):
-        return None
-    start, end = _plain(start, end, p, v[picked], tolerance)
+    start, end = _levels(p, v[picked], tolerance)
     if last and length == n > 1 and isinstance(profile, Linear) and end < 0 <= float(v[-1]):
         return _fitted(profile, t, v, picked, n - 1, n, tolerance, first, last)
     rises = first and abs(start) < abs(end) and length == n
     if rises and start != 0 and t[-1] == n - 1:
-        early = Warmup(n, 0.0, _tidy(float(v[-1]), tolerance), profile, skip_zero=True)
+        early = Warmup(n, 0.0, shortest(float(v[-1]), 0.1 * tolerance), profile, skip_zero=True)
         shown = early.end * (1.0 - _shape(profile, t[picked] + 1, n))
-        if np.max(np.abs(shown - v[picked])) <= 1.01 * tolerance:
-            error = float(np.max(np.abs(early(t) - v)))
-            if error <= tolerance:
-                return early, error
+        if np.max(np.abs(shown - v[picked])) <= 1.01 * tolerance and _is_near(early, t, v, tolerance):
+            return early
     if np.max(np.abs(end + (start - end) * p - v[picked])) > 1.01 * tolerance:
         return None
-    made: Schedule = Warmup(n, start, end, profile) if rises else Over(profile, length, start, end)
     if length == n - 1:
-        made = Over(profile, n, start, end, endpoint=True)
-    return made, float(np.max(np.abs(made(t) - v)))
+        return Over(profile, n, start, end, endpoint=True)
+    return Warmup(n, start, end, profile) if rises else Over(profile, length, start, end)
 
 
-def _plain(start: float, end: float, p: Any, v: Any, tolerance: float) -> tuple[float, float]:
-    """Start and end of a blend in few digits; 1 and 0 where these fit as well."""
-    start, end = _tidy(start, tolerance), _tidy(end, tolerance)
+def _levels(p: Any, v: Any, tolerance: float) -> tuple[float, float]:
+    """Start and end of the best blend ``end + (start - end) * p`` in few digits; 1 and 0 where these fit as well."""
+    best = np.linalg.lstsq(np.stack([p, 1.0 - p], axis=1), v, rcond=None)[0]
+    start, end = (shortest(float(level), 0.1 * tolerance) for level in best)
     for a, b in ((1.0, 0.0), (0.0, 1.0), (1.0, end), (start, 0.0)):
         near = max(abs(a - start), abs(b - end)) <= tolerance
         if near and np.max(np.abs(b + (a - b) * p - v)) <= 0.5 * tolerance:
@@ -341,14 +315,9 @@ def _tidied(profile: Profile, t: Any, v: Any, n: int, tolerance: float) -> Profi
     return profile
 
 
-def _tidy(x: float, tolerance: float) -> float:
-    """The number of fewest digits within a tenth of the tolerance."""
-    if abs(x) < 0.1 * tolerance:
-        return 0.0
-    return shortest(x, 0.1 * tolerance)
-
-
 def shortest(x: float, slack: float) -> float:
     """The number of fewest digits that is no further than ``slack`` from x."""
+    if abs(x) < slack:
+        return 0.0
     numbers = (float(f"{x:.{digits}g}") for digits in range(1, 17))
     return next((number for number in numbers if abs(number - x) <= slack), x)

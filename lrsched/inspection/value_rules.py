@@ -15,7 +15,7 @@ from lrsched.algebra.schedule import Part, Schedule
 from lrsched.combinators.arithmetic import Negative, Power, Quotient, Raised
 from lrsched.combinators.sampled import PerEpoch, SampledAt
 from lrsched.combinators.shifting import Lasting
-from lrsched.inspection.describe import looks, spread
+from lrsched.inspection.describe import defined, looks, spread
 from lrsched.inspection.description import number
 from lrsched.inspection.findings import PLACES, Finding, Run, alike, end_of, placed, rises
 from lrsched.profiles.shapes import Exponential, InverseTime, Tanh
@@ -29,50 +29,48 @@ LONGEST = 2**31
 # ---- values
 
 
+# name, which values, what is said and what to do, of the value and the limit
+BAD: tuple[tuple[str, Callable[[Any, float], Any], str, str], ...] = (
+    (
+        "not-a-number",
+        lambda v, limit: np.isnan(v),
+        "The rate is NaN.",
+        "Look for a division by 0 or a root of a negative value.",
+    ),
+    (
+        "infinite",
+        lambda v, limit: np.isinf(v),
+        "The rate is {0}.",
+        "Look for a division by 0, or bound it with .clipped(low, high).",
+    ),
+    (
+        "negative",
+        lambda v, limit: v < 0,
+        "The rate is negative, {0}.",
+        "Bound it with lrs.maximum(schedule, 0), or look for a wrong sign or end.",
+    ),
+    (
+        "above-limit",
+        lambda v, limit: v > limit,
+        "The rate, {0}, is above the limit of {1:g}.",
+        "Lower the peak, or bound the rate with lrs.minimum(schedule, limit).",
+    ),
+)
+
+
 def bad_values(run: Run) -> Iterator[Finding]:
-    """NaN, infinite and negative values, and those above a limit."""
-    wanted: dict[str, Callable[[Any], Any]] = {
-        "not-a-number": np.isnan,
-        "infinite": np.isinf,
-        "negative": lambda v: v < 0,
-    }
-    if run.limit is not None:
-        limit = run.limit
-        wanted["above-limit"] = lambda v: v > limit
-    for name, step, value in _first(run, wanted):
-        yield Finding("error", step, SENTENCES[name].format(number(value), run.limit), REMEDIES[name], name)
-
-
-SENTENCES = {
-    "not-a-number": "The rate is NaN.",
-    "infinite": "The rate is {0}.",
-    "negative": "The rate is negative, {0}.",
-    "above-limit": "The rate, {0}, is above the limit of {1:g}.",
-}
-REMEDIES = {
-    "not-a-number": "Look for a division by 0 or a root of a negative value.",
-    "infinite": "Look for a division by 0, or bound it with .clipped(low, high).",
-    "negative": "Bound it with lrs.maximum(schedule, 0), or look for a wrong sign or end.",
-    "above-limit": "Lower the peak, or bound the rate with lrs.minimum(schedule, limit).",
-}
-
-
-def _first(run: Run, wanted: dict[str, Callable[[Any], Any]]) -> Iterator[tuple[str, int, float]]:
-    """Name, step and value of the first value of each wanted sort."""
-    left = dict(wanted)
-    for steps, values in looks(run.schedule, _end_of_values(run)):
-        with np.errstate(invalid="ignore"):
-            hits = {name: np.flatnonzero(sort(values)) for name, sort in left.items()}
-        for name, found in hits.items():
+    """NaN, infinite and negative values, and those above a limit: the first of each sort."""
+    limit, left = math.inf if run.limit is None else run.limit, list(BAD)
+    for steps, values in looks(run.schedule, defined(run.schedule, run.steps)):
+        for sort in [*left]:
+            name, test, sentence, remedy = sort
+            with np.errstate(invalid="ignore"):
+                found = np.flatnonzero(test(values, limit))
             if found.size:
-                del left[name]
-                yield name, int(steps[int(found[0])]), float(values[found[0]])
-
-
-def _end_of_values(run: Run) -> int:
-    """How many steps of the run have a value."""
-    raises = any(part.schedule.after_policy == "error" for part in run.parts)
-    return int(min(run.steps, run.schedule.duration)) if raises else run.steps
+                left.remove(sort)
+                first = int(found[0])
+                said = sentence.format(number(values[first]), limit)
+                yield Finding("error", int(steps[first]), said, remedy, name)
 
 
 def zero_first(run: Run) -> Iterator[Finding]:
@@ -218,7 +216,7 @@ def short_last_cycle(run: Run) -> Iterator[Finding]:
         last = schedule.edge(stop - 1, ends=True) if stop > 0 and schedule.duration == math.inf else None
         if last is None or last <= stop or not schedule.in_cycle(stop - 1):
             continue
-        begin = schedule.edge(stop, True, True) or max((int(e) for e in _edges_below(schedule, stop)), default=0)
+        begin = schedule.edge(stop, True, True) or _first_cycle(schedule, stop)
         length, done = last - begin, stop - begin
         if 0 < done < 0.95 * length and not _at_its_foot(schedule, begin, stop, length):
             at = math.ceil(start + begin * pace)
@@ -235,9 +233,10 @@ def _at_its_foot(schedule: Schedule, begin: int, stop: int, length: int) -> bool
     return float(schedule(stop)) - low < 0.01 * (high - low)
 
 
-def _edges_below(schedule: Schedule, stop: int) -> list[int]:
-    cycles = (part for part in itertools.islice(placed(Part(schedule)), PLACES) if part.cycle)
-    return [part.at(0) for part in cycles if part.at(0) < stop]
+def _first_cycle(schedule: Schedule, stop: int) -> int:
+    """Where the first cycle begins, if it is the one that lies at ``stop``."""
+    starts = (part.at(0) for part in itertools.islice(placed(Part(schedule)), PLACES) if part.cycle)
+    return max((int(start) for start in starts if start < stop), default=0)
 
 
 # ---- units

@@ -51,10 +51,7 @@ def between(where: str, name: str, value: Any, low: float, high: float, open_low
     allowed = f"a number in {'(' if open_low else '['}{low:g}, {high:g}]"
     if is_jax(value):
         return value
-    number = check_real(where, name, value, allowed)
-    if not low <= number <= high or (open_low and number == low):
-        fail(where, name, allowed, value)
-    return number
+    return check_real(where, name, value, allowed, math.nextafter(low, high) if open_low else low, high)
 
 
 def resumed(where: str, schedule: Schedule, last_epoch: Any) -> Schedule:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from lrsched.algebra.arguments import Count, Positive, Rate, Real, Taken, checked
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
+from lrsched.foundation.errors import ABOVE_0, ScheduleError, check_choice, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.presets._parts import COSINE, LINEAR, ONE, Maybe, between, resumed
 from lrsched.profiles.shapes import OneMinusPower, Polynomial
@@ -155,9 +155,7 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     """
     name = "get_cosine_with_hard_restarts_schedule_with_warmup"
     steps = max(1, _left(name, num_warmup_steps, num_training_steps))
-    number = check_real(name, "num_cycles", num_cycles, "a number > 0")
-    if number <= 0:
-        fail(name, "num_cycles", "a number > 0", num_cycles)
+    number = check_real(name, "num_cycles", num_cycles, "a number > 0", ABOVE_0)
     if number.is_integer() and steps % int(number) == 0:
         falls = COSINE.over(steps // int(number)).restarted(int(number))
     else:

@@ -182,6 +182,11 @@ def test_show_has_curve_description_and_findings(capsys):
     assert max(len(line) for line in out.splitlines() if not line.startswith("note at")) <= 100
 
 
+def test_show_counts_the_cycles_that_it_leaves_out(capsys):
+    pytest.importorskip("rich")
+    assert "and 1,999,989 more cycles" in ran(capsys, "show", "linear().over(10).restarted(times=2_000_000)")[1]
+
+
 def test_the_curve_goes_where_the_schedule_goes():
     from lrsched import linear
     from lrsched.display.terminal import curve

@@ -136,7 +136,7 @@ def points(text):
 
 
 def test_the_svg_curve_goes_where_the_schedule_goes():
-    found = points(svg.curve(LR))
+    found = points(svg.curve(LR, LR.describe()))
     xs = [x for x, _ in found]
     assert xs == sorted(xs) and xs[0] == svg.LEFT and xs[-1] == svg.WIDTH - svg.RIGHT
     top, base = svg.TOP, svg.HEIGHT - svg.BOTTOM

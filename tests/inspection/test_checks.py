@@ -64,6 +64,7 @@ MISTAKES = [
     ("short-last-cycle", "warning", 700, 0.1 * cosine().over(100).restarted(t_mult=2), 1_000, {}),
     ("short-last-cycle", "warning", 800, recipes.triangular(0.1, 0.3, 200), 1_000, {}),
     ("short-last-cycle", "warning", 750, warmup(50) >> cosine().over(100).restarted(t_mult=2), 1_000, {}),
+    ("short-last-cycle", "warning", 50, warmup(50) >> cosine().over(1_000).restarted(), 500, {}),
     ("short-last-cycle", "warning", 700, cosine().over(100).restarted(t_mult=2).lasting(1_000), 1_000, {}),
 ]
 

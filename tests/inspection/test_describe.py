@@ -44,6 +44,7 @@ def test_an_endless_schedule_is_shown_far_enough():
     assert horizon(cosine().over(100).restarted(t_mult=2)) == 1_500
     assert horizon(lrs.inverse_sqrt(4_000)) == 40_000
     assert horizon(lrs.constant(0.1)) == 1_000
+    assert lrs.inverse_sqrt(2**52).describe().steps == horizon(lrs.inverse_sqrt(2**52)) == 2**53 - 1
     assert horizon(warmup(500) >> lrs.constant(1.0)) == 625
 
 

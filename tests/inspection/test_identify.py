@@ -32,6 +32,7 @@ KNOWN = [
     (0.1 * polynomial(3.0).over(1_000, end=0.01), 1_000),
     (0.1 * exponential(3.0).over(1_000, end=0.02), 1_000),
     (0.1 * cosine().over(100, endpoint=True), 100),
+    (0.1 * linear().over(100, endpoint=True), 100),
     (0.1 * multi_step([30, 60, 80]), 100),
     (0.1 * lrs.step_decay(30), 120),
     (0.1 * cosine().over(100).restarted(t_mult=2), 1_000),
@@ -181,7 +182,7 @@ def test_a_shape_with_noise_on_a_part_is_recognised_in_part():
         ([0.1, float("nan")], "identify: values[1] must be finite, got nan"),
         ([[3, 0.1], [3, 0.2]], "identify: the steps must be integers >= 0 in increasing order"),
         (np.zeros((3, 3)), "identify: values must be of shape (n,), or (n, 2)"),
-        ("nowhere.csv", "identify: nowhere.csv: No such file"),
+        ("nowhere.csv", "identify: nowhere.csv: no such file"),
         ([["a"]], "identify: values must be numbers"),
     ],
 )
