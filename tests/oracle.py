@@ -873,8 +873,8 @@ def _stretched(o: Oracle, d: Data, t: Time) -> Value:
 @schedule("extended")
 def _extended(o: Oracle, d: Data, t: Time) -> Value:
     t = t.ended(d["total"])
-    if t.own < d["at"]:
-        return o.schedule(d["schedule"], t)
+    if t.own < d["at"]:  # a piece that ends there
+        return o.schedule(d["schedule"], dataclasses.replace(t, at=min(t.at, Fraction(d["at"]))))
     ratio = Fraction(d["total"] - d["at"], duration(d["schedule"]) - d["at"])
     return o.schedule(d["schedule"], t.since(d["at"]).stretched(ratio).since(-d["at"]))
 

@@ -285,8 +285,8 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
     "cycles that begin between two steps": ("linear().over(5).restarted().stretched(0.5)", (2, 3, 5, 7, 8, 10**9 + 3)),
     "drops of a stretched decay, far out": ("step_decay(1000, 0.999999).stretched(1.7)", (10**6, 10**9, 2**31 - 2)),
     "places inside two stretches": (
-        "staircase((0.3, 0.7), (1.0, 2.0, 3.0)).over(10).stretched(1.3).restarted().stretched(1.7)",
-        (6, 7, 15, 16, 10**9 + 7),
+        "staircase((0.3, 0.7), (1.0, 2.0, 3.0)).over(10).stretched(1.3).restarted(times=900).stretched(1.7)",
+        (6, 7, 15, 16, 10**4 + 7),
     ),
     "sample times inside two stretches": (
         "linear().sampled(times=7).over(10).stretched(1.1).restarted(t_mult=1.5).stretched(0.7)",
@@ -348,8 +348,14 @@ def test_found_by_search_in_jax() -> None:
     jax = pytest.importorskip("jax")
     x64 = bool(jax.config.jax_enable_x64)
     kind, step = (oracle.FLOAT64, np.int64) if x64 else (oracle.FLOAT32, np.int32)
-    rows = [(s, np.array([t for t in steps if t == int(t)], dtype=step)) for s, steps in cases()]
-    functions = [lrs.compile(s, "jax") for s, _ in rows]
+    rows, functions = [], []
+    for s, steps in cases():
+        try:
+            functions.append(lrs.compile(s, "jax"))
+        except lrs.ScheduleError:  # noise on a clock that is ahead of integers of 32 bits
+            assert "perturbed" in repr(s) and not x64, repr(s)
+        else:
+            rows.append((s, np.array([t for t in steps if t == int(t)], dtype=step)))
     values = jax.jit(lambda steps: [f(t) for f, t in zip(functions, steps, strict=True)])([t for _, t in rows])
     for (schedule, steps), found in zip(rows, values, strict=True):
         for t, value in zip(steps.tolist(), np.asarray(found, dtype=np.float64).tolist(), strict=True):

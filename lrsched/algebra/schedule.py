@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrsched.algebra import pytree, state_dicts  # noqa: F401 (every kind is known to JAX and to Flax)
+from lrsched.algebra.answers import ANSWERS, answer_inside
 from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.doors import report
 from lrsched.algebra.node import children, holds_arrays
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
     from lrsched.ir.term import Term
 
-__all__ = ["Schedule", "longest"]
+__all__ = ["Schedule"]
 
 
 class Schedule(Arithmetic["Schedule"]):
@@ -106,10 +107,12 @@ class Schedule(Arithmetic["Schedule"]):
         milestones: Any  # the steps that it was given for something to happen at
         goes_on: Any  # whether a policy inside decides what comes after the duration
         endless_edges: Any  # whether there is no end to the boundaries, of this schedule or of one inside
+        stretches: Any  # whether a clock runs slower somewhere inside
+        fractions: Any  # whether one does so by no whole number
+        endless_fractions: Any  # whether one does so in cycles that are too many to know where each begins
     else:
         counts_phases, reach, after_policy, milestones = False, math.inf, None, ()
-        goes_on = property(lambda self: any(inner.goes_on for inner in self._inside()))
-        endless_edges = property(lambda self: any(inner.endless_edges for inner in self._inside()))
+        goes_on, endless_edges, stretches, fractions, endless_fractions = map(answer_inside, ANSWERS)
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         """The schedules inside that run forwards; of cycles the first, or all that begin below ``stop``."""
@@ -477,24 +480,3 @@ def among(steps: Any, first: int, last: int) -> NDArray[np.int64]:
     """Those of some steps, in order, that lie between ``first`` and ``last``, each once."""
     found = np.asarray(steps[bisect.bisect_right(steps, first) : bisect.bisect_left(steps, last)], dtype=np.int64)
     return found[np.diff(found, prepend=first) > 0]
-
-
-def longest(durations: Iterable[Any]) -> Any:
-    """The largest duration, of numbers, JAX values and columns of numbers."""
-    from lrsched.ir.term import Term
-
-    found: Any = 0
-    for duration in durations:
-        if isinstance(found, int | float) and isinstance(duration, int | float):
-            found = max(found, duration)
-        elif math.inf in (found if isinstance(found, float) else 0, duration if isinstance(duration, float) else 0):
-            found = math.inf
-        elif isinstance(found, Term) or isinstance(duration, Term):
-            term: Any = found if isinstance(found, Term) else duration
-            b = term.b
-            found = b.maximum(found, duration)
-        else:
-            import jax.numpy as jnp
-
-            found = jnp.maximum(found, duration)
-    return found

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import flatten_left
-from lrsched.algebra.schedule import Schedule, longest
+from lrsched.algebra.schedule import Schedule
 from lrsched.combinators.wrapper import _Wrapper
 from lrsched.foundation.errors import LIMIT, ScheduleError, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
-from lrsched.ir.exact_steps import words
-from lrsched.schedules.endless import index_at, whole_time
+from lrsched.ir.term import Term
+from lrsched.schedules.endless import index_at
 from lrsched.schedules.spans import Constant
-
-if TYPE_CHECKING:
-    from lrsched.ir.term import Term
 
 __all__ = ["maximum", "minimum", "sum"]
 
@@ -37,7 +34,7 @@ class _Operator(Schedule):
     @property
     def duration(self) -> Any:
         lengths = [part.duration for part in self.operands() if not isinstance(part, Constant)]
-        return longest(lengths) if lengths else math.inf
+        return _longest(lengths) if lengths else math.inf
 
     def varying(self) -> Schedule | None:
         found = [part for part in self.operands() if not isinstance(part, Constant)]
@@ -61,6 +58,25 @@ class _Operator(Schedule):
     def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
         some = [found for part in self.operands() if (found := part.edge(t, back, ends)) is not None]
         return (max(some) if back else min(some)) if some else None
+
+
+def _longest(durations: Iterable[Any]) -> Any:
+    """The largest duration, of numbers, JAX values and columns of numbers."""
+    found: Any = 0
+    for duration in durations:
+        if isinstance(found, int | float) and isinstance(duration, int | float):
+            found = max(found, duration)
+        elif math.inf in (found if isinstance(found, float) else 0, duration if isinstance(duration, float) else 0):
+            found = math.inf
+        elif isinstance(found, Term) or isinstance(duration, Term):
+            term: Any = found if isinstance(found, Term) else duration
+            b = term.b
+            found = b.maximum(found, duration)
+        else:
+            import jax.numpy as jnp
+
+            found = jnp.maximum(found, duration)
+    return found
 
 
 @kind("sum")
@@ -263,6 +279,7 @@ class Perturbed(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     scale: float = fields.real()
     seed: int = fields.count(below=2**64)
+    counts_phases = True
 
     def reached(self, inner: float) -> float:
         return min(LIMIT, inner)
@@ -271,8 +288,13 @@ class Perturbed(_Wrapper):
         return self.held(clock, self._noisy)
 
     def _noisy(self, clock: Clock) -> Term:
-        b = clock.b
-        step = whole_time(clock)
+        b, stretch = clock.b, clock.stretch
+        squeezed = stretch if b.single and stretch and not b.lift(stretch.scale).equals(1) else None
+        if squeezed is not None and squeezed.most(clock.own) > b.limit:
+            fail(
+                self.where(), "the schedule", f"one whose clock stays below {b.limit} here (enable x64)", self.schedule
+            )
+        step = clock.time
         step = index_at(clock) if step.dtype == "f" else step
-        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, *words(clock, step))), 1.0)
+        factor = b.add(b.mul(b.floats(self.scale), b.noise(self.seed, step)), 1.0)
         return b.mul(self.schedule.formula(clock), factor)

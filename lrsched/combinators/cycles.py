@@ -18,12 +18,12 @@ from lrsched.algebra.rescaling import Scale, check_finite, rescale, rescale_to, 
 from lrsched.algebra.schedule import Laid, Part, Schedule
 from lrsched.combinators.sequence import sequence
 from lrsched.combinators.shared_blends import blend_of
-from lrsched.combinators.wrapper import _Ending
+from lrsched.combinators.wrapper import _Ending, _Slower
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked, lowered
-from lrsched.ir.exact_steps import exact_constant, multiple, number_of, reached
+from lrsched.ir.exact_steps import exact_constant, number_of, reached
 from lrsched.ir.runtime_scale import Pace
 from lrsched.schedules.endless import count_passed, index_of, powers
 
@@ -37,7 +37,7 @@ SAME = Scale(Fraction(1))
 
 
 @kind("restarted", method="restarted")
-class Restarted(_Ending):
+class Restarted(_Ending, _Slower):
     """See :meth:`Schedule.restarted`."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -55,6 +55,15 @@ class Restarted(_Ending):
             fail(self.where(), "t_mult", f"at most {MOST_GROWTH}", self.t_mult)
         if self.t_mult != 1.0 and not is_jax(self.schedule.duration):
             self._lengths()
+        self.refuse_too_fine()
+
+    def slowness(self) -> Any:
+        return self.t_mult
+
+    @property
+    def endless_fractions(self) -> bool:
+        many = self.t_mult == 1.0 and (self.times is None or self.times > MOST_CYCLES)
+        return (many and self.schedule.fractions) or self.schedule.endless_fractions
 
     def fixed_length(self) -> Any:
         """Cycle lengths that are no constant factor of the first are part of the structure."""
@@ -62,6 +71,10 @@ class Restarted(_Ending):
 
     def fixed_counts(self) -> bool:
         return not float(self.t_mult).is_integer()
+
+    @property
+    def stretches(self) -> bool:  # type: ignore[override]
+        return self.t_mult != 1.0 or self.schedule.stretches
 
     @property
     def _first(self) -> Any:
@@ -92,7 +105,7 @@ class Restarted(_Ending):
     def formula(self, clock: Clock) -> Term:
         if self.times is None:
             return self._cycle(clock)
-        return clock.finite(self.duration, self._cycle)
+        return clock.finite(self.duration, self._cycle, self.stretches)
 
     @property
     def reach(self) -> float:
@@ -101,7 +114,8 @@ class Restarted(_Ending):
     def _cycle(self, clock: Clock) -> Term:
         b = clock.b
         if self.t_mult == 1.0:
-            index, inner = periodic(clock, self.schedule.duration)
+            few = self.times is not None and self.times <= MOST_CYCLES and self.schedule.stretches
+            index, inner = periodic(clock, self.schedule.duration, self.times if few else None)
         else:
             index, inner = self._growing(clock)
         value = self.schedule.formula(inner.within(True))
@@ -119,8 +133,8 @@ class Restarted(_Ending):
                 fail(self.where(), "t_mult", "a whole number where only the run knows the first length", self.t_mult)
             starts, scales = _traced_cycles(b, first, int(self.t_mult), self.times)
             index = b.search(starts[1:], b.minimum(index_of(clock), b.limit - 1))
-            over, local = b.column(scales, index), clock.since(b.column(starts, index))
-            return index, local.stretched(b.floats(over), Pace(b, b.lift(1), b.lift(1), over))
+            over, local = b.settled(b.column(scales, index)), clock.since(b.column(starts, index))
+            return index, local.stretched(b.floats(over), Pace(b, b.floats(over), b.lift(1), b.lift(1), over))
         horizon = math.inf if self.times is not None else _farthest(clock)
         lengths = cycle_lengths(first, self.t_mult, self.times, horizon)
         starts = [*itertools.accumulate(lengths[:-1], initial=0)]
@@ -284,8 +298,11 @@ def _shortened(x: Fraction) -> Fraction:
 
 def _farthest(clock: Clock) -> Any:
     """A number of local steps that no step of the target reaches the end of."""
-    ends = clock.b.div(clock.b.sub(clock.b.limit, clock.offset), clock.scale)
-    return math.floor(ends.args[0]) + 1 if ends.op == "const" else clock.b.limit + 1
+    b, stretch = clock.b, clock.stretch
+    if stretch is None or not stretch.fixed:
+        return b.limit + 1
+    ends = b.div(b.sub(b.limit, stretch.offset), stretch.scale)
+    return math.floor(ends.args[0]) + 1 if ends.op == "const" else b.limit + 1
 
 
 def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[Any, Any]:
@@ -303,103 +320,48 @@ def _traced_cycles(b: Any, first: Any, t_mult: int, times: int | None) -> tuple[
     return jnp.stack(starts), np.array(scales, dtype=np.int64)
 
 
-def periodic(clock: Clock, length: Any) -> tuple[Term, Clock]:
-    """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle."""
-    b = clock.b
-    period, offset = reached(b, b.lift(clock.scale) * length), b.lift(clock.offset)
-    if offset.equals(0) and period.dtype == "i":
-        index = b.floordiv(clock.own, period)
-        start = b.mul(index, period)
-        moved = clock.moved(b.sub(clock.own, start), b.sub(clock.at, start))
-        past = b.add(clock.past, b.mul(index, length))
-        return index, moved if clock.plain else replaced(
-            moved, gone=b.add(clock.gone, start), past=past, least=None, most=_stop(clock, index, length)
-        )
+def periodic(clock: Clock, length: Any, times: Any = None) -> tuple[Term, Clock]:
+    """The index of the cycle of ``length`` local steps that the clock is in, and the clock of that cycle.
+
+    ``times`` are the cycles where there are few enough to know where each begins: what is in them stretches again.
+    """
+    b, stretch = clock.b, clock.stretch
+    if stretch is not None and clock.single and stretch.fixed:
+        period, offset = b.lift(stretch.scale) * length, b.lift(stretch.offset)
+        most = offset.hi if stretch.back else clock.own.hi - offset.lo
+        if exact_constant(period) and period.dtype == offset.dtype == "i" and most <= b.limit:
+            return _whole_cycles(clock, reached(b, period), offset)
     index = index_of(clock, length)
-    step, later = b.lift(clock.scale) * length, index
-    if offset.op == step.op == "const" and abs(offset.args[0]) > b.limit:  # counted from a cycle within the integers
-        passed = math.floor(-offset.args[0] / Fraction(step.args[0]))
-        later, offset = b.sub(index, passed), offset + step * passed
-        clock = replaced(clock, offset=number_of(offset), root=number_of(b.lift(clock.root) + step * passed))
-    if exact_constant(step):
-        known = exact_constant(offset)
-        whole, exact = multiple(b, later, step, offset if known else b.lift(0))
-        part = exact.real if known else exact.real + b.floats(offset)
-    else:
-        start = b.mul(b.floats(later), b.floats(step)) + b.floats(offset)
-        whole = b.floor(start)
-        part = start - b.floats(whole)
-    moved = clock.moved(b.sub(clock.own, whole), b.sub(clock.at, whole))
-    gone, past = b.add(clock.gone, whole), b.add(clock.past, b.mul(later, length))
-    least, most = None, _stop(clock, index, length)
-    if clock.least is not None and later is index:
-        least = number_of(b.sub(clock.least, b.mul(index, length)))
-    moved = replaced(moved, most=most, least=least)
-    return index, replaced(moved, offset=0 if part.equals(0) else part, gone=gone, past=past)
+    if stretch is None:
+        start = b.mul(index, length)
+        return index, Clock(b, b.sub(clock.own, start), b.sub(clock.at, start))
+    if index.op == "const":
+        return index, clock.since(number_of(b.mul(index, length)))
+    if times is not None and isinstance(length, int):
+        start = b.column([i * length for i in range(times)], b.minimum(index, times - 1))
+        return index, clock.since(start)
+    at = clock.at if clock.at is None else b.sub(clock.at, b.mul(index, length))
+    return index, replaced(clock, at=at, stretch=stretch.cycle(index, length), inside=False)
 
 
-def _stop(clock: Clock, index: Term, length: Any) -> Any:
-    """Where a cycle stops whose clock stops within one; None where the clock does not, or stops with a cycle."""
-    b = clock.b
-    if clock.most is None:
-        return None
-    cycles = b.div(clock.most, length)
-    return None if cycles.dtype == "i" and cycles.is_const else number_of(b.sub(clock.most, b.mul(index, length)))
+def _whole_cycles(clock: Clock, period: Term, offset: Term) -> tuple[Term, Clock]:
+    """Cycles each of which takes a whole number of steps: all as the first."""
+    b, back = clock.b, clock.stretch is not None and clock.stretch.back
+    index = b.floordiv(b.maximum(b.sub(offset, clock.own) if back else b.sub(clock.own, offset), 0), period)
+    done = b.mul(index, period)
+    own = b.add(clock.own, done) if back else b.sub(clock.own, done)
+    return index, replaced(clock, own=b.known(own, lo=0 if back else offset.lo))
 
 
-def backwards(clock: Clock, length: Any) -> Clock:
-    """The clock that runs from local step ``length`` down."""
-    b, wide = clock.b, number_of(clock.b.lift(length))
-    if clock.plain and not (isinstance(wide, int) and wide > b.limit):
-        at = b.sub(length, clock.at)
-        own = b.minimum(b.floor(at), b.lift(length) - 1)
-        return replaced(clock, own=own, at=at, inside=True)
-    begun, pace, past = b.lift(clock.offset), None, b.lift(0)
-    if clock.pace is not None and clock.pace.grows:
-        pace = clock.pace
-        whole, past = pace.last(b.add(length, clock.past))
-        whole, part = clock.since_root(whole), b.floats(past) * clock.scale
-    else:
-        end, exact = b.lift(clock.scale) * length, b.exact_parts.get(begun)
-        if exact is None or not exact_constant(end):
-            whole, part = _up(b, end, begun)
-        else:
-            whole, exact = exact.later(end)
-            part = exact.turned.real
-    at = b.sub(whole, clock.at)
-    last = b.sub(whole, b.where(b.lt(begun, 0), 0, 1))  # a clock that is ahead has no step at the end
-    own = b.minimum(b.floor(at), last)
-    offset = number_of(part)
-    least = 0 if clock.most is None else number_of(b.maximum(b.sub(length, clock.most), 0))
-    moved = replaced(clock, own=own, at=at, offset=offset, inside=True, most=None, least=least, gone=0)
-    return replaced(moved, past=number_of(past), root=0 if pace is not None else offset, pace=pace)
-
-
-def turned(schedule: Schedule, clock: Clock, back: Clock, length: Any) -> Term:
+def turned(schedule: Schedule, clock: Clock, length: Any) -> Term:
     """The schedule on a clock that runs back from ``length``, where it gives what its last step leaves.
 
     Which piece that is depends on the schedule alone, not on how long a step of the clock takes.
     """
-    b, value = clock.b, schedule.formula(back)
-    if clock.plain:
-        return value
-    last = b.lift(length) - 1
-    end = lowered(schedule, Clock(b, last, b.lift(length), inside=True))
-    known = all(exact_constant(b.lift(x)) for x in (back.scale, back.offset))
-    before = b.lt(back.at, back.edge(length)) if known else b.lt(0.0, b.floats(back.progress(length).left))
-    return b.where(before, value, end)
-
-
-def _up(b: Any, length: Term, offset: Term) -> tuple[Term, Term]:
-    """The first step at or after ``length + offset``, within the integers, and how far it is beyond."""
-    if exact_constant(length) and not offset.is_const:  # a sum of reals would lose what is left of a step
-        near = b.floor(length + Fraction(1, 2))
-        rest = b.add(b.floats(length - near), b.floats(offset))
-        up = b.neg(b.floor(b.neg(rest)))
-        return b.add(near, up), b.sub(b.floats(up), rest)
-    end = length + offset
-    whole = b.minimum(b.neg(b.floor(-end)), b.limit)
-    return whole, whole - end
+    b, back = clock.b, clock.turned(length)
+    if back.plain and not schedule.stretches:
+        return schedule.formula(replaced(back, own=b.minimum(back.own, b.lift(length) - 1), inside=True))
+    return back.split(length, schedule.formula, lambda c: lowered(schedule, c.stopped(length)))
 
 
 @kind("reversed", method="reversed")
@@ -413,7 +375,7 @@ class Reversed(_Ending):
 
     def formula(self, clock: Clock) -> Term:
         n = self.schedule.duration
-        return clock.finite(n, lambda c: turned(self.schedule, c, backwards(c, n), n))
+        return clock.finite(n, lambda c: turned(self.schedule, c, n), self.stretches)
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return ()
@@ -451,11 +413,11 @@ class Mirrored(_Ending):
         return 2 * self.schedule.duration
 
     def formula(self, clock: Clock) -> Term:
-        return clock.finite(self.duration, self._both)
+        return clock.finite(self.duration, self._both, self.stretches)
 
     def _both(self, clock: Clock) -> Term:
         b, n = clock.b, self.schedule.duration
-        if clock.plain:
+        if clock.plain and not self.stretches:
             if b.le(clock.at, n).value is True and b.lt(clock.own, n).value is True:
                 return self.schedule.formula(clock)
             at = b.minimum(clock.at, b.sub(b.lift(n) * 2, clock.at))
@@ -465,7 +427,7 @@ class Mirrored(_Ending):
             own = b.minimum(clock.own, b.minimum(b.floor(at), b.lift(n) - 1))
             return self.schedule.formula(replaced(clock, own=own, at=at, inside=True))
         inner = self.schedule.formula
-        return forked(self, clock, lambda: clock.split(n, inner, lambda c: turned(self.schedule, c, _back(c, n), n)))
+        return forked(self, clock, lambda: clock.split(n, inner, lambda c: turned(self.schedule, c.since(n), n)))
 
     def in_cycle(self, t: int) -> bool:
         return False
@@ -486,10 +448,3 @@ class Mirrored(_Ending):
     def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
         there, back = rescale(self.schedule, scale), rescale(Reversed(self.schedule), scale.since(self.schedule.lasts))
         return Mirrored(there) if there.lasts and back == Reversed(there) else sequence(there, back)
-
-
-def _back(clock: Clock, n: Any) -> Clock:
-    """The clock on its way back from local step ``n`` at ``n``; the last step before the turn owns the turn."""
-    turned = backwards(clock, 2 * n)
-    last = clock.b.lift(turned.edge(n)) - 1
-    return replaced(turned, own=clock.b.minimum(turned.own, last))

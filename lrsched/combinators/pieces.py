@@ -42,8 +42,8 @@ class Pieces:
             return self._chain(clock, 0, count)
         if clock.b.weighed and not all(map(_has_structure, self.parts)):
             return self._chain(clock, 0, count)
-        if self._joins(last) and (clock.plain or clock.inside):  # squeezed, the last part may have no step of its own
-            return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count))
+        if self._joins(last):
+            return clock.finite(self.starts[-1] + last.duration, lambda c: self._body(c, 0, count), self._stretches)
         return clock.split(
             self.starts[-1],
             lambda c: self._body(c, 0, count - 1),
@@ -57,7 +57,11 @@ class Pieces:
         starts = jnp.stack([jnp.asarray(start) for start in self.starts])
         empty = (starts >= end) & (end > 0)
         begun = jnp.where(empty, 0, starts).max()
-        return clock.finite(end, lambda c: self._chain(c, 0, len(self.parts), empty), begun)
+        return clock.finite(end, lambda c: self._chain(c, 0, len(self.parts), empty), self._stretches, begun)
+
+    @property
+    def _stretches(self) -> bool:
+        return True in [part.stretches for part in self.parts]
 
     def _joins(self, last: Schedule) -> bool:
         """Whether the last part can be one of the columns: finite, of a known structure, without a policy."""

@@ -33,6 +33,13 @@ class SampledEvery(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     every: int = fields.count(low=1)
     counts_phases = True
+    fractions = endless_fractions = False
+
+    @property
+    def stretches(self) -> bool:
+        """Where times are beyond the integers of a target they are counted in samples."""
+        n = self.schedule.duration
+        return self.schedule.stretches or (isinstance(n, int | float) and 2**31 <= n < math.inf)
 
     def place(self, step: int) -> int:
         return -(-step // self.every) * self.every
@@ -51,7 +58,9 @@ class SampledEvery(_Wrapper):
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
         own, at = index_of(clock, every), index_at(clock, every)
-        if b.single and every.op == "const" and at.hi > most:  # times beyond the integers, counted in samples
+        if (
+            b.single and every.op == "const" and at.hi > most and own is at
+        ):  # times beyond the integers, counted in samples
             return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
         own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))
@@ -78,6 +87,7 @@ class SampledAt(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     at: tuple[int, ...] = fields.counts(least=1)
     counts_phases = True
+    fractions = endless_fractions = False
 
     @property
     def milestones(self) -> Any:
@@ -125,6 +135,7 @@ class PerEpoch(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     steps_per_epoch: int = fields.count(low=1)
     counts_phases = True
+    fractions = endless_fractions = False
     adds_up = True
 
     @property

@@ -12,14 +12,12 @@ from lrsched.algebra.constructor import kind
 from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import Scale, check_finite, rescale
 from lrsched.algebra.schedule import Laid, Part, Schedule
-from lrsched.combinators.cycles import backwards, periodic, turned
+from lrsched.combinators.cycles import periodic, turned
 from lrsched.combinators.wrapper import _Ending, _Wrapper
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
-from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked, lowered
 from lrsched.ir.exact_steps import number_of
-from lrsched.schedules.endless import time_of
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
@@ -51,9 +49,8 @@ class Advanced(_Wrapper):
     def _later(self, clock: Clock) -> Term:
         b = clock.b
         self._refuse_beyond(b.limit)
-        if clock.plain and clock.own.hi + b.lift(self.k).hi > b.limit and b.single:
-            back = number_of(b.neg(self.k))
-            return self.schedule.formula(replaced(clock, offset=back, past=back, inside=False, most=None))
+        if clock.plain and clock.single and b.single and isinstance(self.k, int) and clock.own.hi + self.k > b.limit:
+            clock = clock.stretched(1)
         return self.schedule.formula(clock.since(b.neg(self.k)))
 
     def _refuse_beyond(self, limit: int) -> None:
@@ -136,7 +133,7 @@ class Lasting(_Ending):
         enough = isinstance(inner, int | float) and isinstance(n, int) and inner >= n
         if isinstance(n, int) and n == 0:
             return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
-        return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)))
+        return clock.finite(self.n, lambda c: self.schedule.formula(c.within(enough)), self.stretches)
 
     def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
         n, inner = self.n, self.schedule
@@ -198,24 +195,31 @@ class After(_After):
     def counts_phases(self) -> bool:
         return self.policy in ("repeat", "mirror", "extrapolate")
 
+    @property
+    def endless_fractions(self) -> bool:
+        cycles = self.policy in ("repeat", "mirror")
+        return (cycles and self.schedule.fractions) or self.schedule.endless_fractions
+
     def formula(self, clock: Clock) -> Term:
         if clock.inside:
             return self.schedule.formula(clock)
         b, n, inner = clock.b, self.schedule.duration, self.schedule.formula
         if self.policy == "hold":
-            return clock.finite(n, inner)
+            return clock.finite(n, inner, self.stretches)
         if self.policy == "error":
-            beyond = b.lt(b.lift(clock.edge(n)) - 1, clock.own)
-            return b.checked(beyond, clock.finite(n, inner))
+            beyond = b.where(clock.before(n), False, True)
+            return b.checked(beyond, clock.finite(n, inner, self.stretches))
         if self.policy == "extrapolate":
             return self._line(clock)
         index, cycle = periodic(clock, n)
         if self.policy == "mirror":
-            back, odd = backwards(cycle, n), b.eq(b.mod(index, 2), 1)
-            if not clock.plain:
+            odd = b.eq(b.mod(index, 2), 1)
+            if not clock.plain or self.stretches:
                 there, late = cycle.within(True), self.schedule
-                return forked(self, clock, lambda: b.where(odd, turned(late, clock, back, n), inner(there)))
-            cycle = cycle.moved(b.where(odd, back.own, cycle.own), b.where(odd, back.at, cycle.at))
+                return forked(self, clock, lambda: b.where(odd, turned(late, cycle, n), inner(there)))
+            back = cycle.turned(n)
+            own = b.minimum(back.own, b.lift(n) - 1)
+            cycle = Clock(b, b.where(odd, own, cycle.own), b.where(odd, back.at, cycle.at))
         return inner(cycle.within(True))
 
     def _line(self, clock: Clock) -> Term:
@@ -224,7 +228,7 @@ class After(_After):
         end, before = (lowered(self.schedule, Clock(b, last, at, inside=True)) for at in (b.lift(n), last))
 
         def beyond(late: Clock) -> Term:
-            return b.floats(time_of(late.since(n))) * (b.floats(end) - before) + end
+            return b.floats(late.since(n).time) * (b.floats(end) - before) + end
 
         return clock.split(n, self.schedule.formula, beyond)
 

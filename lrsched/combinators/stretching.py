@@ -11,29 +11,33 @@ import numpy as np
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
-from lrsched.algebra.node import walk
 from lrsched.algebra.rescaling import Scale, check_finite, rescale, stretch
 from lrsched.algebra.schedule import Part, Schedule
-from lrsched.combinators.shifting import Advanced
-from lrsched.combinators.wrapper import _Ending, _Wrapper
+from lrsched.combinators.wrapper import _Ending, _Slower
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir.clock import Clock, forked
 from lrsched.ir.exact_steps import number_of
-from lrsched.ir.runtime_scale import Ratio, pace_of
+from lrsched.ir.runtime_scale import Pace, pace_of
 
 if TYPE_CHECKING:
-    from lrsched.ir.term import Term
+    from lrsched.ir.term import Builder, Term
 
 
 @kind("stretched", method="stretched")
-class Stretched(_Wrapper):
+class Stretched(_Slower):
     """See :meth:`Schedule.stretched`."""
 
     schedule: Schedule = fields.node("Schedule")
     k: float = fields.positive(lengthens=True)
     adds_up = True
+
+    def validate(self) -> None:
+        self.refuse_too_fine()
+
+    def slowness(self) -> Any:
+        return self.k if isinstance(self.k, int | float) else None
 
     @property
     def duration(self) -> Any:
@@ -55,15 +59,17 @@ class Stretched(_Wrapper):
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.duration
+        if isinstance(n, int) and n == 0:
+            return self._begun(b)
+        value = self.held(clock, self._slower)
+        return b.where(b.eq(n, 0), self._begun(b), value) if is_jax(n) and self.schedule.goes_on else value
+
+    def _begun(self, b: Builder) -> Term:
+        return self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
+
+    def _slower(self, clock: Clock) -> Term:
         k: Any = Fraction(self.k) if isinstance(self.k, int | float) else _exact(self.k)
-        perhaps = is_jax(n) and self.schedule.goes_on  # whether all of it is the first step, only the run knows
-        if is_jax(n) and is_jax(k) and any(isinstance(node, Advanced) for node in walk(self.schedule)):
-            k = b.where(b.eq(n, 0), 1.0, k)  # where nothing is left, the last step before is a whole one
-        pace = pace_of(b, k)
-        if not perhaps and not (isinstance(n, int) and n == 0):
-            return self.held(clock, lambda c: self.schedule.formula(c.stretched(k, pace)))
-        first = self.schedule.formula(Clock(b, b.lift(0), b.lift(0)))
-        return b.where(b.eq(n, 0), first, self.schedule.formula(clock.stretched(k, pace))) if perhaps else first
+        return self.schedule.formula(clock.stretched(k, pace_of(clock.b, k)))
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         return (Part(self.schedule, pace=Fraction(self.k)),)
@@ -76,7 +82,7 @@ class Stretched(_Wrapper):
 
     def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
         if steps is None and self.schedule.edge(0) is None:
-            return _Wrapper._rescaled(self, scale, steps)
+            return super()._rescaled(scale, steps)
         if self.k.is_integer():
             return rescale(self.schedule, replaced(scale, ratio=scale.ratio * int(self.k)), least=1)
         return stretch(self, scale, steps)
@@ -91,7 +97,7 @@ def _exact(k: Any) -> Any:
 
 
 @kind("extended", method="extended")
-class Extended(_Ending):
+class Extended(_Ending, _Slower):
     """See :meth:`Schedule.extended`."""
 
     schedule: Schedule = fields.node("Schedule")
@@ -106,6 +112,11 @@ class Extended(_Ending):
             fail(self.where(), "at", f"below the duration, {self.schedule.duration}", self.at)
         if self.total <= self.at:
             fail(self.where(), "total", f"above at, {self.at}", self.total)
+        self.refuse_too_fine()
+
+    def slowness(self) -> Any:
+        whole = isinstance(self.total, int) and isinstance(self.at, int) and isinstance(self.schedule.duration, int)
+        return Fraction(self.total - self.at, self.schedule.duration - self.at) if whole else None
 
     @property
     def duration(self) -> Any:
@@ -115,12 +126,12 @@ class Extended(_Ending):
         return number_of(b.div(b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at))
 
     def formula(self, clock: Clock) -> Term:
-        return clock.finite(self.total, self._both)
+        return clock.finite(self.total, self._both, apart=True)
 
     def _both(self, clock: Clock) -> Term:
         b, scale, inner = clock.b, self._scale(clock.b), self.schedule.formula
         over, times = b.lift(self.total) - self.at, b.lift(self.schedule.duration) - self.at
-        pace = Ratio(b, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
+        pace = Pace(b, scale, b.lift(1), times, over) if b.lift(scale).op == "bound" else None
 
         def after(late: Clock) -> Term:
             return inner(late.since(self.at).stretched(scale, pace).since(b.neg(self.at)))

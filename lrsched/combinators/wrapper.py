@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra.rescaling import Scale, rescale
 from lrsched.algebra.schedule import Schedule
+from lrsched.foundation.errors import fail
 from lrsched.ir.clock import Clock
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Wrapper(Schedule):
         duration = self.duration
         if isinstance(duration, float) or self.inner.goes_on:
             return formula(clock)
-        return clock.finite(duration, formula)
+        return clock.finite(duration, formula, self.stretches)
 
     def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
         fields = {name: getattr(self, name) for name in self._declared}
@@ -85,3 +86,32 @@ class _Ending(_Wrapper):
     @property
     def reach(self) -> float:
         return math.inf
+
+
+class _Slower(_Wrapper):
+    """What changes of a single schedule share that stretch its clock."""
+
+    __slots__ = ()
+    stretches = True
+
+    def slowness(self) -> Any:
+        """By how much, exactly; None where only the run knows."""
+        raise NotImplementedError
+
+    @property
+    def fractions(self) -> bool:
+        """Whether that is no whole number, here or inside."""
+        slowness = self.slowness()
+        return (slowness is not None and slowness % 1 != 0) or self.inner.fractions
+
+    def refuse_too_fine(self) -> None:
+        """An error for what cannot be told exactly: a fraction of cycles without an end that stretch by one inside."""
+        slowness = self.slowness()
+        if slowness is not None and slowness % 1 != 0 and self.inner.endless_fractions:
+            fail(
+                self.where(),
+                "the schedule",
+                "less finely divided: one whose cycles go on for ever (or more than 100,000 times) holds nothing that "
+                "is stretched by a fraction itself; stretch by a whole number, or what is in the cycles only",
+                self.inner,
+            )

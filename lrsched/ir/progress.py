@@ -12,7 +12,6 @@ import numpy as np
 from lrsched.foundation.errors import fail
 from lrsched.foundation.records import Record, replaced
 from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of, whole_steps
-from lrsched.ir.runtime_scale import pace_of
 
 if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
@@ -42,7 +41,7 @@ class Progress(Record):
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
     ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
     says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total. ``paced`` is a clock
-    whose pace is known and the whole steps that it runs through.
+    whose stretch only the run knows and the whole steps that it runs through.
     """
 
     b: Builder
@@ -112,49 +111,35 @@ class Progress(Record):
 
     def before(self, place: Any) -> Term:
         """Whether less than ``place`` is done."""
-        raw, b, place = self.raw, self.b, self.b.lift(place)
-        if place.equals(0) or (raw is not None and raw.begun_past(b.div(place, self.unit))):
+        b, place = self.b, self.b.lift(place)
+        if place.equals(0):
             return b.lift(False)
-        if raw is not None and place.dtype in "iq":
-            local = b.div(place, self.unit)
-            exact = b.lift(raw.offset).is_const or not local.is_const
-            edge = b.neg(b.floor(-(place + raw.offset))) if exact else raw.edge(number_of(local))
-            return raw.stops_before(local, b.lt(raw.at, edge), None)
+        if self.raw is not None and exact_constant(place):
+            return self.raw.before(b.div(place, self.unit))
         if self.done.dtype == "i" and place.dtype == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
 
     def passed(self, places: Sequence[Any]) -> Term | None:
         """How many of the increasing places are done, where whole steps tell it; None where only comparisons do."""
-        raw = self.raw
-        t, offset = (self.done, 0) if raw is None else (raw.at, raw.offset)
-        known = t.dtype == "i" and all(isinstance(x, int | Fraction) for x in (offset, *places))
-        bent = raw is not None and (raw.least is not None or raw.most is not None)
-        if not known or self.paced is not None or bent:
+        raw, t, edges = self.raw, self.done, list(places)
+        if not all(isinstance(x, int | Fraction) for x in edges) or self.paced is not None:
             return None
-        edges = [min(math.ceil(place + offset), WIDEST) for place in places]
-        return self.b.search(np.array(edges, dtype=np.int64), t)
+        if raw is not None:
+            t, stretch = raw.own, raw.stretch
+            if stretch is None or not stretch.fixed or stretch.back or not isinstance(stretch.offset, int | Fraction):
+                return None
+            edges = [place + stretch.offset for place in edges]
+        if t.dtype != "i":
+            return None
+        return self.b.search(np.array([min(math.ceil(x), WIDEST) for x in edges], dtype=np.int64), t)
 
     def before_share(self, share: Any, place: Any) -> Term:
         """Whether less than the place of a share is done, a whole step."""
         if self.paced is None:
             return self.before(place)
         clock, steps = self.paced
-        step = self.b.share(share, steps)
-        return clock.stops_before(step, self.b.lt(clock.at, clock.edge(step)), steps)
-
-    def before_jump(self, share: Any, place: Any) -> Term:
-        """Whether less than the place of a share is done, wherever between steps it is."""
-        b, pace = self.b, pace_of(self.b, share)
-        if self.paced is None or pace is None:
-            return self.before(place)
-        clock, steps = self.paced
-        whole, part, missing = pace.scaled(b.lift(steps), share)
-        up = b.lt(missing, part)
-        step = b.add(b.add(whole, b.where(up, 1, 0)), clock.past)
-        near = clock.short_of(step, b.where(up, b.neg(missing), part))
-        near = b.where(b.lt(step, 0), self.before(place), near)
-        return clock.stops_before(b.floats(whole) + part, near, steps)
+        return clock.before(self.b.share(share, steps))
 
     def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
@@ -204,13 +189,9 @@ class Progress(Record):
             return b.minimum(whole_steps(b, self.done, b.div(number, self.total)), times)
         if self.done.dtype == "i" and self.total.dtype == "i":
             return b.muldiv(self.done, times, self.total)
-        if self.raw is not None and b.lift(times).op == "const" and b.div(self.total, self.unit).dtype == "i":
-            index = self.raw.whole(self.raw.at, times, b.div(self.total, self.unit))
-            if self.raw.most is not None:
-                index = b.minimum(index, b.floor(b.div(b.mul(self.raw.most, times) * self.unit, self.total)))
-            if self.raw.least is not None:
-                index = b.maximum(index, b.floor(b.div(b.mul(self.raw.least, times) * self.unit, self.total)))
-            return b.minimum(index, times)
+        if self.raw is not None and number.op == "const" and b.div(self.total, self.unit).dtype == "i":
+            steps = b.div(self.total, self.unit)
+            return b.minimum(self.raw.whole(steps, times), times)
         index = b.floor(b.div(b.mul(self.done, times), self.total))
         return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 

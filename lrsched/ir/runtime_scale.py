@@ -6,76 +6,77 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Pace", "Ratio", "pace_of", "quotient"]
+__all__ = ["Pace", "pace_of", "quotient"]
 
 MOSTLY = 1 - 2.0**-20
 
 
 class Pace(Record):
-    """``t / scale = t * lift * times / over``, all of them integers that a program is given.
+    """``x = t / scale = t * lift * times / over``, all of them integers that a program is given.
 
     ``slope`` is 0 and has the gradient of a scale that is a real number, which integers do not have; then ``lift`` and
     ``times`` are powers of 2.
     """
 
     b: Builder
+    scale: Any
     lift: Any
     times: Any
     over: Any
     slope: Any = None
 
     @property
-    def _shortens(self) -> Term:
-        return self.b.lt(self.over, self.times)
+    def is_whole(self) -> bool:
+        """Whether the scale is known to be a whole number."""
+        return bool(self.b.lift(self.lift).equals(1) and self.b.lift(self.times).equals(1))
 
-    @property
-    def grows(self) -> bool:
-        """Whether each local step is known to take a whole number of steps."""
-        return self.b.lift(self.lift).equals(1) and self.b.lift(self.times).equals(1)
+    def floor(self, t: Term, times: Any = 1, up: bool = False) -> Term:
+        """The whole number at or below x * times, or the last integer of the target where x is beyond it."""
+        b, t = self.b, self.b.maximum(t, 0)
+        most = b.where(b.lt(self.over, self.times), b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
+        many = b.mul(b.mul(b.minimum(t, b.floordiv(most, times)), self.lift), times)
+        whole = b.muldiv(many, self.times, self.over, b.sub(self.over, 1) if up else 0)
+        return b.where(b.lt(most, t), b.limit, whole)
 
-    def last(self, step: Term) -> tuple[Term, Term]:
-        """Where the last local step up to ``step`` begins within the integers, and how many steps less that is."""
-        near = self.b.minimum(step, self._farthest)
-        return self.b.mul(near, self.over), self.b.sub(near, step)
+    def ceil(self, t: Term, times: Any = 1, begun: bool = True) -> Term:
+        """The whole number at or above x * times."""
+        return self.floor(t, times, up=True)
 
-    @property
-    def _farthest(self) -> Term:
-        """The last local step that begins within the integers of the target."""
-        b = self.b
-        return b.where(self._shortens, b.limit, b.muldiv(b.limit, self.times, self.over))
+    def first(self, turns: Term) -> Term:
+        """The first whole time at which x is ``turns``."""
+        b, (whole, rest) = self.b, self._parts(turns)
+        return b.floordiv(b.add(b.add(whole, b.minimum(rest, 1)), b.sub(self.lift, 1)), self.lift)
 
-    def whole(self, t: Term) -> Term:
-        """floor(t / scale), or the last integer of the target where it is beyond it."""
-        b, back = self.b, self.b.lt(t, 0)
-        most = b.where(self._shortens, b.floordiv(self._parts(b.lift(b.limit))[0], self.lift), b.limit)
-        size = b.minimum(b.maximum(t, b.neg(t)), most)
-        whole = b.muldiv(b.mul(size, self.lift), self.times, self.over, b.where(back, b.sub(self.over, 1), 0))
-        return b.where(back, b.neg(whole), b.where(b.lt(most, t), b.limit, whole))
+    def gap(self, t: Term, turns: Any, unit: Any, back: bool) -> Term:
+        """``t`` minus the time at which x is ``turns``: whole numbers first, from the side where nothing cancels.
 
-    def edge(self, step: Term) -> Term:
-        """ceil(step * scale), or the last integer of the target where it is beyond it."""
-        b, back = self.b, self.b.lt(step, 0)
-        whole, rest = self._parts(b.maximum(step, b.neg(step)))
-        up = b.add(whole, b.where(b.lt(b.minimum(rest, b.sub(b.limit, whole)), 1), 0, 1))
-        up = b.where(self._shortens, b.floordiv(b.add(up, b.sub(self.lift, 1)), self.lift), up)
-        return b.where(back, b.neg(b.floordiv(whole, self.lift)), up)
+        ``back`` is the other way round.
+        """
+        b, turns = self.b, self.b.mul(turns, unit)
+        whole, part, missing = self._scaled(b.maximum(turns, 0))
+        late = b.floats(b.sub(b.sub(t, whole), 1)) + missing
+        gap = b.where(b.lt(whole, t), late, b.floats(b.sub(t, whole)) - part)
+        if turns.lo < 0:
+            gap = b.where(b.lt(turns, 0), b.floats(t) - b.floats(turns) * self.scale, gap)
+        return b.neg(gap) if back else gap
 
-    def scaled(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
+    def _scaled(self, step: Term) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
         b = self.b
         if step.equals(0):
             return b.lift(0), b.lift(0.0), b.lift(1.0)
-        near = b.minimum(step, b.floor(b.minimum(MOSTLY * b.limit, MOSTLY * b.limit / b.floats(scale))))
+        near = b.minimum(step, b.floor(b.minimum(MOSTLY * b.limit, MOSTLY * b.limit / b.floats(self.scale))))
         whole, rest = self._parts(near)
         lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
         rest = b.floats(rest)
         part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
-        part = part + b.floats(b.sub(step, near)) * scale
+        part = part + b.floats(b.sub(step, near)) * self.scale
         if self.slope is not None:
             part, missing = part + b.floats(near) * self.slope, missing - b.floats(near) * self.slope
         return b.floordiv(whole, self.lift), part, missing
@@ -83,72 +84,31 @@ class Pace(Record):
     def _parts(self, step: Term) -> tuple[Term, Term]:
         """step * over / times as a whole number, the last one where it is beyond it, and the rest of the division."""
         b = self.b
-        if self.slope is not None and step.op in ("const", "bound"):
+        if is_jax(self.over) and step.op in ("const", "bound"):
             from lrsched.ir.jax_integers import shifted
 
             whole, rest = shifted(step.args[0], self.over, self.times)
             return b.lift(whole), b.lift(rest)
-        most = self._farthest
+        most = b.where(b.lt(self.over, self.times), b.limit, b.muldiv(b.limit, self.times, self.over))
         near = b.minimum(step, most)
         whole = b.muldiv(near, self.over, self.times)
         return b.where(b.lt(most, step), b.limit, whole), b.mulmod(near, self.over, self.times)
 
 
-class Ratio(Pace):
-    """A pace of two integers of the run: exact where their products with steps stay below 2**52, a real beyond.
-
-    Under x64 that is 2**113.
-    """
-
-    @property
-    def grows(self) -> bool:
-        """Never known of a quotient."""
-        return False
-
-    def whole(self, t: Term) -> Term:
-        """floor(t / scale)."""
-        return self._divided(t, self.times, self.over)[0]
-
-    def edge(self, step: Term) -> Term:
-        """ceil(step * scale)."""
-        return self.b.neg(self._divided(self.b.neg(step), self.over, self.times)[0])
-
-    def scaled(self, step: Term, scale: Any) -> tuple[Term, Term, Term]:
-        """step * scale: a whole number, what is beyond it, and what the next one is beyond."""
-        whole, rest = self._divided(step, self.over, self.times)
-        times = self.b.floats(self.times)
-        return whole, self.b.floats(rest) / times, self.b.floats(self.b.sub(self.times, rest)) / times
-
-    def _divided(self, x: Term, times: Term, over: Term) -> tuple[Term, Term]:
-        """floor(x * times / over) and the rest: integers that wrap around know by how much an estimate is off."""
-        b, x, most = self.b, self.b.settled(x), MOSTLY * self.b.limit
-        near = b.floats(x) * (b.floats(times) / b.floats(over))
-        first = b.floor(b.maximum(b.minimum(near, most), -most))
-        rest = b.sub(_wrapped(b.mul(x, times)), b.mul(first, over))
-        more = b.floor(b.floats(rest) / b.floats(over))
-        rest = b.sub(rest, b.mul(more, over))
-        once = b.sub(b.where(b.lt(rest, over), 0, 1), b.where(b.lt(rest, 0), 1, 0))
-        size = b.maximum(near, -near) * (b.floats(over) * (2.0**-22 if b.single else 2.0**-51))
-        sure = b.lt(b.maximum(size, b.floats(over)), b.limit / 2)
-        whole = b.where(sure, b.add(b.add(first, more), once), first)
-        return whole, b.where(sure, b.sub(rest, b.mul(once, over)), 0)
-
-
-def _wrapped(x: Term) -> Term:
-    """A plain number as the integers of the target wrap it around; what they compute themselves is so already."""
-    size = x.b.limit + 1
-    return x.b.lift((x.args[0] + size) % (2 * size) - size) if x.op == "const" else x
-
-
 def pace_of(b: Builder, scale: Any) -> Pace | None:
     """The number that a scale is, bit by bit; None where it is no real number of the run."""
     term = b.lift(scale)
-    if term.op != "bound" or term.dtype != "f" or term.args[0].ndim:
+    table: Any = term.args[0] if term.op in ("bound", "gather") else None
+    if term.dtype != "f" or not is_jax(table) or (term.op == "bound" and table.ndim):
         return None
     from jax import lax
 
-    x = term.args[0]
-    return Pace(b, *quotient(x), b.lift(x - lax.stop_gradient(x)))
+    lift, times, over = quotient(table)
+    slope = table - lax.stop_gradient(table)
+    if term.op == "bound":
+        return Pace(b, term, lift, times, over, b.lift(slope))
+    of_row = [b.gather(x, term.args[1], dtype) for x, dtype in ((lift, "i"), (times, "i"), (over, "i"), (slope, "f"))]
+    return Pace(b, term, *of_row)
 
 
 def quotient(x: Any) -> tuple[Any, Any, Any]:

@@ -461,17 +461,9 @@ class Builder:
         """round(x * n) for a real x and an integer n, exactly, ties to even."""
         return self.make("share", self.lift(x), self.lift(n))
 
-    def noise(self, seed: Any, t: Any, high: Any = 0) -> Term:
-        """A number in [-1, 1) for every seed and step, the same bits on every target.
-
-        Steps beyond integers of 32 bits come as two words: t is the lower, ``high`` the other.
-        """
-        seed, t, high = self.lift(seed), self.floor(t), self.floor(high)
-        if high.equals(0):
-            return self.make("noise", seed, t)
-        if seed.op == t.op == high.op == "const":
-            return self.make("noise", seed, self.lift((high.args[0] << 32) + t.args[0] % 2**32))
-        return self.term("noise", (self.settled(seed), t, high), "f", -1, 1)
+    def noise(self, seed: Any, t: Any) -> Term:
+        """A number in [-1, 1) for every seed and step, the same bits on every target."""
+        return self.make("noise", self.lift(seed), self.floor(t))
 
     def call(self, function: Callable[..., Any], t: Any, values: Iterable[Any]) -> Term:
         """A function of numbers that gives one of an array namespace and the step: ``function(*values)(xp, t)``."""

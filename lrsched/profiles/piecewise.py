@@ -85,7 +85,7 @@ def _place(x: Progress, share: Any) -> Any:
 def _reached(x: Progress, share: Any) -> Any:
     """The place of a jump: the first whole step there, where only the run knows the share and steps are whole."""
     pace = pace_of(x.b, share) if x.done.dtype == x.total.dtype == "i" else None
-    return _place(x, share) if pace is None else pace.edge(x.total)
+    return _place(x, share) if pace is None else pace.first(x.total)
 
 
 def choose(b: Builder, before: Callable[[int], Term], part: Callable[[int], Any], first: int, stop: int) -> Any:
@@ -235,9 +235,7 @@ class Staircase(Profile):
 
     def _level(self, x: Progress, places: list[Any]) -> Any:
         b, levels, count = x.b, self.levels, len(places) + 1
-        return choose(
-            b, lambda i: x.before_jump(self.at[i - 1], places[i - 1]), lambda i: b.floats(levels[i]), 0, count
-        )
+        return choose(b, lambda i: x.before(places[i - 1]), lambda i: b.floats(levels[i]), 0, count)
 
 
 def phases(*parts: tuple[Any, Profile]) -> Profile:

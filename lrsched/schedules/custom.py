@@ -16,7 +16,6 @@ from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, fail
 from lrsched.ir.clock import Clock
-from lrsched.schedules.endless import time_of
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
@@ -180,5 +179,5 @@ class Custom(Schedule):
         called = Called(self.name, function, tuple(name for name, _ in self.numbers))
         values = [value for _, value in self.numbers]
         if duration == math.inf:
-            return clock.b.call(called, time_of(clock), values)
-        return clock.finite(duration, lambda c: c.b.call(called, time_of(c), values))
+            return clock.b.call(called, clock.time, values)
+        return clock.finite(duration, lambda c: c.b.call(called, c.time, values))

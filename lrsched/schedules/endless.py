@@ -18,12 +18,10 @@ from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import any_jax, is_jax
 from lrsched.ir import folding
 from lrsched.ir.clock import Clock
+from lrsched.ir.exact_steps import number_of
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
-
-
-FEW = 64  # joints that are compared one by one where steps inside a stretch cannot be counted
 
 
 class _Endless(Schedule):
@@ -38,43 +36,12 @@ class _Endless(Schedule):
 
 def index_of(clock: Clock, every: Any = 1) -> Term:
     """The local step that decides which piece is meant, as an integer; in whole parts of ``every`` steps."""
-    return clock.b.floordiv(clock.own, every) if clock.plain else _whole(clock, clock.own, every)
+    return clock.whole(every)
 
 
 def index_at(clock: Clock, every: Any = 1) -> Term:
     """The local step that the formula sees, as an integer; in whole parts of ``every`` steps."""
-    b = clock.b
-    if clock.plain:
-        return b.floordiv(b.floor(clock.at), every)
-    index = _whole(clock, clock.at, every)
-    return index if clock.most is None else b.minimum(index, b.floordiv(b.floor(clock.most), every))
-
-
-def _whole(clock: Clock, step: Term, every: Any) -> Term:
-    """The whole local steps of a stretched clock at one of its steps, exactly where the stretch is known exactly."""
-    b = clock.b
-    first = 0 if clock.least is None else b.maximum(b.floordiv(b.floor(clock.least), every), 0)
-    if step.dtype == "i" and (clock.counted or clock.pace is not None):
-        return b.maximum(clock.whole(step, 1, every), first)
-    local = b.div(b.floats(step) - (b.floats(clock.offset) - clock.slack), b.floats(clock.scale))
-    return b.maximum(b.floordiv(b.maximum(b.floor(local), 0), every), first)
-
-
-def time_of(clock: Clock) -> Term:
-    """The local time as a number: an integer where it can be."""
-    b = clock.b
-    if clock.plain:
-        return clock.at
-    time = b.maximum(clock.elapsed, 0.0) / b.floats(clock.scale)
-    if clock.least is not None:
-        time = b.maximum(time, b.floats(clock.least))
-    return time if clock.most is None else b.minimum(time, b.floats(clock.most))
-
-
-def whole_time(clock: Clock) -> Term:
-    """The local time, an integer on a clock that is merely ahead: beyond the target's integers it wraps around."""
-    ahead = isinstance(clock.scale, int) and clock.scale == 1 and isinstance(clock.offset, int)
-    return clock.b.sub(clock.at, clock.offset) if ahead and clock.most is None else time_of(clock)
+    return clock.whole_seen(every)
 
 
 @kind("multi_step")
@@ -124,29 +91,20 @@ def check_sorted(where: str, argument: str, values: Any) -> None:
 
 def piece_index(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts`` have come."""
-    b = clock.b
     if len(starts) == 0:
-        return b.lift(0)
-    if is_jax(starts) and clock.plain:
-        return b.search(starts, clock.own)
+        return clock.b.lift(0)
     if is_jax(starts) or any_jax(starts):
-        edges = [clock.edge(starts[i]) for i in range(len(starts))]
-        if all(getattr(edge, "op", "bound") in ("const", "bound") for edge in edges):
-            return b.search(_stacked(edges), clock.own)
-        return b.search(_stacked([starts[i] for i in range(len(starts))]), index_of(clock))
+        return clock.b.search(starts if is_jax(starts) else _stacked(list(starts)), index_of(clock))
     return count_passed(clock, starts)
 
 
 def count_passed(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts``, plain integers, have come."""
-    b, edges = clock.b, starts if clock.plain else [clock.edge(n) for n in starts]
-    if clock.plain or all(isinstance(e, int) for e in edges):
-        return b.search(_thresholds(edges), clock.own)
-    if clock.part is not None and len(edges) <= FEW:
-        index = b.lift(0)
-        for edge in edges:
-            index = b.add(index, b.where(b.le(edge, clock.own), 1, 0))
-        return b.known(index, lo=0, hi=len(edges))
+    b, stretch = clock.b, clock.stretch
+    if stretch is not None and stretch.fixed and not stretch.back:
+        edges = [number_of(stretch.edge(n)) for n in starts]
+        if all(isinstance(edge, int) for edge in edges):
+            return b.search(_thresholds(edges), clock.own)
     return b.search(_thresholds(starts), index_of(clock))
 
 
@@ -241,7 +199,7 @@ class ExponentialDecay(_Endless):
     reach = LIMIT
 
     def formula(self, clock: Clock) -> Term:
-        t = whole_time(clock)
+        t = clock.time
         return clock.b.ipow(self.gamma, t) if t.dtype == "i" else clock.b.pow(self.gamma, t)
 
     def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
@@ -261,7 +219,7 @@ class InverseTimeDecay(_Endless):
     rate: float = fields.real(low=0.0)
 
     def formula(self, clock: Clock) -> Term:
-        return 1.0 / (clock.b.floats(time_of(clock)) * clock.b.floats(self.rate) + 1.0)
+        return 1.0 / (clock.b.floats(clock.time) * clock.b.floats(self.rate) + 1.0)
 
     def _rescaled(self, scale: Scale, steps: int | None) -> Schedule:
         return InverseTimeDecay(float(self.rate / scale.ratio))
@@ -289,7 +247,7 @@ class InverseSqrt(_Endless):
 def decay_after(clock: Clock, timescale: Any, shape: Callable[[Term], Term]) -> Term:
     """``shape(timescale / t)`` after ``timescale`` steps, 1 before."""
     b, scale = clock.b, clock.b.floats(timescale)
-    t = b.floats(time_of(clock))
+    t = b.floats(clock.time)
     early = b.le(t, scale)
     return b.where(early, 1.0, shape(b.minimum(scale / b.narrow(t, lo=scale), 1.0)))
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
 
-def _check_ends(s: Any) -> None:
+def _check_ends(self: Any) -> None:
     """Refuse a start and an end with no finite number between them."""
-    start, end = s.start, s.end
+    start, end = self.start, self.end
     if type(start) is type(end) is float and not -math.inf < start - end < math.inf:
-        fail(s.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
+        fail(self.where(), "end", f"so near start, {start!r}, that start - end is finite", end)
 
 
 @kind("over", method="over")

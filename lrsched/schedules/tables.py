@@ -16,7 +16,7 @@ from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
 from lrsched.schedules.blend import LINEAR
-from lrsched.schedules.endless import index_at, index_of, read, time_of
+from lrsched.schedules.endless import index_at, index_of, read
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
@@ -82,7 +82,7 @@ class Table(Schedule):
         if exact or not self.interpolate:
             return value
         following = read(b, self.values, b.minimum(index + 1, size - 1))
-        part = b.minimum(b.floats(time_of(clock)) - b.floats(index), 1.0)
+        part = b.minimum(b.floats(clock.time) - b.floats(index), 1.0)
         return b.where(b.lt(index, size - 1), value * (1.0 - part) + following * part, value)
 
     def _rescaled(self, scale: Scale, steps: Any) -> Schedule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from lrsched.ir.runtime_scale import quotient
 from lrsched.ir.term import Builder, Term, named
 from lrsched.targets.array_calls import CallTarget
 from lrsched.targets.clamp_elimination import unclamped
-from lrsched.targets.emit import emit
+from lrsched.targets.emit import emit, plain_number
 from lrsched.targets.threshold_search import passed, passed_by_rows, read
 
 LARGEST = 3e38
@@ -130,15 +131,13 @@ def _mix(x: Any) -> Any:
     return x ^ (x >> 16)
 
 
-def _noise(seed: Any, t: Any, high: Any = None) -> Any:
+def _noise(seed: Any, t: Any) -> Any:
     if isinstance(seed, int):
         low, top = jnp.uint32(seed & 0xFFFFFFFF), jnp.uint32((seed >> 32) ^ 0x9E3779B9)
     else:
         low, top = _words(seed)
         top = top ^ jnp.uint32(0x9E3779B9)
     t_low, t_high = _words(t)
-    if high is not None:
-        t_high = jnp.asarray(high).astype(jnp.uint32)
     x = _mix(_mix(_mix(_mix(t_low) ^ t_high) ^ low) ^ top)
     return (x >> 8).astype(real_type()) * 2.0**-23 - 1.0
 
@@ -400,12 +399,18 @@ def _lifted(value: Any, limit: int) -> Any:
     return float(value) if not isinstance(value, bool | int) and not hasattr(value, "dtype") else value
 
 
+def _number(value: Any, dtype: str) -> str:
+    """A constant; what is beyond the reals of the program is infinite, as it is for what computes it."""
+    beyond = isinstance(value, float) and abs(value) > float(np.finfo(real_type()).max)
+    return plain_number(math.copysign(math.inf, value) if beyond else value, dtype)
+
+
 class JaxTarget(CallTarget):
     """Generates a function of an array of steps or a tracer."""
 
     def __init__(self) -> None:
-        wide = {"noise": _by_count("noise", "noise"), "pow": _by_count("pow", "power_by_parts")}
-        super().__init__("jax", OPERATIONS, **wide)
+        super().__init__("jax", OPERATIONS, pow=_by_count("pow", "power_by_parts"))
+        self.dialect = replaced(self.dialect, number=_number)
         sums = {op: _summing(op) for op in ("add", "sub")}
         self.exact = replaced(self.dialect, templates={**self.dialect.templates, **sums})
         self.helpers = {"rounded": _rounded, "apart": _apart, "power_by_parts": _power_by_parts}

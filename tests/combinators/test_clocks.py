@@ -283,3 +283,42 @@ def test_profiles_through_points_are_exact_from_both_ends(n: int) -> None:
         for t, value in zip(steps, np.asarray(row, dtype=np.float64).tolist(), strict=True):
             assert not oracle.complaint(s.to_dict(), t, value, kind), repr(s)
             assert (value > 0) == (s(t) > 0)
+
+
+def test_whole_factors_do_not_count_as_stretches() -> None:
+    """Above, inside or between cycles that never end, they compose with one that is a fraction."""
+    jointed = hold(2) >> cosine().sampled(times=3).over(5)
+    for schedule in (
+        jointed.stretched(3).restarted().stretched(1.1),
+        jointed.restarted(times=3, t_mult=2).restarted().stretched(1.3),
+        jointed.stretched(2.0).after("mirror").stretched(0.7),
+        jointed.restarted().stretched(1.1).stretched(3.0),
+        jointed.restarted(times=2).reversed().stretched(1.3),
+    ):
+        check(schedule, [*range(60), 1000, 12345, 10**6 + 1])
+
+
+def test_a_fraction_of_endless_cycles_that_stretch_by_one_is_refused_when_built() -> None:
+    fine = cosine().over(12).stretched(1.5)
+    for cycles in (fine.restarted(), fine.restarted(times=10**6), fine.after("mirror"), fine.restarted(t_mult=1.3)):
+        assert cycles.stretched(3.0)(40) > 0, "by a whole number each joint is known"
+        assert cycles.sampled(every=2).stretched(1.1)(40) > 0, "and so it is of samples"
+    for cycles in (fine.restarted(), fine.restarted(times=10**6), fine.after("mirror"), fine.after("repeat") + 1):
+        with pytest.raises(lrs.ScheduleError, match="stretched: the schedule must be less finely divided"):
+            cycles.stretched(1.1)
+    with pytest.raises(lrs.ScheduleError, match="restarted: the schedule must be less finely divided"):
+        fine.restarted(times=10**6).restarted(t_mult=1.3)
+    assert fine.restarted(times=900).stretched(1.1)(40) > 0, "few cycles begin at known times"
+
+
+def test_stretches_inside_one_another_need_known_numbers_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    run = jax.jit(lambda s, t: s(t))
+    jointed = hold(2) >> linear().over(5)
+    for schedule in (jointed.stretched(1.5), jointed.restarted(t_mult=2), jointed.restarted().stretched(0.7)):
+        values = [float(run(schedule, np.int32(t))) for t in range(30)]
+        assert values == pytest.approx(schedule.sample(30).tolist(), rel=1e-5, abs=1e-6)
+    for schedule in (jointed.stretched(1.5).restarted(t_mult=2), jointed.stretched(1.5).stretched(1.1)):
+        with pytest.raises(lrs.ScheduleError, match="known before the run"):
+            run(schedule, np.int32(3))
+        assert float(jax.jit(schedule)(np.int32(3))) == pytest.approx(schedule(3), rel=1e-6)

@@ -44,8 +44,20 @@ def jitted(expressions: list[Any], steps: list[Any]) -> list[Any]:
     return [np.asarray(v, dtype=np.float64) for v in program(steps)]
 
 
+def taken(expression: Any) -> bool:
+    """Whether JAX has the integers for an expression."""
+    try:
+        lrs.compile(expression, "jax")
+    except lrs.ScheduleError as error:
+        assert "enable x64" in str(error) or "too finely" in str(error)
+        return False
+    return True
+
+
 def check(expressions: list[Any], steps: list[list[int]]) -> None:
-    rows = [padded(s) for s in steps]
+    pairs = [(e, padded(s)) for e, s in zip(expressions, steps, strict=True) if taken(e)]
+    assert 5 * len(pairs) >= 4 * len(expressions)
+    expressions, rows = [e for e, _ in pairs], [row for _, row in pairs]
     for expression, row, values in zip(expressions, rows, jitted(expressions, rows), strict=True):
         data = expression.to_dict()
         for t, value in zip(row.tolist(), values.tolist(), strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lrsched as lrs
@@ -25,10 +25,12 @@ SHAPES = sorted(k.kind_name for k in registry.KINDS.values() if issubclass(k, pr
 
 
 def python_value(schedule: Any, t: Any) -> float:
-    """The value, NaN where a policy makes it an error."""
+    """The value, NaN where a policy makes it an error; no example where joints cannot be told exactly."""
     try:
         return float(schedule(t))
     except lrs.ScheduleError as error:
+        if "too finely" in str(error):
+            assume(False)
         assert "policy" in str(error)
         return math.nan
 
