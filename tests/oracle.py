@@ -96,10 +96,8 @@ class Time:
         return Time(self.own / k, self.at / k, self.gap / k, self.zero / k)
 
     def ended(self, n: Any) -> Time:
-        """Held at the end of n steps: owned by the last update before it."""
-        own = self.own
-        if own >= n:
-            own = self.zero + (math.ceil((n - self.zero) / self.gap) - 1) * self.gap
+        """Held at the end of n steps: owned by the step before it."""
+        own = self.own if self.own < n else Fraction(n - 1)
         return dataclasses.replace(self, own=own, at=min(self.at, Fraction(n)))
 
     def backwards(self, n: Any) -> Time:

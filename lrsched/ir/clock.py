@@ -203,7 +203,7 @@ class Clock(Record):
         b, at = self.b, self.at
         known = length.op in ("const", "column")
         if not (self.inside and self.stretch is None and (not known or length.hi <= b.limit)):
-            at = b.minimum(at, b.minimum(length, b.limit) if known else length)
+            at = b.minimum(at, b.minimum(length, b.limit) if known and not at.is_const else length)
         if known:
             return Progress(b, at, remaining(b, at, length), length, stepped=True)
         left = b.sub(length, at) if self.inside else b.maximum(b.sub(length, at), 0)

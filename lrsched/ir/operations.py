@@ -9,7 +9,7 @@ __all__ = ["OPERATIONS"]
 
 
 INF = math.inf
-MOST_ROWS = 4096
+MOST_ROWS = 100_000
 FEW = 256
 CONSTANTS = frozenset({"const", "column", "bound"})
 NUMBER, DTYPE, NAME = map(operator.attrgetter, ("num", "dtype", "op"))

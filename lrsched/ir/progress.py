@@ -12,6 +12,7 @@ import numpy as np
 from lrsched.foundation.errors import fail
 from lrsched.foundation.records import Record, replaced
 from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of, whole_steps
+from lrsched.ir.runtime_scale import pace_of
 
 if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
@@ -140,6 +141,18 @@ class Progress(Record):
             return self.before(place)
         clock, steps = self.paced
         return clock.before(self.b.share(share, steps))
+
+    def before_jump(self, share: Any, place: Any) -> Term:
+        """Whether less than the place of a share is done, wherever between steps it is."""
+        b, pace = self.b, pace_of(self.b, share)
+        if self.paced is None or pace is None:
+            return self.before(place)
+        clock, steps = self.paced
+        whole, part, missing = pace.scaled(b.lift(steps))
+        up = b.lt(missing, part)
+        stretch: Any = clock.stretch
+        past = stretch.past(clock.own, b.add(whole, b.where(up, 1, 0)))
+        return b.lt(past, b.where(up, b.neg(missing), part) * self.unit)
 
     def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""

@@ -59,14 +59,14 @@ class Pace(Record):
         ``back`` is the other way round.
         """
         b, turns = self.b, self.b.mul(turns, unit)
-        whole, part, missing = self._scaled(b.maximum(turns, 0))
+        whole, part, missing = self.scaled(b.maximum(turns, 0))
         late = b.floats(b.sub(b.sub(t, whole), 1)) + missing
         gap = b.where(b.lt(whole, t), late, b.floats(b.sub(t, whole)) - part)
         if turns.lo < 0:
             gap = b.where(b.lt(turns, 0), b.floats(t) - b.floats(turns) * self.scale, gap)
         return b.neg(gap) if back else gap
 
-    def _scaled(self, step: Term) -> tuple[Term, Term, Term]:
+    def scaled(self, step: Term) -> tuple[Term, Term, Term]:
         """step * scale for a step >= 0: a whole number, what is beyond it, and what the next one is beyond."""
         b = self.b
         if step.equals(0):
@@ -76,7 +76,8 @@ class Pace(Record):
         lift, times, more = b.floats(self.lift), b.floats(self.times), b.floats(b.mod(whole, self.lift))
         rest = b.floats(rest)
         part, missing = (more + rest / times) / lift, ((lift - 1.0 - more) + (times - rest) / times) / lift
-        part = part + b.floats(b.sub(step, near)) * self.scale
+        far = b.floats(b.sub(step, near)) * self.scale
+        part, missing = part + far, missing - far
         if self.slope is not None:
             part, missing = part + b.floats(near) * self.slope, missing - b.floats(near) * self.slope
         return b.floordiv(whole, self.lift), part, missing

@@ -235,7 +235,9 @@ class Staircase(Profile):
 
     def _level(self, x: Progress, places: list[Any]) -> Any:
         b, levels, count = x.b, self.levels, len(places) + 1
-        return choose(b, lambda i: x.before(places[i - 1]), lambda i: b.floats(levels[i]), 0, count)
+        return choose(
+            b, lambda i: x.before_jump(self.at[i - 1], places[i - 1]), lambda i: b.floats(levels[i]), 0, count
+        )
 
 
 def phases(*parts: tuple[Any, Profile]) -> Profile:

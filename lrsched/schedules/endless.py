@@ -101,10 +101,9 @@ def piece_index(clock: Clock, starts: Any) -> Term:
 def count_passed(clock: Clock, starts: Any) -> Term:
     """How many of the local steps ``starts``, plain integers, have come."""
     b, stretch = clock.b, clock.stretch
-    if stretch is not None and stretch.fixed and not stretch.back:
-        edges = [number_of(stretch.edge(n)) for n in starts]
-        if all(isinstance(edge, int) for edge in edges):
-            return b.search(_thresholds(edges), clock.own)
+    known = stretch is not None and stretch.fixed and not stretch.back
+    if stretch is not None and known and b.lift(stretch.scale).op == b.lift(stretch.offset).op == "const":
+        return b.search(_thresholds([number_of(stretch.edge(n)) for n in starts]), clock.own)
     return b.search(_thresholds(starts), index_of(clock))
 
 

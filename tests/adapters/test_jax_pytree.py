@@ -92,7 +92,11 @@ def test_a_schedule_passed_as_an_argument_gives_its_values(seed):
     schedule = strategies.single(strategies.seeded(seed, depth=3, big=False))
     steps = np.arange(0, 90)
     constant = np.asarray(jax.jit(schedule)(jnp.asarray(steps)), dtype=np.float64)
-    passed = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)), dtype=np.float64)
+    try:
+        passed = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)), dtype=np.float64)
+    except lrs.ScheduleError as error:
+        assert "known before the run" in str(error) and schedule.stretches
+        return
     size = np.max(np.abs(constant[np.isfinite(constant)]), initial=1e-30)
     assert np.array_equal(np.isfinite(passed), np.isfinite(constant))
     close = np.isclose(passed, constant, rtol=1e-4, atol=1e-4 * size, equal_nan=True)
@@ -158,7 +162,13 @@ FOUND = {  # what random search found wrong of schedules that are arguments
 @pytest.mark.parametrize("text", FOUND.values(), ids=FOUND)
 def test_what_went_wrong_for_an_argument(text):
     schedule, steps = lrs.parse(text), np.arange(60)
-    found = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)))
+    try:
+        found = np.asarray(jax.jit(apply)(schedule, jnp.asarray(steps)))
+    except lrs.ScheduleError as error:  # a stretch inside another one, or of growing cycles
+        assert "known before the run" in str(error) and ("stretched" in text) + ("extended" in text) + text.count(
+            "t_mult"
+        )
+        found = np.asarray(jax.jit(schedule)(jnp.asarray(steps)))
     np.testing.assert_allclose(found, schedule(steps), rtol=3e-6, atol=1e-6)
 
 
@@ -171,7 +181,7 @@ def test_an_argument_far_out():
     """The last of the growing cycles that begin below the last step, and an end between two steps."""
     for text in (
         "linear().over(100).restarted(t_mult=10.0, gamma=2.0)",
-        "warmup(12, -2.0).extended(7, 15).stretched(2.0)",
+        "warmup(12, -2.0).extended(7, 15)",
         "(hold(3, 2.0) >> hold(4, 5.0) >> table((1.0, 2.0))).restarted(t_mult=10.0)",
         "cosine().over(14).reversed().restarted(t_mult=10.0)",
         "cosine().over(14).mirrored().restarted(t_mult=10.0)",
@@ -185,7 +195,7 @@ def test_an_argument_far_out():
     assert float(jax.jit(apply)(lrs.linear().over(10**8 + 1, endpoint=True), 10**8 - 10)) == pytest.approx(
         1e-7, rel=1e-6
     )
-    assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15).stretched(2.0)"), 31)) == -0.5
+    assert float(jax.jit(apply)(lrs.parse("warmup(12, -2.0, -0.5).extended(7, 15)"), 31)) == -0.5
 
 
 def test_what_is_extended_keeps_its_steps_and_its_digits_to_the_end():

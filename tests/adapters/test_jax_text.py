@@ -60,6 +60,6 @@ def test_what_is_refused(text: str, value: Any, said: str) -> None:
 
 
 def test_a_traced_number_where_structure_is_meant() -> None:
-    for text in ("hold(3).restarted(times=n)", "plan(n, cosine())"):
+    for text in ("hold(3).restarted(times=n)", "hold(3).restarted(t_mult=n)"):
         with pytest.raises(lrs.ScheduleError):
             jax.jit(lambda n, text=text: lrs.parse(text, n=n)(0))(3)
