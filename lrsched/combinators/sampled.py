@@ -58,9 +58,8 @@ class SampledEvery(_Wrapper):
         every = b.lift(self.every)
         most = b.limit // every.args[0] if every.op == "const" else b.limit
         own, at = index_of(clock, every), index_at(clock, every)
-        if (
-            b.single and every.op == "const" and at.hi > most and own is at
-        ):  # times beyond the integers, counted in samples
+        beyond = b.single and every.op == "const" and at.hi > most
+        if beyond and own is at:  # times beyond the integers, counted in samples
             return self.schedule.formula(Clock(b, own, at).stretched(Fraction(1, every.args[0])))
         own, at = (b.mul(b.minimum(i, most), every) for i in (own, at))
         return self.schedule.formula(_read_at(b, own, at))

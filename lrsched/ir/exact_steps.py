@@ -58,15 +58,16 @@ def whole_steps(b: Builder, t: Term, ratio: Any, shift: Any = 0) -> Term:
     ratio, start = b.lift(ratio), -b.lift(shift)
     if -b.limit <= t.lo < 0 and t.hi - t.lo <= b.limit:  # products are of numbers without a sign
         return whole_steps(b, b.sub(t, t.lo), ratio, -(start + ratio * t.lo))
-    steep, rest = line(b, t, ratio, -start)
-    return rest if steep.equals(0) else b.add(b.mul(t, steep), rest)
+    steep, first, rest = line(b, t, ratio, -start)
+    floor = b.add(rest, first)
+    return floor if steep.equals(0) else b.add(b.mul(t, steep), floor)
 
 
-def line(b: Builder, t: Term, ratio: Term, shift: Term) -> tuple[Term, Term]:
-    """floor(t * ratio - shift) for an integer t >= 0, less a whole number times t; and that number first."""
+def line(b: Builder, t: Term, ratio: Term, shift: Term) -> tuple[Term, Term, Term]:
+    """floor(t * ratio - shift) for an integer t >= 0 as ``t * steep + first + rest``; the first two are known."""
     narrow = "column" in (ratio.op, shift.op)
     steep, first, times, over, more = _rows(b, (ratio, shift), lambda k, c: _row(k, -c, b.limit, narrow))
-    return steep, b.add(b.muldiv(t, times, over, more), first)
+    return steep, first, b.muldiv(t, times, over, more)
 
 
 def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:

@@ -56,8 +56,9 @@ class Line(Record):
     def modulo(self, t: Term, times: Any, over: Any, back: bool) -> Term:
         """The whole number at or below x * times modulo ``over``; of -x, if it runs ``back``."""
         b, ratio = self.b, self.b.div(-times if back else times, self.scale)
-        steep, rest = line(b, t, ratio, self.b.lift(self.offset) * ratio)
-        return b.mod(b.add(b.mulmod(t, b.mod(steep, over), over), b.mod(rest, over)), over)
+        steep, first, rest = line(b, t, ratio, b.lift(self.offset) * ratio)
+        known = b.add(b.mulmod(t, b.mod(steep, over), over), b.mod(first, over))
+        return b.mod(b.add(known, b.mod(rest, over)), over)
 
     def gap(self, t: Term, turns: Any, unit: Any, back: bool) -> Term:
         """``t`` minus the time at which x is ``turns * unit``, an integer if it is one; ``back`` is the other way."""
@@ -149,8 +150,14 @@ class Stretch(Record):
         b = self.b
         if self.fixed and exact_constant(b.lift(over)):
             return self._counted(t, b.div(times, over))
-        count = self._counted(t, times) if self.span is None else self._counted_in_span(t, times)
-        return b.floordiv(b.floordiv(count, self.parts), over)
+        over = b.mul(self.parts, over)
+        if self.span is None:
+            return b.floordiv(self._counted(t, times), over)
+        count = self._counted_in_span(t)
+        if b.lift(times).equals(1):
+            return b.floordiv(count, over)
+        part = self.rate.modulo(t, times, times, self.back)  # type: ignore[union-attr] # a span is that of a line
+        return b.add(b.muldiv(count, times, over), b.floordiv(b.add(b.mulmod(count, times, over), part), over))
 
     def _counted(self, t: Term, times: Any) -> Term:
         b = self.b
@@ -161,12 +168,14 @@ class Stretch(Record):
             count = b.sub(self.rate.floor(t, times), turns)
         return b.maximum(count, 0)
 
-    def _counted_in_span(self, t: Term, times: Any) -> Term:
-        """The same modulo twice the span, so that nothing on the way is beyond the integers."""
+    def _counted_in_span(self, t: Term) -> Term:
+        """Whole local steps, counted modulo twice the span, so that nothing on the way is beyond the integers."""
         b, most = self.b, 2 * self.span
-        x = self.rate.modulo(t, times, most * times, self.back)  # type: ignore[union-attr]
-        done = b.mul(b.mod(self.turns, most // self.unit), self.unit * times)
-        return b.mod(b.add(x, done) if self.back else b.sub(x, done), most * times)
+        if 3 * most > b.limit:
+            return self._counted(t, 1) if self.most(t) <= b.limit else too_fine()
+        x = self.rate.modulo(t, 1, most, self.back)  # type: ignore[union-attr] # a span is that of a line
+        done = b.mul(b.mod(self.turns, most // self.unit), self.unit)
+        return b.mod(b.add(x, done) if self.back else b.sub(x, done), most)
 
     def edge(self, step: Any) -> Term:
         """The first time at which a known local step has come; at which it has no more, if the stretch runs back."""

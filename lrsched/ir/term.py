@@ -105,7 +105,6 @@ class Builder:
         self.computed: dict[Any, Term] = {}
         self._numbers: dict[Any, Term] = {}
         self.grids: dict[Term, dict[Term, int]] = {}  # indices of several columns at once, with the sizes of each
-        self.exact_parts: dict[Term, Any] = {}  # parts of a step that are known exactly
         self.forks = 0  # how many changes of the clock with two sides are being lowered
         self.clocks: dict[int, list[Any]] = {}  # those changes, each followed by the clocks it was lowered on
         self.lowered: dict[Any, tuple[Any, Any, Any]] = {}  # what expressions became, with what they became it on

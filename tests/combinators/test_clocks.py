@@ -322,3 +322,31 @@ def test_stretches_inside_one_another_need_known_numbers_in_jax() -> None:
         with pytest.raises(lrs.ScheduleError, match="known before the run"):
             run(schedule, np.int32(3))
         assert float(jax.jit(schedule)(np.int32(3))) == pytest.approx(schedule(3), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cosine().sampled(times=2000).over(10**6).restarted().stretched(1.1)",
+        "linear().sampled(times=20000).over(2**41).restarted().stretched(1.1)",
+        "(hold(3) >> linear().sampled(times=5000).over(10**6)).after('mirror').stretched(1.7)",
+        "linear().sampled(times=10**6).over(10**7).restarted(times=3).reversed().stretched(1.3)",
+        "linear().sampled(times=7).over(10**9).restarted().stretched(0.3)",
+    ],
+)
+def test_samples_of_long_cycles_under_a_stretch(text: str) -> None:
+    """Their number times the length of a cycle is no integer of a target; 32 bits may refuse it."""
+    schedule, rnd = lrs.parse(text), random.Random(text)
+    steps = [0, 1, 5, 1000, 10**6, 10**6 + 1, 2**31 - 2, *(rnd.randrange(2**31 - 1) for _ in range(17))]
+    for t in [*steps, 2**51 + 7]:
+        for value in (schedule(t), schedule(np.array([t]))[0], schedule.sample(t, t + 1)[0]):
+            assert not oracle.complaint(schedule.to_dict(), t, float(value))
+    jax = pytest.importorskip("jax")
+    kind = oracle.FLOAT64 if jax.config.jax_enable_x64 else oracle.FLOAT32
+    try:
+        found = jax.jit(lrs.compile(schedule, "jax"))(np.array(steps, dtype=np.int32))
+    except lrs.ScheduleError as error:
+        assert "10**9" in text and "too finely" in str(error)
+        return
+    for t, value in zip(steps, np.asarray(found, dtype=np.float64).tolist(), strict=True):
+        assert not oracle.complaint(schedule.to_dict(), t, value, kind), text
