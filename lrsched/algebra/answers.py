@@ -8,7 +8,7 @@ from lrsched.algebra.registry import ON_NEW_KIND
 
 __all__ = ["ANSWERS", "answer_inside"]
 
-ANSWERS = ("goes_on", "endless_edges", "stretches", "fractions", "endless_fractions")
+ANSWERS = ("goes_on", "endless_edges", "stretches")
 
 
 def answer_inside(name: str) -> property:

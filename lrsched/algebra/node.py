@@ -32,8 +32,8 @@ set_field = object.__setattr__
 # what authors of kinds write and callers never need: not shown, see _Kind.__dir__
 INTERNAL = frozenset(
     {"adds_up", "after_policy", "as_power", "begun", "between_ends", "changes", "come", "concrete"}
-    | {"counts_phases", "edge", "endless_edges", "endless_fractions", "evaluable", "first", "fixed_counts"}
-    | {"fixed_length", "formula", "fractions"}
+    | {"counts_phases", "edge", "endless_edges", "evaluable", "first", "fixed_counts"}
+    | {"fixed_length", "formula"}
     | {"goes_on", "in_cycle", "is_level", "joints", "key", "kind_name", "laid", "last", "lasts", "lift", "method"}
     | {"milestones", "nearer", "operands", "parts", "parts_from", "parts_in_time", "place", "ramp", "reach"}
     | {"reached", "scaled", "shows_parts", "side", "sided", "steady", "stored_as", "stretches", "takes_progress"}

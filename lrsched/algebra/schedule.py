@@ -108,11 +108,9 @@ class Schedule(Arithmetic["Schedule"]):
         goes_on: Any  # whether a policy inside decides what comes after the duration
         endless_edges: Any  # whether there is no end to the boundaries, of this schedule or of one inside
         stretches: Any  # whether a clock runs slower somewhere inside
-        fractions: Any  # whether one does so by no whole number
-        endless_fractions: Any  # whether one does so in cycles that are too many to know where each begins
     else:
         counts_phases, reach, after_policy, milestones = False, math.inf, None, ()
-        goes_on, endless_edges, stretches, fractions, endless_fractions = map(answer_inside, ANSWERS)
+        goes_on, endless_edges, stretches = map(answer_inside, ANSWERS)
 
     def parts_in_time(self, stop: Any = None) -> Iterable[Part]:
         """The schedules inside that run forwards; of cycles the first, or all that begin below ``stop``."""

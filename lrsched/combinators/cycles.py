@@ -57,14 +57,6 @@ class Restarted(_Ending, _Slower):
             self._lengths()
         self.refuse_too_fine()
 
-    def slowness(self) -> Any:
-        return self.t_mult
-
-    @property
-    def endless_fractions(self) -> bool:
-        many = self.t_mult == 1.0 and (self.times is None or self.times > MOST_CYCLES)
-        return (many and self.schedule.fractions) or self.schedule.endless_fractions
-
     def fixed_length(self) -> Any:
         """Cycle lengths that are no constant factor of the first are part of the structure."""
         return self.schedule.duration if self.t_mult != 1.0 else None

@@ -33,7 +33,6 @@ class SampledEvery(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     every: int = fields.count(low=1)
     counts_phases = True
-    fractions = endless_fractions = False
 
     @property
     def stretches(self) -> bool:
@@ -86,7 +85,6 @@ class SampledAt(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     at: tuple[int, ...] = fields.counts(least=1)
     counts_phases = True
-    fractions = endless_fractions = False
 
     @property
     def milestones(self) -> Any:
@@ -134,7 +132,6 @@ class PerEpoch(_Wrapper):
     schedule: Schedule = fields.node("Schedule")
     steps_per_epoch: int = fields.count(low=1)
     counts_phases = True
-    fractions = endless_fractions = False
     adds_up = True
 
     @property

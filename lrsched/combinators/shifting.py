@@ -195,11 +195,6 @@ class After(_After):
     def counts_phases(self) -> bool:
         return self.policy in ("repeat", "mirror", "extrapolate")
 
-    @property
-    def endless_fractions(self) -> bool:
-        cycles = self.policy in ("repeat", "mirror")
-        return (cycles and self.schedule.fractions) or self.schedule.endless_fractions
-
     def formula(self, clock: Clock) -> Term:
         if clock.inside:
             return self.schedule.formula(clock)

@@ -36,9 +36,6 @@ class Stretched(_Slower):
     def validate(self) -> None:
         self.refuse_too_fine()
 
-    def slowness(self) -> Any:
-        return self.k if isinstance(self.k, int | float) else None
-
     @property
     def duration(self) -> Any:
         n = self.schedule.duration
@@ -113,10 +110,6 @@ class Extended(_Ending, _Slower):
         if self.total <= self.at:
             fail(self.where(), "total", f"above at, {self.at}", self.total)
         self.refuse_too_fine()
-
-    def slowness(self) -> Any:
-        whole = isinstance(self.total, int) and isinstance(self.at, int) and isinstance(self.schedule.duration, int)
-        return Fraction(self.total - self.at, self.schedule.duration - self.at) if whole else None
 
     @property
     def duration(self) -> Any:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.algebra.rescaling import Scale, rescale
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import fail
+from lrsched.foundation.errors import LIMIT, ScheduleError
 from lrsched.ir.clock import Clock
+from lrsched.ir.lower import lower
+from lrsched.ir.term import Builder
 
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
@@ -94,24 +96,10 @@ class _Slower(_Wrapper):
     __slots__ = ()
     stretches = True
 
-    def slowness(self) -> Any:
-        """By how much, exactly; None where only the run knows."""
-        raise NotImplementedError
-
-    @property
-    def fractions(self) -> bool:
-        """Whether that is no whole number, here or inside."""
-        slowness = self.slowness()
-        return (slowness is not None and slowness % 1 != 0) or self.inner.fractions
-
     def refuse_too_fine(self) -> None:
-        """An error for what cannot be told exactly: a fraction of cycles without an end that stretch by one inside."""
-        slowness = self.slowness()
-        if slowness is not None and slowness % 1 != 0 and self.inner.endless_fractions:
-            fail(
-                self.where(),
-                "the schedule",
-                "less finely divided: one whose cycles go on for ever (or more than 100,000 times) holds nothing that "
-                "is stretched by a fraction itself; stretch by a whole number, or what is in the cycles only",
-                self.inner,
-            )
+        """Lower it once where something inside stretches too: what no clock can tell is an error here already."""
+        if self.inner.stretches and not self._arrays:
+            try:
+                lower(self, Builder(branching=True, limit=LIMIT))
+            except ScheduleError as error:
+                raise ScheduleError(f"{self.where()}: {error}") from None

@@ -141,7 +141,7 @@ def run_too_short(run: Run) -> Iterator[Finding]:
 
 def _at_rest(run: Run, last: float, n: int) -> bool:
     """Whether all that is left of a schedule that has risen is its last value, to a thousandth."""
-    if n > LONGEST or not last > run.value(0):
+    if n > LONGEST or not run.value(0) < last < math.inf:
         return False
     left = run.schedule.after("hold")(spread(run.steps, n))
     return bool(np.all(np.abs(left - last) <= 1e-3 * abs(last)))

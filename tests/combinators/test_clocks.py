@@ -304,10 +304,13 @@ def test_a_fraction_of_endless_cycles_that_stretch_by_one_is_refused_when_built(
         assert cycles.stretched(3.0)(40) > 0, "by a whole number each joint is known"
         assert cycles.sampled(every=2).stretched(1.1)(40) > 0, "and so it is of samples"
     for cycles in (fine.restarted(), fine.restarted(times=10**6), fine.after("mirror"), fine.after("repeat") + 1):
-        with pytest.raises(lrs.ScheduleError, match="stretched: the schedule must be less finely divided"):
+        with pytest.raises(lrs.ScheduleError, match="stretched: this schedule changes its pieces too finely"):
             cycles.stretched(1.1)
-    with pytest.raises(lrs.ScheduleError, match="restarted: the schedule must be less finely divided"):
+    with pytest.raises(lrs.ScheduleError, match="restarted: this schedule changes its pieces too finely"):
         fine.restarted(times=10**6).restarted(t_mult=1.3)
+    many = hold(3, 2.0) >> linear().over(5).restarted(times=90_000, t_mult=1.0001)
+    with pytest.raises(lrs.ScheduleError, match="restarted: this schedule changes its pieces too finely"):
+        many.restarted(times=3, t_mult=1.1)
     assert fine.restarted(times=900).stretched(1.1)(40) > 0, "few cycles begin at known times"
 
 
