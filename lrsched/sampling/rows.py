@@ -83,7 +83,7 @@ class Ramp(Row):
         self.up = abs(begin) < abs(end)
         self.near, self.gap = (begin, end - begin) if self.up else (end, begin - end)
         self.slope, self.angle = self.gap / self.steps, math.pi / 2 / self.steps
-        self.ends: dict[int, float] = {}
+        self.ends: list[float | None] = [None, None]
 
     @property
     def ordinary(self) -> bool:
@@ -97,16 +97,11 @@ class Ramp(Row):
             wave(out, done if self.up else left, self.up, self.angle, self.gap, self.near)
         else:
             line(out, done if self.up else left, self.up, self.slope, self.near)
-        if -n < done <= 0:
-            out[-done] = self._end(whole, self.begun)
-        if 0 <= left < n:
-            out[left] = self._end(whole, self.begun + self.steps)
-
-    def _end(self, whole: Any, step: int) -> float:
-        """The value of an end as a single step has it."""
-        if step not in self.ends:
-            self.ends[step] = whole(step)
-        return self.ends[step]
+        for i, end in ((-done, 0), (left, 1)):
+            if 0 <= i < n:
+                if self.ends[end] is None:
+                    self.ends[end] = whole(self.begun + end * self.steps)
+                out[i] = self.ends[end]
 
 
 class Held(Row):
