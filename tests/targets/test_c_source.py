@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import lrsched as lrs
+import matrix
 import strategies
 from lrsched.algebra import node as _node
 from lrsched.algebra import registry
@@ -22,6 +24,7 @@ from lrsched.targets import _c
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 SEEDS = 240
+COMPOSED = range(400 if os.environ.get("THOROUGH") else 4)  # each 25 expressions of three methods
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 
@@ -88,6 +91,27 @@ def test_c_agrees_with_python_for_all_kinds(tmp_path):
         for t in steps:
             assert close(function(t), python_value(expression, t)), (t, expression)
         assert math.isnan(function(-1))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("seed", COMPOSED)
+def test_composed_expressions_in_c(tmp_path, seed):
+    """What Python's values are held against is elsewhere: the clocks of both are one."""
+    expressions, refused = {}, 0
+    for i, (_, schedule) in enumerate(matrix.composed(3, random.Random(seed), 25)):
+        try:
+            (tmp_path / f"f{i}.c").write_text(c_source(schedule, f"f{i}"), encoding="utf-8")
+            expressions[f"f{i}"] = schedule
+        except lrs.ScheduleError as error:
+            assert "C's integers" in str(error)
+            refused += 1
+    assert refused <= 3
+    library = compiled(tmp_path, {})
+    for name, schedule in expressions.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_double, [ctypes.c_int64]
+        for t in matrix.steps_of(schedule, random.Random(seed)):
+            assert close(function(t), python_value(schedule, t)), (t, schedule)
 
 
 def real(value):
