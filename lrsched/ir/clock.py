@@ -218,7 +218,7 @@ class Clock(Record):
             done, left = (b.maximum(b.minimum(x, length), 0) for x in (done, left))
         if not whole:
             done, left = b.floats(done), b.floats(left)
-        return Progress(b, done, left, length, stepped=True, unit=stretch.scale, raw=self)
+        return Progress(b, done, left, length, stepped=True, unit=stretch.scale, clock=self)
 
     def _pace_progress(self, stretch: Stretch, steps: Term) -> Progress:
         b = self.b
@@ -226,7 +226,7 @@ class Clock(Record):
         done = b.minimum(b.maximum(stretch.past(self.own, 0), 0.0), total)
         left = b.maximum(stretch.until(self.own, steps), 0.0)
         left = b.where(b.le(done, 0.0), total, b.minimum(left, total))
-        return Progress(b, done, left, total, stepped=True, unit=stretch.scale, paced=(self, steps))
+        return Progress(b, done, left, total, stepped=True, unit=stretch.scale, clock=self, steps=steps)
 
 
 def lowered(expression: Any, x: Clock | Progress) -> Any:

@@ -40,9 +40,9 @@ class Progress(Record):
     """``done`` of ``total`` with ``left`` remaining: ``u = done / total``, ``z = left / total = 1 - u``.
 
     ``stepped`` says that the total is a number of steps, each ``unit`` long, so that a share of it is a whole step.
-    ``raw`` is the clock whose local time, times ``unit``, is what is done, where that is known exactly. ``whole``
-    says that all of it is exactly 1, although XLA and ranges multiply by a rounded 1 / total. ``paced`` is a clock
-    whose stretch only the run knows and the whole steps that it runs through.
+    ``clock`` is the stretched one whose local time, times ``unit``, is what is done; ``steps`` are the local steps
+    that it runs through, where the unit is a number that only the run knows. ``whole`` says that all of it is exactly
+    1, although XLA and ranges multiply by a rounded 1 / total.
     """
 
     b: Builder
@@ -51,9 +51,9 @@ class Progress(Record):
     total: Term
     stepped: bool
     unit: Any = 1
-    raw: Clock | None = None
+    clock: Clock | None = None
+    steps: Any = None
     whole: bool = True
-    paced: tuple[Clock, Any] | None = None
 
     @property
     def u(self) -> Term:
@@ -79,27 +79,25 @@ class Progress(Record):
 
     def reversed(self) -> Progress:
         """Run from the end."""
-        return replaced(self, done=self.left, left=self.done, raw=None, paced=None)
+        return replaced(self, done=self.left, left=self.done, clock=None, steps=None)
 
     def mirrored(self) -> Progress:
         """There in the first half, back in the second."""
-        if self.raw is not None or self.paced is not None:
-            return replaced(self, raw=None, paced=None).mirrored()
         b = self.b
         nearer = b.minimum(self.done, self.left)
         whole = nearer.dtype == "i" and self.total.hi <= b.limit
         done = nearer * 2 if whole else b.floats(nearer) * 2.0
         if whole and self.left.dtype == "i":
-            return replaced(self, done=done, left=b.sub(self.total, done))
+            return replaced(self, done=done, left=b.sub(self.total, done), clock=None, steps=None)
         later = b.lt(self.left, self.done)
         left = b.where(later, b.sub(self.done, self.left), b.sub(self.left, self.done))
-        return replaced(self, done=done, left=left)
+        return replaced(self, done=done, left=left, clock=None, steps=None)
 
     def place(self, share: Any) -> Any:
         """How much is done at a share of the total: a whole step where the total is in steps."""
         b, total = self.b, self.total
-        if self.paced is not None:
-            return b.mul(b.floats(b.share(share, self.paced[1])), self.unit)
+        if self.steps is not None:
+            return b.mul(b.floats(b.share(share, self.steps)), self.unit)
         steps = total if isinstance(self.unit, int) and self.unit == 1 else b.div(total, self.unit)
         if self.stepped and steps.dtype == "f" and b.lift(self.unit).dtype == "f":
             steps = b.floor(b.add(steps, 0.5))
@@ -115,19 +113,19 @@ class Progress(Record):
         b, place = self.b, self.b.lift(place)
         if place.equals(0):
             return b.lift(False)
-        if self.raw is not None and exact_constant(place):
-            return self.raw.before(b.div(place, self.unit))
+        if self.clock is not None and exact_constant(place):
+            return self.clock.before(b.div(place, self.unit))
         if self.done.dtype == "i" and place.dtype == "q":
             return b.lt(self.done, b.neg(b.floor(-place)))
         return b.lt(self.done, place)
 
     def passed(self, places: Sequence[Any]) -> Term | None:
         """How many of the increasing places are done, where whole steps tell it; None where only comparisons do."""
-        raw, t, edges = self.raw, self.done, list(places)
-        if not all(isinstance(x, int | Fraction) for x in edges) or self.paced is not None:
+        clock, t, edges = self.clock, self.done, list(places)
+        if not all(isinstance(x, int | Fraction) for x in edges):
             return None
-        if raw is not None:
-            t, stretch = raw.own, raw.stretch
+        if clock is not None:
+            t, stretch = clock.own, clock.stretch
             if stretch is None or not stretch.fixed or stretch.back or not isinstance(stretch.offset, int | Fraction):
                 return None
             edges = [place + stretch.offset for place in edges]
@@ -137,36 +135,35 @@ class Progress(Record):
 
     def before_share(self, share: Any, place: Any) -> Term:
         """Whether less than the place of a share is done, a whole step."""
-        if self.paced is None:
+        if self.clock is None or self.steps is None:
             return self.before(place)
-        clock, steps = self.paced
-        return clock.before(self.b.share(share, steps))
+        return self.clock.before(self.b.share(share, self.steps))
 
     def before_jump(self, share: Any, place: Any) -> Term:
         """Whether less than the place of a share is done, wherever between steps it is."""
-        b, pace = self.b, pace_of(self.b, share)
-        if self.paced is None or pace is None:
+        b, clock, pace = self.b, self.clock, pace_of(self.b, share)
+        if clock is None or clock.stretch is None or self.steps is None or pace is None:
             return self.before(place)
-        clock, steps = self.paced
-        whole, part, missing = pace.scaled(b.lift(steps))
+        whole, part, missing = pace.scaled(b.lift(self.steps))
         up = b.lt(missing, part)
-        stretch: Any = clock.stretch
-        past = stretch.past(clock.own, b.add(whole, b.where(up, 1, 0)))
+        past = clock.stretch.past(clock.own, b.add(whole, b.where(up, 1, 0)))
         return b.lt(past, b.where(up, b.neg(missing), part) * self.unit)
 
     def section(self, start: Any, stop: Any, inside: bool = False) -> Progress:
         """Progress within [start, stop] of what is done, held outside; ``inside`` promises that it is never outside."""
         b = self.b
         start, stop = b.lift(start), b.lift(stop)
-        raw = self.raw
-        if raw is not None:
+        clock = self.clock
+        if clock is not None:
             first, last = b.div(start, self.unit), b.div(stop, self.unit)
             if exact_constant(first) and exact_constant(last) and not last.equals(first.value):
-                x = raw.since(number_of(first)).progress(number_of(last - first))
+                x = clock.since(number_of(first)).progress(number_of(last - first))
                 if not inside:  # it may not have begun
                     x = replaced(x, done=b.maximum(x.done, 0), left=b.minimum(x.left, x.total))
-                return replaced(x, whole=self.whole, stepped=self.stepped, raw=x.raw if first.dtype == "i" else None)
-            raw = raw.since(number_of(first)) if first.dtype == "i" else None
+                return replaced(
+                    x, whole=self.whole, stepped=self.stepped, clock=x.clock if first.dtype == "i" else None
+                )
+            clock = clock.since(number_of(first)) if first.dtype == "i" else None
         total = stop - start
         done = self._less(start)
         left = b.neg(self._less(stop)) if not stop.equals(self.total.value) else self.left
@@ -180,7 +177,7 @@ class Progress(Record):
         if not (total.op == "const" or total.lo > 0):
             safe = b.maximum(total, 1e-30 if total.dtype == "f" else 1)
             done = b.add(done, b.sub(safe, total))  # what has no length is at its end
-        return Progress(b, done, left, safe, self.stepped, self.unit, raw)
+        return Progress(b, done, left, safe, self.stepped, self.unit, clock)
 
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
@@ -202,9 +199,9 @@ class Progress(Record):
             return b.minimum(whole_steps(b, self.done, b.div(number, self.total)), times)
         if self.done.dtype == "i" and self.total.dtype == "i":
             return b.muldiv(self.done, times, self.total)
-        if self.raw is not None and number.op == "const" and b.div(self.total, self.unit).dtype == "i":
+        if self.clock is not None and number.op == "const" and b.div(self.total, self.unit).dtype == "i":
             steps = b.div(self.total, self.unit)
-            return b.minimum(self.raw.whole(steps, times), times)
+            return b.minimum(self.clock.whole(steps, times), times)
         index = b.floor(b.div(b.mul(self.done, times), self.total))
         return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 
