@@ -212,7 +212,7 @@ class Restarted(_Ending, _Slower):
             return int(end)
         if t >= end and not back:
             return None
-        t = t if back else max(t, 0)
+        t = min(t, end) if back else max(t, 0)
         i = self._index(max(t - back, 0))
         start, length = self._span(i)
         if not ends:
@@ -431,7 +431,7 @@ class Mirrored(_Ending):
         if (t < n and not back) or (t <= n and back):
             found = inner.edge(t, back)
             return found if found is not None or back else n
-        found = inner.edge(max(2 * n + 1 - t, 0), not back)
+        found = inner.edge(2 * n + 1 - min(t, 2 * n), not back)
         turned = 0 if found is None else 2 * n - found + 1
         if n < turned < 2 * n:
             return turned

@@ -89,11 +89,29 @@ def test_boundaries_are_the_same_from_both_ends(seed: int) -> None:
         forwards = list(itertools.islice(schedule.walk_edges(end, ends), 2000))
         assert forwards == sorted(set(forwards))
         assert all(0 < e < schedule.duration + ends for e in forwards)
-        backwards, found = [], schedule.edge(int(end) + ends, True, ends)
+        past = 7 if end == schedule.duration else 0  # however far past its end it is asked
+        backwards, found = [], schedule.edge(int(end) + ends + past, True, ends)
         while found is not None and len(backwards) < 2000:
             backwards.append(found)
             found = schedule.edge(found, True, ends)
         assert backwards[::-1] == forwards, schedule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(hold(1) >> hold(4, value=2.0) >> hold(3, value=3.0)).restarted(times=3, t_mult=0.5)",
+        "(hold(1) >> hold(5, value=2.0) >> hold(6, value=3.0) >> hold(1, value=4.0)).mirrored()",
+        "(hold(1) >> hold(6, value=2.0) >> hold(5, value=3.0)).restarted(times=2, t_mult=0.7).mirrored()",
+    ],
+)
+def test_boundaries_are_found_from_far_behind_the_end(text: str) -> None:
+    schedule, found = lrs.parse(text), []
+    last = schedule.edge(schedule.duration + 7, True)
+    while last is not None:
+        found.append(last)
+        last = schedule.edge(last, True)
+    assert tuple(found[::-1]) == schedule.boundaries() and len(found) > 4
 
 
 def test_boundaries_and_cycles_of_a_sampled_schedule_are_its_samples() -> None:
