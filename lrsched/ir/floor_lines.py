@@ -41,11 +41,11 @@ class FloorLine(Record):
 
 
 def _between(slope: Fraction, limit: int) -> Fraction:
-    """A fraction between the same neighbours, among those with denominators up to the limit, as a slope in [0, 1)."""
+    """A fraction between the same neighbours, among those with denominators up to the limit, as a slope."""
     if slope.denominator <= limit:
         return slope
-    below, above = fitting_below(slope, limit), 1 - fitting_below(1 - slope, limit)
-    return Fraction(below.numerator + above.numerator, below.denominator + above.denominator)
+    a, b, c, d = neighbours(slope, limit)
+    return Fraction(a + c, b + d)
 
 
 def lowest(times: int, more: int, over: int, limit: int) -> int:
@@ -78,18 +78,21 @@ def fitting_below(ratio: Fraction, limit: int) -> Fraction:
     """The largest fraction <= ratio with a denominator <= limit: the same floor(t * ratio) for every t <= limit."""
     if ratio.denominator <= limit:
         return ratio
-    whole = math.floor(ratio)
-    low, high = Fraction(whole), Fraction(whole + 1)
+    a, b, _, _ = neighbours(ratio, limit)
+    return Fraction(a, b)
+
+
+def neighbours(ratio: Fraction, limit: int) -> tuple[int, int, int, int]:
+    """The fractions a / b < ratio < c / d next to one that has a denominator above the limit, with none above it."""
+    p, q = ratio.numerator, ratio.denominator
+    a, b, c, d = p // q, 1, p // q + 1, 1
+    low, high = p % q, q - p % q  # p * b - a * q and c * q - p * d
     while True:
-        below, above = (low.numerator, low.denominator), (high.numerator, high.denominator)
-        p, q = ratio.numerator, ratio.denominator
-        gap_low, gap_high = p * below[1] - below[0] * q, above[0] * q - p * above[1]
-        steps = min(gap_low // gap_high if gap_high else limit, (limit - below[1]) // above[1])
-        low = Fraction(below[0] + steps * above[0], below[1] + steps * above[1])
-        gap_low = p * low.denominator - low.numerator * q
-        if low.denominator + high.denominator > limit or gap_low == 0:
-            return low
-        steps = min((gap_high - 1) // gap_low, (limit - above[1]) // low.denominator)
-        high = Fraction(above[0] + steps * low.numerator, above[1] + steps * low.denominator)
-        if low.denominator + high.denominator > limit:
-            return low
+        steps = min(low // high, (limit - b) // d)
+        a, b, low = a + steps * c, b + steps * d, low - steps * high
+        if b + d > limit:
+            return a, b, c, d
+        steps = min((high - 1) // low, (limit - d) // b)
+        c, d, high = c + steps * a, d + steps * b, high - steps * low
+        if b + d > limit:
+            return a, b, c, d
