@@ -23,8 +23,6 @@ from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from lrsched.algebra.profile import Profile
     from lrsched.inspection.description import Description
     from lrsched.inspection.findings import Finding
@@ -55,10 +53,12 @@ class Schedule(Arithmetic["Schedule"]):
         def __call__(self, t: Any) -> Any:
             """The value at step t."""
 
+        steps: Any
+
     @property
     def duration(self) -> Any:
-        """Number of steps, or ``math.inf``."""
-        raise NotImplementedError
+        """Number of steps, or ``math.inf``: that of the field ``steps``, unless a kind says otherwise."""
+        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         """The value on a clock."""

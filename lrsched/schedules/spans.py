@@ -40,10 +40,6 @@ class Over(Schedule):
 
     validate = _check_ends
 
-    @property
-    def duration(self) -> Any:
-        return self.steps
-
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._blend)
 
@@ -91,10 +87,6 @@ class Warmup(Schedule):
     skip_zero: bool = fields.static("flag", default=False, choices=(False, True))
 
     validate = _check_ends
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._rise)
@@ -154,10 +146,6 @@ class Hold(Schedule):
     steps: int = fields.count()
     value: float = fields.real(default=1.0)
     is_level = True
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.floats(self.value)

@@ -36,10 +36,6 @@ class Geometric(Schedule):
     start: float = fields.positive()
     end: float = fields.positive()
 
-    @property
-    def duration(self) -> Any:
-        return self.steps
-
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._ramp)
 
@@ -105,10 +101,6 @@ class SilverSteps(Schedule):
     steps: int = fields.count()
     counts_phases = True
 
-    @property
-    def duration(self) -> Any:
-        return self.steps
-
     def formula(self, clock: Clock) -> Term:
         levels = np.array([1.0 + silver_power(k - 1) for k in range(64)])
         return clock.finite(self.steps, lambda c: c.b.gather(levels, c.b.valuation(index_at(c) + 1)))
@@ -151,10 +143,6 @@ class ChebyshevSteps(Schedule):
             fail(self.where(), "steps", "a power of 2 in the fractal order", self.steps)
         if not is_jax(self.smallest) and not is_jax(self.largest) and self.smallest > self.largest:
             fail(self.where(), "smallest", f"at most largest, {self.largest!r}", self.smallest)
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.steps
