@@ -44,42 +44,27 @@ class _Parser(Tokens):
         if self.depth > 3 * MAX_DEPTH:
             raise self.error("the text is nested too deep")
         value = self.unary(level)
-        pending: list[Any] = []
-        more: list[Any] = []
+        more: list[tuple[Any, int]] = []
         while self.sort == "sign" and BINARY.get(self.token, 0) >= level:
             sign, position = self.token, self.start
             self.next()
             tighter = POWER if sign == "**" else BINARY[sign] + 1
             right = self.expression(UNARY if sign == "**" else tighter)
             if _lengthens(sign, value, right):
-                more.append(negated(right) if sign == "-" else right)
-                continue
-            value = self.lengthened(value, more, position)
-            if sign == ">>" and level == SHIFT:
-                pending.append((value, position)) if not pending else None
-                pending.append((right, position))
-                continue
-            value = self.combine(sign, value, right, position)
+                more.append((negated(right) if sign == "-" else right, position))
+            else:
+                value = self.combine(sign, self.lengthened(value, more), right, position)
         self.depth -= 1
-        return self.joined(pending) if pending else self.lengthened(value, more, self.start)
+        return self.lengthened(value, more)
 
-    def lengthened(self, value: Any, more: list[Any], position: int) -> Any:
-        """A sum or product with all its further operands at once, so that a long one is read in linear time."""
+    def lengthened(self, value: Any, more: list[tuple[Any, int]]) -> Any:
+        """A sequence, sum or product with all its further operands at once: a long one is read in linear time."""
         if not more:
             return value
-        kind, parts = type(value), value.parts
-        lifted = map(value.lift, tuple(more))
+        parts = (*value.parts, *(value.lift(operand) for operand, _ in more))
+        _, position = more[0]
         more.clear()
-        return self.made(lambda: kind((*parts, *lifted)), position)
-
-    def joined(self, pending: list[Any]) -> Any:
-        """A long ``a >> b >> c`` as one sequence."""
-        for value, position in pending:
-            if not isinstance(value, Schedule):
-                opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
-                hint = "; is a ')' missing before it?" if opened and not isinstance(value, Node) else ""
-                raise self.error(f"'>>' joins schedules, not {_described(value)}{hint}", position)
-        return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
+        return self.made(lambda: type(value)(parts), position)
 
     def unary(self, level: int) -> Any:
         if self.sort == "sign" and self.token in "+-" and level <= POWER:
@@ -258,6 +243,11 @@ class _Parser(Tokens):
         signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
+        strangers = [x for x in (a, b) if sign == ">>" and not isinstance(x, Schedule)]
+        if strangers:
+            opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
+            hint = "; is a ')' missing before it?" if opened and not isinstance(strangers[0], Node) else ""
+            raise self.error(f"'>>' joins schedules, not {_described(strangers[0])}{hint}", position)
         plain = is_plain(a) and is_plain(b)
         if not plain and (isinstance(a, Node) or isinstance(b, Node)):
             if sign == "//":
@@ -265,8 +255,6 @@ class _Parser(Tokens):
             return self.made(lambda: APPLY[sign](a, b), position)
         if not plain and not (is_number(a) and is_number(b)):
             raise self.error(f"{sign!r} needs numbers or expressions", position)
-        if sign == ">>":
-            raise self.error("'>>' joins schedules, not numbers", position)
         if not plain:
             return self.made(lambda: applied_by_jax(sign, a, b), position)
         try:
@@ -294,16 +282,15 @@ def free_names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+FLAT = {">>": "sequence", "+": "sum", "-": "sum", "*": "product"}  # what an operator makes longer
+
+
 def _lengthens(sign: str, value: Any, right: Any) -> bool:
-    """Whether an operation makes a sum or a product longer by one operand."""
-    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != {
-        "+": "sum",
-        "-": "sum",
-        "*": "product",
-    }.get(sign):
+    """Whether an operation makes a sequence, a sum or a product longer by one operand."""
+    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != FLAT.get(sign):
         return False
     base = Schedule if isinstance(value, Schedule) else Profile
-    return isinstance(right, base) or is_plain(right)
+    return isinstance(right, base) or (sign != ">>" and is_plain(right))
 
 
 def _as_tuple(value: Any) -> Any:
