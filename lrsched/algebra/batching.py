@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lrsched.algebra.fields import NUMBERS
+from lrsched.algebra.fields import NUMBERS, Field
 from lrsched.algebra.node import ON_DEMAND, Node, leaves_of, make, prepare, set_arrays, set_field, walk
 from lrsched.algebra.registry import MAX_DEPTH
-
-if TYPE_CHECKING:
-    from lrsched.algebra.fields import Field
 
 __all__ = ["Stack", "column_structure", "longer", "stack_into", "stacked"]
 

@@ -60,7 +60,6 @@ class Node(Expression, metaclass=_Kind):
     kind_name: ClassVar[str]
     stored_as: ClassVar[str] = ""  # the kind that its data name, if another
     method: ClassVar[str]
-    takes_progress: ClassVar[bool] = False
     adds_up: ClassVar[bool] = False  # it may last longer than any length that it was given
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None

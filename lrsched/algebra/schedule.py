@@ -21,13 +21,13 @@ from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
+from lrsched.ir.clock import Clock
+from lrsched.ir.term import Term
 
 if TYPE_CHECKING:
     from lrsched.algebra.profile import Profile
     from lrsched.inspection.description import Description
     from lrsched.inspection.findings import Finding
-    from lrsched.ir.clock import Clock
-    from lrsched.ir.term import Term
 
 __all__ = ["Schedule"]
 
@@ -306,17 +306,14 @@ class Schedule(Arithmetic["Schedule"]):
         return built("perturbed", self, scale, seed)
 
     def __truediv__(self, other: Any) -> Schedule:
-
         lifted = self.lift(other)
         return NotImplemented if lifted is None else built("quotient", self, lifted)
 
     def __rtruediv__(self, other: Any) -> Schedule:
-
         lifted = self.lift(other)
         return NotImplemented if lifted is None else built("quotient", lifted, self)
 
     def __rpow__(self, base: Any) -> Schedule:
-
         lifted = self.lift(base)
         return NotImplemented if lifted is None else built("raised", base, self)
 

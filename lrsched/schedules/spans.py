@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
@@ -12,13 +15,8 @@ from lrsched.algebra.schedule import Ramp, Schedule
 from lrsched.foundation.errors import fail
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
+from lrsched.ir.term import Term
 from lrsched.schedules.blend import LINEAR, blend
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from lrsched.ir.term import Term
 
 
 def _check_ends(self: Any) -> None:
