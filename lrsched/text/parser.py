@@ -90,7 +90,7 @@ class _Parser(Tokens):
         if self.take("("):
             return self.bracketed(")", start)
         if self.take("["):
-            return list(_as_tuple(self.bracketed("]", start)))
+            return list(self.bracketed("]", start))
         found = "the end of the text" if sort == "end" else show(token)
         raise self.error(f"expected an expression, found {found}")
 
@@ -200,7 +200,8 @@ class _Parser(Tokens):
             self.bound(signature, name, positional, keywords, places)
         except TypeError as error:
             raise self.error(f"{name}: {error}", start) from None
-        return self.made(lambda: function(*positional, **keywords), start, _Positions(signature, places))
+        meant = functools.partial(_place_in, signature, places)
+        return self.made(lambda: function(*positional, **keywords), start, meant)
 
     def keyword(self) -> str | None:
         if not self.names_argument():
@@ -210,18 +211,14 @@ class _Parser(Tokens):
         self.expect("=")
         return name
 
-    def constant(self, value: Any) -> Any:
-        """The schedule that a number is."""
-        return self.made(lambda: functions()["constant"](value), 0)
-
-    def made(self, build: Callable[[], Any], position: int, places: _Positions | None = None) -> Any:
+    def made(self, build: Callable[[], Any], position: int, place: Callable[[str], int | None] | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
         try:
             return build()
         except ParseError:
             raise
         except (ScheduleError, TypeError) as error:
-            where = places.of(str(error)) if places else None
+            where = place(str(error)) if place else None
             raise self.error(str(error), position if where is None else where) from None
         except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
             raise self.error(f"these arguments have no meaning: {error}", position) from None
@@ -293,10 +290,6 @@ def _lengthens(sign: str, value: Any, right: Any) -> bool:
     return isinstance(right, base) or (sign != ">>" and is_plain(right))
 
 
-def _as_tuple(value: Any) -> Any:
-    return value if isinstance(value, tuple) else (value,)
-
-
 def _described(value: Any) -> str:
     if isinstance(value, Profile):
         return "a profile, a shape without steps: say how long, as in .over(1000)"
@@ -310,15 +303,9 @@ def _signature(function: Callable[..., Any], bound: bool) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:]) if bound else signature
 
 
-class _Positions:
-    """Where each argument of a call stands in the text."""
-
-    def __init__(self, signature: inspect.Signature, places: dict[Any, int]) -> None:
-        self.names, self.places = list(signature.parameters), places
-
-    def of(self, message: str) -> int | None:
-        """The place of the argument that an error names, as in ``warmup: steps must be``."""
-        named = re.match(r"[\w.]+: (\w+)\b", message)
-        if named is None or named[1] not in self.names:
-            return None
-        return self.places.get(named[1], self.places.get(self.names.index(named[1])))
+def _place_in(signature: inspect.Signature, places: Mapping[Any, int], message: str) -> int | None:
+    """Where the argument of a call stands in the text that an error names, as in ``warmup: steps must be``."""
+    names, named = list(signature.parameters), re.match(r"[\w.]+: (\w+)\b", message)
+    if named is None or named[1] not in names:
+        return None
+    return places.get(named[1], places.get(names.index(named[1])))

@@ -7,6 +7,7 @@ from typing import Any
 
 from lrsched.algebra.node import Node
 from lrsched.algebra.profile import Profile
+from lrsched.algebra.registry import built
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import LONGEST
 from lrsched.foundation.errors import LISTED, ScheduleError, ScheduleTypeError, fail, listed, shortened
@@ -119,7 +120,7 @@ def read(text: str, offered: Mapping[str, Any], *, bare: bool = False) -> tuple[
         return value, parser.used
     if is_number(value):
         if bare:
-            return parser.constant(value), parser.used
+            return parser.made(lambda: built("constant", value), 0), parser.used
         raise ParseError("a bare number is no schedule; write constant(...)", text, 0)
     raise ParseError("this is no schedule and no profile", text, 0)
 
