@@ -11,8 +11,6 @@ from lrsched.algebra.fields import NUMBERS, Field
 from lrsched.algebra.node import ON_DEMAND, Node, leaves_of, make, prepare, set_arrays, set_field, walk
 from lrsched.algebra.registry import MAX_DEPTH
 
-__all__ = ["Stack", "column_structure", "longer", "stack_into", "stacked"]
-
 SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
 
 

@@ -18,9 +18,6 @@ from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail, li
 from lrsched.foundation.numbers import all_plain, is_opaque
 from lrsched.ir.expression import Expression
 
-__all__ = ["NO_NUMBERS", "Node", "children", "leaves_of", "make", "walk"]
-
-
 ON_DEMAND: dict[str, Callable[[Node], Any]] = {  # what is made when it is first asked for
     "_memo": lambda node: {},
     "_given": lambda node: None,

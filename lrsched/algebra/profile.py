@@ -17,8 +17,6 @@ from lrsched.ir.term import Builder, Term
 if TYPE_CHECKING:
     from lrsched.algebra.schedule import Schedule
 
-__all__ = ["Profile"]
-
 
 Pair = tuple[Any, Any]
 

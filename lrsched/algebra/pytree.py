@@ -22,8 +22,6 @@ from lrsched.algebra.registry import BASES, KINDS, for_every_kind
 from lrsched.foundation.errors import LIMIT, ScheduleError
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["Layout", "flatten", "unflatten"]
-
 
 class Layout:
     """The structure of an expression: everything but its leaves, hashable."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from lrsched.inspection.description import Description
     from lrsched.inspection.findings import Finding
 
-__all__ = ["Schedule"]
-
 
 class Schedule(Arithmetic["Schedule"]):
     """A value for every step, with a duration in steps or ``math.inf``.

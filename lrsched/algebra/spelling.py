@@ -8,9 +8,6 @@ from typing import Any
 from lrsched.algebra.fields import REQUIRED, field_of, names_of
 from lrsched.ir.expression import Expression
 
-__all__ = ["spell"]
-
-
 SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
 LONGEST = 20_000_000
 

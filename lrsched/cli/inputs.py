@@ -20,8 +20,6 @@ from lrsched.schedules import constant
 from lrsched.text import ParseError
 from lrsched.text import read as parsed
 
-__all__ = ["read", "schedule", "schedules", "standard_input", "told"]
-
 LONGEST_NAME = 1000
 LONGEST_CONFIG = 1_000_000  # of YAML and TOML, whose readers are slow
 DEEPEST = 100

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["after_import"]
 
 WAITING: dict[str, list[Callable[[], None]]] = {}
 

@@ -15,8 +15,6 @@ from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term, named
 from lrsched.profiles.shapes import Linear, power_of, power_rest
 
-__all__ = ["Choice"]
-
 
 class Choice:
     """One of several profiles, for targets that compute them all."""

@@ -18,8 +18,6 @@ from lrsched.text.numbers import APPLY, PowerError, applied, applied_by_jax, is_
 from lrsched.text.tokens import LONGEST_NUMBER, ParseError, Tokens, literal
 from lrsched.text.vocabulary import CONSTANTS, PREFIXES, can_be_given, foreign, functions, methods, nearest
 
-__all__ = ["_Parser"]
-
 BINARY = {">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "**": POWER}
 
 

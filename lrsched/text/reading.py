@@ -16,8 +16,6 @@ from lrsched.text.parser import _Parser, free_names
 from lrsched.text.tokens import ParseError
 from lrsched.text.vocabulary import can_be_given, nearest
 
-__all__ = ["names", "parse", "profile", "read", "schedule"]
-
 
 def parse(text: str, **numbers: Any) -> Any:
     """The schedule or profile that an expression in this library's names describes.

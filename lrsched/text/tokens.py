@@ -6,8 +6,6 @@ import re
 
 from lrsched.foundation.errors import ScheduleError, show
 
-__all__ = ["ParseError", "Tokens", "literal", "number"]
-
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "T": 12}
 LONGEST_NUMBER = 400
 WINDOW = 100  # the most characters of a line that are shown above a caret

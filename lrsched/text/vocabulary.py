@@ -14,8 +14,6 @@ from lrsched.algebra.registry import KINDS, ON_NEW_KIND
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS
 
-__all__ = ["CONSTANTS", "PREFIXES", "can_be_given", "foreign", "functions", "methods", "nearest"]
-
 CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
 PREFIXES = ("lrs", "lrsched", "recipes", "presets")
 # fmt: off
