@@ -21,8 +21,6 @@ from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import ScheduleError, check_count, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
-from lrsched.ir.clock import Clock
-from lrsched.ir.term import Term
 
 if TYPE_CHECKING:
     from lrsched.algebra.profile import Profile
@@ -57,10 +55,6 @@ class Schedule(Arithmetic["Schedule"]):
     def duration(self) -> Any:
         """Number of steps, or ``math.inf``: that of the field ``steps``, unless a kind says otherwise."""
         return self.steps
-
-    def formula(self, clock: Clock) -> Term:
-        """The value on a clock."""
-        raise NotImplementedError
 
     def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
         """The first boundary after step t, or the last before it (``back``), inside (0, duration).

@@ -44,6 +44,11 @@ class ParseError(ScheduleError):
         return f"{str(self).removeprefix('parse: ')}\n  {shown}\n  {' ' * (column - left)}^"
 
 
+def told(error: ScheduleError) -> str:
+    """An error as lines for people: one that says what is wrong, and for text a caret under the mistake."""
+    return error.pointed if isinstance(error, ParseError) else str(error).removeprefix("parse: ")
+
+
 def number(text: str) -> int | float | None:
     """The number that a text is, such as ``10_000``, ``1e4``, ``1.5k`` or ``250B``, or None.
 
