@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
 
 WAITING: dict[str, list[Callable[[], None]]] = {}
 
@@ -27,30 +27,35 @@ def after_import(name: str, action: Callable[[], None]) -> None:
 
 
 class _AfterImport:
-    """Sees which modules are imported; the base classes of finders take long to import."""
+    """Sees which modules are imported; the finders after it find them. Their base classes take long to import."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in WAITING:
             return None
-        others: Any = [finder for finder in sys.meta_path if finder is not self]
-        for finder in others:
-            spec: ModuleSpec | None = finder.find_spec(fullname, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    self.follow(spec.loader, fullname)
-                return spec
-        return None
+        later: Any = [*itertools.dropwhile(lambda finder: finder is not self, sys.meta_path)][1:]
+        found = (finder.find_spec(fullname, path, target) for finder in later)
+        spec: ModuleSpec | None = next(filter(None, found), None)
+        if spec is not None and spec.loader is not None:
+            loader: Any = _Loader(spec.loader, fullname, self)
+            spec.loader = loader
+        return spec
 
-    def follow(self, loader: Any, name: str) -> None:
-        """Let the loader of a module do what waits for it when it has run it."""
-        run = loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
-            run(module)
-            actions = WAITING.pop(name, []) if module.__name__ == name else []
-            if not WAITING and self in sys.meta_path:
-                sys.meta_path.remove(self)
-            for action in actions:
-                action()
+class _Loader:
+    def __init__(self, loader: Any, name: str, finder: Any) -> None:
+        self.loader, self.name, self.finder = loader, name, finder
 
-        loader.exec_module = exec_module
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self.loader.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        actions = WAITING.pop(self.name, [])
+        if not WAITING and self.finder in sys.meta_path:
+            sys.meta_path.remove(self.finder)
+        for action in actions:
+            action()
