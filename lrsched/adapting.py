@@ -27,7 +27,7 @@ from lrsched.foundation.numbers import is_jax as is_jax
 from lrsched.foundation.numbers import is_number as is_number
 from lrsched.foundation.states import *
 from lrsched.inspection.joint_rules import first_error as first_error
-from lrsched.text import ParseError, read
+from lrsched.text import read, told
 
 
 def given_schedule(
@@ -63,10 +63,8 @@ def given_schedule(
 def _read(where: str, argument: str, text: str, names: Mapping[str, Any]) -> Any:
     try:
         found, used = read(text, names, bare=True)
-    except ParseError as error:
-        raise ScheduleError(f"{where}: {argument}: {error.pointed}") from None
     except ScheduleError as error:
-        raise ScheduleError(f"{where}: {argument}: {str(error).removeprefix('parse: ')}") from None
+        raise ScheduleError(f"{where}: {argument}: {told(error)}") from None
     unused = [name for name in names if name not in used]
     if unused:
         fail(where, argument, f"a text that uses {listed(unused)}", text)

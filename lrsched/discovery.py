@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from lrsched.foundation.errors import BELOW_1, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax
 
-__all__ = ["Suggestions", "diverged", "smooth", "suggest", "trust_ratio"]
-
 Vector = NDArray[np.float64]
 
 SLIDE_WIDTH = 15

@@ -18,8 +18,6 @@ from lrsched.foundation.argument_names import speaking_as
 from lrsched.foundation.errors import LIMIT, fail
 from lrsched.foundation.numbers import is_jax, share_of
 
-__all__ = ["HUGE", "REAL", "Taken", "checked"]  # and the declarations, each a name for an annotation
-
 HUGE = 1e100  # what is larger is no rate: products of a few such numbers, and quotients, would overflow
 
 

@@ -8,8 +8,6 @@ from lrsched.algebra.batching import longer
 from lrsched.algebra.node import NO_NUMBERS, Node
 from lrsched.algebra.registry import BASES, KINDS, built
 
-__all__ = ["Arithmetic"]
-
 S = TypeVar("S")  # the base itself: Schedule or Profile
 
 

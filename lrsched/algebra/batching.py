@@ -5,16 +5,13 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lrsched.algebra.fields import NUMBERS
+import numpy as np
+
+from lrsched.algebra.fields import NUMBERS, Field
 from lrsched.algebra.node import ON_DEMAND, Node, leaves_of, make, prepare, set_arrays, set_field, walk
 from lrsched.algebra.registry import MAX_DEPTH
-
-if TYPE_CHECKING:
-    from lrsched.algebra.fields import Field
-
-__all__ = ["Stack", "column_structure", "longer", "stack_into", "stacked"]
 
 SHAPES: dict[type[Node], Callable[[Node], Any]] = {}  # how each kind's fields that are no single numbers are read
 
@@ -52,8 +49,6 @@ class Stack:
 
     def plain(self) -> Any:
         """A plain tuple of parts where there is nothing stacked but host numbers."""
-        import numpy as np
-
         parts: list[Any] = [None] * self.size
         for node, places in self.entries:
             if len(places) == 1:
@@ -69,7 +64,6 @@ class Stack:
 
     def row(self, node: Any, row: int) -> Any:
         """One part of a group."""
-        import numpy as np
 
         def pick(x: Any) -> Any:
             if isinstance(x, FIXED):

@@ -13,8 +13,6 @@ from lrsched.algebra.node import Node, prepare, set_arrays
 from lrsched.algebra.registry import KINDS, MAX_DEPTH, ON_NEW_KIND
 from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, check_duration, fail
 
-__all__ = ["kind"]
-
 T = TypeVar("T", bound="type[Node]")
 FLAT = {  # how operators that are evaluated from the left are written without nesting
     "sum": " (a chain of + is flat where the long sum comes first: s + c; or use lrsched.sum(...))",

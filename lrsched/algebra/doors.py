@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["DOORS", "report"]
-
 DOORS = {
     "describe": "lrsched.inspection.describe:describe",
     "check": "lrsched.inspection.checks:check",

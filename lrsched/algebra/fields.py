@@ -22,8 +22,6 @@ from lrsched.ir.expression import Expression
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["Field", "NUMBERS", "REQUIRED", "field_of", "names_of"]
-
 
 REQUIRED: Any = object()
 NUMBERS = ("real", "count")  # forms of single numbers

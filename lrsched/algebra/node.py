@@ -18,9 +18,6 @@ from lrsched.foundation.errors import ScheduleError, ScheduleTypeError, fail, li
 from lrsched.foundation.numbers import all_plain, is_opaque
 from lrsched.ir.expression import Expression
 
-__all__ = ["NO_NUMBERS", "Node", "children", "leaves_of", "make", "walk"]
-
-
 ON_DEMAND: dict[str, Callable[[Node], Any]] = {  # what is made when it is first asked for
     "_memo": lambda node: {},
     "_given": lambda node: None,
@@ -60,7 +57,6 @@ class Node(Expression, metaclass=_Kind):
     kind_name: ClassVar[str]
     stored_as: ClassVar[str] = ""  # the kind that its data name, if another
     method: ClassVar[str]
-    takes_progress: ClassVar[bool] = False
     adds_up: ClassVar[bool] = False  # it may last longer than any length that it was given
     _declared: ClassVar[dict[str, Field]]
     __array_ufunc__ = None

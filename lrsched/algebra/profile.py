@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lrsched.algebra import pytree, state_dicts  # noqa: F401 (every kind is known to JAX and to Flax)
 from lrsched.algebra.arithmetic import Arithmetic
 from lrsched.algebra.registry import BASES, built
 from lrsched.foundation.errors import ScheduleError
 from lrsched.ir.progress import Progress
+from lrsched.ir.term import Builder, Term
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lrsched.algebra.schedule import Schedule
-    from lrsched.ir.term import Builder, Term
-
-__all__ = ["Profile"]
 
 
 Pair = tuple[Any, Any]

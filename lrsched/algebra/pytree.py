@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 
 from lrsched.algebra.batching import Stack
-from lrsched.algebra.fields import Field, field_of, names_of
+from lrsched.algebra.fields import Field
 from lrsched.algebra.node import Node, holds_arrays, make, set_arrays, set_given, walk
 from lrsched.algebra.registry import BASES, KINDS, for_every_kind
 from lrsched.foundation.errors import LIMIT, ScheduleError
 from lrsched.foundation.numbers import is_jax
-
-__all__ = ["Layout", "flatten", "unflatten"]
 
 
 class Layout:
@@ -111,9 +109,8 @@ def _encode(node: Node, fixed: bool) -> tuple[Any, list[Any], list[str]]:
     parts: list[Any] = []
     leaves: list[Any] = []
     names: list[str] = []
-    for name in names_of(type(node)):
-        spec, value = field_of(type(node), name), getattr(node, name)
-        part, found, labels = _encode_field(spec, value, fixed, node.kind_name == "sequence")
+    for name, spec in node._declared.items():
+        part, found, labels = _encode_field(spec, getattr(node, name), fixed, node.kind_name == "sequence")
         parts.append(part)
         leaves.extend(found)
         names.extend(f"{node.where()}.{spec.label or name}{label}" for label in labels)
@@ -221,10 +218,8 @@ def _array(leaf: Any, spec: Field, rows: tuple[int, ...]) -> Any:
 
 def _decode(body: Any, leaves: _Leaves, rows: tuple[int, ...]) -> Any:
     kind = KINDS[body[0]]
-    values = {}
-    for name, part in zip(names_of(kind), body[1:], strict=True):
-        values[name] = _decode_field(field_of(kind, name), part, leaves, rows)
-    return make(kind, values)
+    fields = zip(kind._declared.items(), body[1:], strict=True)
+    return make(kind, {name: _decode_field(spec, part, leaves, rows) for (name, spec), part in fields})
 
 
 def _decode_field(spec: Field, part: Any, leaves: _Leaves, rows: tuple[int, ...]) -> Any:

@@ -10,7 +10,6 @@ from lrsched.foundation.after_import import after_import
 if TYPE_CHECKING:
     from lrsched.algebra.node import Node
 
-__all__ = ["BASES", "KINDS", "MAX_DEPTH", "ON_NEW_KIND", "built", "class_named", "for_every_kind"]
 
 MAX_DEPTH = 100  # levels that expressions nest at most
 KINDS: dict[str, type[Node]] = {}

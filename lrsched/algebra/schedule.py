@@ -23,15 +23,9 @@ from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from lrsched.algebra.profile import Profile
     from lrsched.inspection.description import Description
     from lrsched.inspection.findings import Finding
-    from lrsched.ir.clock import Clock
-    from lrsched.ir.term import Term
-
-__all__ = ["Schedule"]
 
 
 class Schedule(Arithmetic["Schedule"]):
@@ -55,14 +49,12 @@ class Schedule(Arithmetic["Schedule"]):
         def __call__(self, t: Any) -> Any:
             """The value at step t."""
 
+        steps: Any
+
     @property
     def duration(self) -> Any:
-        """Number of steps, or ``math.inf``."""
-        raise NotImplementedError
-
-    def formula(self, clock: Clock) -> Term:
-        """The value on a clock."""
-        raise NotImplementedError
+        """Number of steps, or ``math.inf``: that of the field ``steps``, unless a kind says otherwise."""
+        return self.steps
 
     def edge(self, t: int, back: bool = False, ends: bool = False) -> int | None:
         """The first boundary after step t, or the last before it (``back``), inside (0, duration).
@@ -304,17 +296,14 @@ class Schedule(Arithmetic["Schedule"]):
         return built("perturbed", self, scale, seed)
 
     def __truediv__(self, other: Any) -> Schedule:
-
         lifted = self.lift(other)
         return NotImplemented if lifted is None else built("quotient", self, lifted)
 
     def __rtruediv__(self, other: Any) -> Schedule:
-
         lifted = self.lift(other)
         return NotImplemented if lifted is None else built("quotient", lifted, self)
 
     def __rpow__(self, base: Any) -> Schedule:
-
         lifted = self.lift(base)
         return NotImplemented if lifted is None else built("raised", base, self)
 

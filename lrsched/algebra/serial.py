@@ -12,8 +12,6 @@ from lrsched.algebra.registry import KINDS, MAX_DEPTH
 from lrsched.foundation.errors import ScheduleError, fail, show
 from lrsched.ir.expression import Expression
 
-__all__ = ["FORMAT", "fingerprint", "from_dict", "from_json", "to_dict", "to_json"]
-
 FORMAT = 1
 LONGEST_JSON = 20_000_000
 MOST, NODE_COST = 10**7, 10  # what one reading takes: so many numbers, and a node costs as much as ten

@@ -8,9 +8,6 @@ from typing import Any
 from lrsched.algebra.fields import REQUIRED, field_of, names_of
 from lrsched.ir.expression import Expression
 
-__all__ = ["spell"]
-
-
 SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 7)
 LONGEST = 20_000_000
 
@@ -88,7 +85,9 @@ def _phases(node: Any) -> tuple[str, int]:
 
 
 def _extreme(node: Any) -> tuple[str, int]:
-    return f"{node.kind_name}(" + ", ".join(_argument(part) for part in node.parts) + ")", ATOM
+    numbers = [_number(part) for part in node.parts]
+    texts = [spell(part) if x is None else repr(x) for part, x in zip(node.parts, numbers, strict=True)]
+    return f"{node.kind_name}({', '.join(texts)})", ATOM
 
 
 def _custom(node: Any) -> tuple[str, int]:
@@ -108,13 +107,6 @@ _OPERATORS: dict[str, Callable[[Any], tuple[str, int]]] = {
     "maximum": _extreme,
     "custom": _custom,
 }
-
-
-def _argument(value: Any) -> str:
-    if isinstance(value, Expression):
-        number = _number(value)
-        return repr(number) if number is not None and not value.takes_progress else spell(value)
-    return repr(value)
 
 
 def _called(node: Any) -> str:

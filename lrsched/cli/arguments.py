@@ -12,21 +12,6 @@ from typing import Any
 
 from lrsched.text import number
 
-__all__ = [
-    "KEY",
-    "LIMIT",
-    "ONE",
-    "PER_EPOCH",
-    "SET",
-    "SEVERAL",
-    "STEPS",
-    "argument",
-    "count",
-    "picture",
-    "real",
-    "takes",
-]
-
 LARGEST = 2**53 - 1
 REAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[kMBT]?")
 PICTURES = (".png", ".svg", ".pdf")

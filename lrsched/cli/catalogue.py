@@ -13,8 +13,6 @@ from lrsched.algebra.profile import Profile
 from lrsched.display.svg import thumbnail
 from lrsched.recipes._examples import Example, examples
 
-__all__ = ["main", "outdated", "pages"]
-
 SECTIONS = {
     "warmups": "Warm-ups, and the decays that follow them",
     "decays": "Decays",

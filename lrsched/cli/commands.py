@@ -23,8 +23,6 @@ from lrsched.foundation.errors import ScheduleError
 from lrsched.foundation.errors import show as spelled
 from lrsched.inspection import describe, description
 
-__all__ = ["check", "convert", "demo", "diff", "identify", "plot", "recipes", "sample", "show", "source"]
-
 NOTHING = "no findings"
 BLOCK = 1 << 16
 LONGEST_DIFF = 1 << 27

@@ -17,10 +17,7 @@ from lrsched.cli.interpolation import Entries, child, children
 from lrsched.foundation.errors import LISTED, ScheduleError, listed, shortened, show
 from lrsched.foundation.files import MOST_BYTES, read_text
 from lrsched.schedules import constant
-from lrsched.text import ParseError
 from lrsched.text import read as parsed
-
-__all__ = ["read", "schedule", "schedules", "standard_input", "told"]
 
 LONGEST_NAME = 1000
 LONGEST_CONFIG = 1_000_000  # of YAML and TOML, whose readers are slow
@@ -209,8 +206,3 @@ def _chosen(root: Any, key: str | None) -> tuple[list[str], Any]:
 def _names(names: Iterable[Any], path: list[str]) -> str:
     """The entries of a table or a list, as ``--key`` takes them."""
     return listed(".".join([*path, str(name)]) for name in names)
-
-
-def told(error: ScheduleError) -> str:
-    """An error as lines for people: one that says what is wrong, and for text a caret under the mistake."""
-    return error.pointed if isinstance(error, ParseError) else str(error).removeprefix("parse: ")

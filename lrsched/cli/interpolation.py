@@ -8,8 +8,6 @@ from typing import Any
 
 from lrsched.foundation.errors import ScheduleError, listed, show
 
-__all__ = ["Entries", "child", "children"]
-
 REFERENCE = re.compile(r"(?<!\\)\$\{([^${}]*)\}")
 PATH = re.compile(r"(\.*)([^.\[\]:]+(?:\.[^.\[\]:]+|\[[^.\[\]:]+\])*)")
 PARTS = re.compile(r"[^.\[\]]+")

@@ -12,8 +12,6 @@ from lrsched.cli.arguments import SEVERAL, argument, count, picture, real, takes
 from lrsched.cli.outputs import drawn, is_sized, say, screen, warn
 from lrsched.foundation.errors import ScheduleError
 
-__all__ = ["LAWS", "compare", "fit"]
-
 LAWS = {"signal-noise": "SignalNoiseLaw", "annealing": "AnnealingLaw"}
 WIDEST = 1000
 WITH_THE_LAST = ("", "from", "to", "init")  # columns that belong to the one before

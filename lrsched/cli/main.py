@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 from lrsched import __version__
 from lrsched.cli import commands, judging
 from lrsched.cli.arguments import KEY
-from lrsched.cli.inputs import told
 from lrsched.cli.outputs import warn
 from lrsched.foundation.errors import ScheduleError, printable, shortened
+from lrsched.text import told
 
 DISTRIBUTION = "lrsched-algebra"
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from lrsched.foundation.files import replacing
 
-__all__ = ["drawn", "is_sized", "say", "screen", "warn"]
-
 
 def say(text: str) -> None:
     """A line, or several, on standard output."""

@@ -7,8 +7,6 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-__all__ = ["load"]
-
 LONGEST_NUMBER = 400
 
 

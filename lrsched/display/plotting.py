@@ -15,8 +15,6 @@ from lrsched.foundation.errors import SHOWN, ScheduleTypeError, check_count, fai
 from lrsched.inspection.describe import defined, describe, horizon
 from lrsched.inspection.description import WIDEST, Description, number
 
-__all__ = ["plot", "stacked"]
-
 POINTS = 2000
 SCALE = re.compile(r"^[\d.e+-]+ \* ")
 

@@ -12,8 +12,6 @@ from lrsched.display.terminal import envelope, limits
 from lrsched.inspection.describe import defined, describe
 from lrsched.inspection.description import Description, number
 
-__all__ = ["curve", "document", "thumbnail"]
-
 WIDTH, HEIGHT = 560, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 26
 COLUMNS = 480

@@ -10,8 +10,6 @@ import numpy as np
 from lrsched.inspection.describe import spread
 from lrsched.inspection.description import number
 
-__all__ = ["curve", "envelope", "limits"]
-
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
 LONGEST = 1 << 20

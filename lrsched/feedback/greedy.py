@@ -11,8 +11,6 @@ from lrsched.feedback.reducer import Reducer, is_better, select
 from lrsched.feedback.scalars import COUNTS, Scalars
 from lrsched.foundation.errors import check_count, check_real
 
-__all__ = ["Greedy", "GreedyState"]
-
 
 class GreedyState(NamedTuple):
     """What :class:`Greedy` remembers; a pytree, and as a list plain JSON (``recent`` is a list inside it)."""

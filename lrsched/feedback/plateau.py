@@ -12,8 +12,6 @@ from lrsched.feedback.reducer import Reducer, is_better, select
 from lrsched.feedback.scalars import COUNTS, Scalars, real_scalar, single
 from lrsched.foundation.errors import ScheduleError, check_choice, check_count, check_real, fail
 
-__all__ = ["Plateau", "PlateauState", "agreed"]
-
 LONGEST_LADDER = 1_000_000
 
 

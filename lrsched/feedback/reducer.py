@@ -12,8 +12,6 @@ from lrsched.foundation.errors import ABOVE_0, BELOW_1, check_choice, check_coun
 from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.states import list_of
 
-__all__ = ["Reducer", "is_better", "select"]
-
 REALS = frozenset({"scale", "best", "mean", "recent"})
 
 S = TypeVar("S", bound=tuple[Any, ...])

@@ -15,8 +15,6 @@ from typing import Any
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax, is_number
 
-__all__ = ["COUNTS", "FLOATS", "Scalars", "on_jax", "real_scalar", "single"]
-
 COUNTS = 2**31  # counts lie below it, as JAX holds them
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
-__all__ = ["after_import"]
 
 WAITING: dict[str, list[Callable[[], None]]] = {}
 
@@ -29,22 +27,14 @@ def after_import(name: str, action: Callable[[], None]) -> None:
 
 
 class _AfterImport:
-    """Sees which modules are imported; the base classes of finders take long to import."""
-
-    def __init__(self) -> None:
-        self.asking: set[int] = set()  # the threads that ask the other finders
+    """Sees which modules are imported; the finders after it find them. Their base classes take long to import."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        thread = get_ident()
-        if fullname not in WAITING or thread in self.asking:
+        if fullname not in WAITING:
             return None
-        from importlib.util import find_spec
-
-        self.asking.add(thread)
-        try:
-            spec = find_spec(fullname)
-        finally:
-            self.asking.remove(thread)
+        later: Any = [*itertools.dropwhile(lambda finder: finder is not self, sys.meta_path)][1:]
+        found = (finder.find_spec(fullname, path, target) for finder in later)
+        spec: ModuleSpec | None = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             loader: Any = _Loader(spec.loader, fullname, self)
             spec.loader = loader

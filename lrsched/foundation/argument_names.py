@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 from lrsched.foundation.errors import ScheduleError, fail
 
-__all__ = ["speaking_as"]
-
 
 @contextmanager
 def speaking_as(where: str, **names: str) -> Iterator[None]:

@@ -12,22 +12,6 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-__all__ = [
-    "ABOVE_0",
-    "A_SCHEDULE",
-    "BELOW_1",
-    "EARLIER",
-    "LIMIT",
-    "ScheduleError",
-    "ScheduleTypeError",
-    "ScheduleWarning",
-    "check_choice",
-    "check_count",
-    "check_real",
-    "fail",
-    "show",
-]
-
 ABOVE_0, BELOW_1 = math.ulp(0.0), math.nextafter(1.0, 0.0)  # the numbers next to a bound that is excluded
 LIMIT = 2**53  # every count lies below it: lengths, boundaries, steps; below it, every integer is a float
 A_SCHEDULE = "a schedule (profile.over(steps) makes one)"  # what must stand where a profile was given

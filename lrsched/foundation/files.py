@@ -13,8 +13,6 @@ from typing import BinaryIO
 
 from lrsched.foundation.errors import ScheduleError, printable
 
-__all__ = ["MOST_BYTES", "csv_rows", "decimal", "drafted", "read_text", "replacing"]
-
 MOST_BYTES = 1 << 26
 
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from lrsched.foundation.errors import fail
 
-__all__ = ["all_plain", "any_jax", "float_type", "is_jax", "is_number", "is_opaque", "is_whole"]
-
 
 def is_jax(value: object) -> bool:
     """Whether ``value`` is a JAX array or tracer; never imports JAX."""

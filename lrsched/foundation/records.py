@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-__all__ = ["Record", "replaced"]
-
 
 @dataclass_transform(frozen_default=True)
 class Record:

@@ -14,8 +14,6 @@ from lrsched.inspection.findings import PLACES, SEVERITIES, Finding, Run, placed
 from lrsched.inspection.joint_rules import RULES as JOINT_RULES
 from lrsched.inspection.value_rules import RULES as VALUE_RULES
 
-__all__ = ["check"]
-
 
 def check(
     schedule: Schedule, steps: int, *, limit: float | None = None, steps_per_epoch: int | None = None

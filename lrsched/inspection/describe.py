@@ -19,9 +19,6 @@ from lrsched.combinators.shifting import Lasting, _After
 from lrsched.foundation.errors import LIMIT, check_count
 from lrsched.inspection.description import SHOWN, Description, Segment
 
-__all__ = ["defined", "describe", "horizon", "looks", "spread", "statistics", "unwrapped"]
-
-
 MOST = 1000
 CHUNK = 1 << 20
 LONGEST = 1 << 27

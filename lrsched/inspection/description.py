@@ -8,9 +8,6 @@ import math
 
 from lrsched.foundation.errors import shortened
 
-__all__ = ["Description", "Segment", "number"]
-
-
 SHOWN = 12
 WIDEST = 64
 HEAD = ("steps", "first", "last", "expression")

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from lrsched.algebra.schedule import Part, Schedule
 from lrsched.schedules.spans import Warmup
 
-__all__ = ["SEVERITIES", "Finding", "Run", "alike", "end_of", "placed", "rises"]
-
-
 SEVERITIES = ("note", "warning", "error")
 PLACES = 5000
 

@@ -28,8 +28,6 @@ from lrsched.schedules.endless import MultiStep, StepDecay
 from lrsched.schedules.spans import Constant, Hold
 from lrsched.schedules.tables import Table
 
-__all__ = ["Identification", "identify"]
-
 MOST_CUTS = 48
 FINEST = 1e-6
 VARIED = 12

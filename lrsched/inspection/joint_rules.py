@@ -21,8 +21,6 @@ from lrsched.profiles.piecewise import Phases
 from lrsched.schedules.endless import ExponentialDecay, MultiStep, Piecewise, StepDecay
 from lrsched.schedules.spans import Constant, Hold, Over
 
-__all__ = ["RULES", "first_error"]
-
 JOINTS = 200
 PARTS, LOOKED, VALUED = 50, 20, 3  # of a quick look: parts, joints in each, and joints of which values are computed
 

@@ -17,8 +17,6 @@ from lrsched.profiles.shapes import Cosine, Exponential, Linear, OneMinusPower, 
 from lrsched.schedules.endless import ExponentialDecay, InverseSqrt, InverseTimeDecay
 from lrsched.schedules.spans import Hold, Over, Warmup
 
-__all__ = ["Fit", "best_fit", "cuts", "shortest", "walls"]
-
 POINTS = 400
 HOPELESS = 0.05
 LEVEL = 3

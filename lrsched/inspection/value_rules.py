@@ -22,8 +22,6 @@ from lrsched.profiles.shapes import Exponential, InverseTime, Tanh
 from lrsched.schedules.endless import StepDecay
 from lrsched.schedules.spans import Constant, Over
 
-__all__ = ["RULES"]
-
 LONGEST = 2**31
 
 # ---- values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,8 @@ from lrsched.foundation.numbers import is_jax
 from lrsched.foundation.records import replaced
 from lrsched.ir import folding
 from lrsched.ir.progress import Progress
-from lrsched.ir.term import named
+from lrsched.ir.term import Builder, Term, named
 from lrsched.profiles.shapes import Linear, power_of, power_rest
-
-if TYPE_CHECKING:
-    from lrsched.ir.term import Builder, Term
-
-__all__ = ["Choice"]
 
 
 class Choice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,7 @@ from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule
 from lrsched.foundation.errors import check_count, fail
 from lrsched.ir.clock import Clock
-
-if TYPE_CHECKING:
-    from lrsched.ir.term import Term
-
+from lrsched.ir.term import Term
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
@@ -12,13 +15,8 @@ from lrsched.algebra.schedule import Ramp, Schedule
 from lrsched.foundation.errors import fail
 from lrsched.ir.clock import Clock
 from lrsched.ir.exact_steps import number_of
+from lrsched.ir.term import Term
 from lrsched.schedules.blend import LINEAR, blend
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from lrsched.ir.term import Term
 
 
 def _check_ends(self: Any) -> None:
@@ -39,10 +37,6 @@ class Over(Schedule):
     endpoint: bool = fields.static("flag", default=False, choices=(False, True))
 
     validate = _check_ends
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._blend)
@@ -91,10 +85,6 @@ class Warmup(Schedule):
     skip_zero: bool = fields.static("flag", default=False, choices=(False, True))
 
     validate = _check_ends
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._rise)
@@ -154,10 +144,6 @@ class Hold(Schedule):
     steps: int = fields.count()
     value: float = fields.real(default=1.0)
     is_level = True
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.b.floats(self.value)

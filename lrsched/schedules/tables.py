@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +12,13 @@ from lrsched.algebra import fields
 from lrsched.algebra.constructor import kind
 from lrsched.algebra.rescaling import Scale, stretch
 from lrsched.algebra.schedule import Schedule
-from lrsched.foundation.errors import fail
+from lrsched.foundation.argument_names import speaking_as
+from lrsched.foundation.errors import check_choice, fail
 from lrsched.foundation.numbers import is_jax
 from lrsched.ir.clock import Clock
+from lrsched.ir.term import Term
 from lrsched.schedules.blend import LINEAR
 from lrsched.schedules.endless import index_at, index_of, read
-
-if TYPE_CHECKING:
-    from lrsched.ir.term import Term
 
 
 @kind("geometric")
@@ -35,10 +34,6 @@ class Geometric(Schedule):
     steps: int = fields.count()
     start: float = fields.positive()
     end: float = fields.positive()
-
-    @property
-    def duration(self) -> Any:
-        return self.steps
 
     def formula(self, clock: Clock) -> Term:
         return clock.finite(self.steps, self._ramp)
@@ -105,10 +100,6 @@ class SilverSteps(Schedule):
     steps: int = fields.count()
     counts_phases = True
 
-    @property
-    def duration(self) -> Any:
-        return self.steps
-
     def formula(self, clock: Clock) -> Term:
         levels = np.array([1.0 + silver_power(k - 1) for k in range(64)])
         return clock.finite(self.steps, lambda c: c.b.gather(levels, c.b.valuation(index_at(c) + 1)))
@@ -152,10 +143,6 @@ class ChebyshevSteps(Schedule):
         if not is_jax(self.smallest) and not is_jax(self.largest) and self.smallest > self.largest:
             fail(self.where(), "smallest", f"at most largest, {self.largest!r}", self.smallest)
 
-    @property
-    def duration(self) -> Any:
-        return self.steps
-
     def formula(self, clock: Clock) -> Term:
         b, n = clock.b, self.steps
         order = fractal_order(n) if self.fractal else np.arange(n)
@@ -188,9 +175,6 @@ def range_sweep(smallest: Any = 1e-7, largest: Any = 10.0, steps: int = 100, spa
         >>> round(range_sweep(1e-4, 1.0, 4)(2), 6)
         0.01
     """
-    from lrsched.foundation.argument_names import speaking_as
-    from lrsched.foundation.errors import check_choice
-
     check_choice("range_sweep", "spacing", spacing, ("geometric", "linear"))
     with speaking_as("range_sweep", start="smallest", end="largest"):
         return LINEAR.over(steps, smallest, largest) if spacing == "linear" else Geometric(steps, smallest, largest)

@@ -9,7 +9,7 @@ it is in the list of its own folder; a new suffix of numbers is a line of ``toke
 """
 
 from lrsched.text.reading import names, parse, profile, read, schedule
-from lrsched.text.tokens import ParseError, number
+from lrsched.text.tokens import ParseError, number, told
 from lrsched.text.vocabulary import functions, methods
 
-__all__ = ["ParseError", "functions", "methods", "names", "number", "parse", "profile", "read", "schedule"]
+__all__ = ["ParseError", "functions", "methods", "names", "number", "parse", "profile", "read", "schedule", "told"]

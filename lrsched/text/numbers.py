@@ -18,19 +18,6 @@ import numpy as np
 from lrsched.foundation.errors import fail
 from lrsched.foundation.numbers import is_jax
 
-__all__ = [
-    "APPLY",
-    "Computed",
-    "PowerError",
-    "applied",
-    "applied_by_jax",
-    "given",
-    "is_number",
-    "is_plain",
-    "negated",
-    "too_large",
-]
-
 ROOM = 4096  # the most bits of a numerator and denominator; beyond, the exact number is the float64 again
 LARGEST_INT, LARGEST_POWER = 10**40, 1100
 

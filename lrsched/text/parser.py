@@ -18,8 +18,6 @@ from lrsched.text.numbers import APPLY, PowerError, applied, applied_by_jax, is_
 from lrsched.text.tokens import LONGEST_NUMBER, ParseError, Tokens, literal
 from lrsched.text.vocabulary import CONSTANTS, PREFIXES, can_be_given, foreign, functions, methods, nearest
 
-__all__ = ["_Parser"]
-
 BINARY = {">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "**": POWER}
 
 
@@ -44,42 +42,27 @@ class _Parser(Tokens):
         if self.depth > 3 * MAX_DEPTH:
             raise self.error("the text is nested too deep")
         value = self.unary(level)
-        pending: list[Any] = []
-        more: list[Any] = []
+        more: list[tuple[Any, int]] = []
         while self.sort == "sign" and BINARY.get(self.token, 0) >= level:
             sign, position = self.token, self.start
             self.next()
             tighter = POWER if sign == "**" else BINARY[sign] + 1
             right = self.expression(UNARY if sign == "**" else tighter)
             if _lengthens(sign, value, right):
-                more.append(negated(right) if sign == "-" else right)
-                continue
-            value = self.lengthened(value, more, position)
-            if sign == ">>" and level == SHIFT:
-                pending.append((value, position)) if not pending else None
-                pending.append((right, position))
-                continue
-            value = self.combine(sign, value, right, position)
+                more.append((negated(right) if sign == "-" else right, position))
+            else:
+                value = self.combine(sign, self.lengthened(value, more), right, position)
         self.depth -= 1
-        return self.joined(pending) if pending else self.lengthened(value, more, self.start)
+        return self.lengthened(value, more)
 
-    def lengthened(self, value: Any, more: list[Any], position: int) -> Any:
-        """A sum or product with all its further operands at once, so that a long one is read in linear time."""
+    def lengthened(self, value: Any, more: list[tuple[Any, int]]) -> Any:
+        """A sequence, sum or product with all its further operands at once: a long one is read in linear time."""
         if not more:
             return value
-        kind, parts = type(value), value.parts
-        lifted = map(value.lift, tuple(more))
+        parts = (*value.parts, *(value.lift(operand) for operand, _ in more))
+        _, position = more[0]
         more.clear()
-        return self.made(lambda: kind((*parts, *lifted)), position)
-
-    def joined(self, pending: list[Any]) -> Any:
-        """A long ``a >> b >> c`` as one sequence."""
-        for value, position in pending:
-            if not isinstance(value, Schedule):
-                opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
-                hint = "; is a ')' missing before it?" if opened and not isinstance(value, Node) else ""
-                raise self.error(f"'>>' joins schedules, not {_described(value)}{hint}", position)
-        return self.made(lambda: pending[0][0].then(*(v for v, _ in pending[1:])), pending[0][1])
+        return self.made(lambda: type(value)(parts), position)
 
     def unary(self, level: int) -> Any:
         if self.sort == "sign" and self.token in "+-" and level <= POWER:
@@ -105,7 +88,7 @@ class _Parser(Tokens):
         if self.take("("):
             return self.bracketed(")", start)
         if self.take("["):
-            return list(_as_tuple(self.bracketed("]", start)))
+            return list(self.bracketed("]", start))
         found = "the end of the text" if sort == "end" else show(token)
         raise self.error(f"expected an expression, found {found}")
 
@@ -215,7 +198,8 @@ class _Parser(Tokens):
             self.bound(signature, name, positional, keywords, places)
         except TypeError as error:
             raise self.error(f"{name}: {error}", start) from None
-        return self.made(lambda: function(*positional, **keywords), start, _Positions(signature, places))
+        meant = functools.partial(_place_in, signature, places)
+        return self.made(lambda: function(*positional, **keywords), start, meant)
 
     def keyword(self) -> str | None:
         if not self.names_argument():
@@ -225,18 +209,14 @@ class _Parser(Tokens):
         self.expect("=")
         return name
 
-    def constant(self, value: Any) -> Any:
-        """The schedule that a number is."""
-        return self.made(lambda: functions()["constant"](value), 0)
-
-    def made(self, build: Callable[[], Any], position: int, places: _Positions | None = None) -> Any:
+    def made(self, build: Callable[[], Any], position: int, place: Callable[[str], int | None] | None = None) -> Any:
         """What ``build`` returns, its errors placed in the text."""
         try:
             return build()
         except ParseError:
             raise
         except (ScheduleError, TypeError) as error:
-            where = places.of(str(error)) if places else None
+            where = place(str(error)) if place else None
             raise self.error(str(error), position if where is None else where) from None
         except (ValueError, OverflowError, ZeroDivisionError, AttributeError) as error:
             raise self.error(f"these arguments have no meaning: {error}", position) from None
@@ -258,6 +238,11 @@ class _Parser(Tokens):
         signature.bind(*positional, **keywords)
 
     def combine(self, sign: str, a: Any, b: Any, position: int) -> Any:
+        strangers = [x for x in (a, b) if sign == ">>" and not isinstance(x, Schedule)]
+        if strangers:
+            opened = self.text.count("(", 0, position) > self.text.count(")", 0, position)
+            hint = "; is a ')' missing before it?" if opened and not isinstance(strangers[0], Node) else ""
+            raise self.error(f"'>>' joins schedules, not {_described(strangers[0])}{hint}", position)
         plain = is_plain(a) and is_plain(b)
         if not plain and (isinstance(a, Node) or isinstance(b, Node)):
             if sign == "//":
@@ -265,8 +250,6 @@ class _Parser(Tokens):
             return self.made(lambda: APPLY[sign](a, b), position)
         if not plain and not (is_number(a) and is_number(b)):
             raise self.error(f"{sign!r} needs numbers or expressions", position)
-        if sign == ">>":
-            raise self.error("'>>' joins schedules, not numbers", position)
         if not plain:
             return self.made(lambda: applied_by_jax(sign, a, b), position)
         try:
@@ -294,20 +277,15 @@ def free_names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+FLAT = {">>": "sequence", "+": "sum", "-": "sum", "*": "product"}  # what an operator makes longer
+
+
 def _lengthens(sign: str, value: Any, right: Any) -> bool:
-    """Whether an operation makes a sum or a product longer by one operand."""
-    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != {
-        "+": "sum",
-        "-": "sum",
-        "*": "product",
-    }.get(sign):
+    """Whether an operation makes a sequence, a sum or a product longer by one operand."""
+    if not isinstance(value, Node) or value.kind_name.rpartition(".")[2] != FLAT.get(sign):
         return False
     base = Schedule if isinstance(value, Schedule) else Profile
-    return isinstance(right, base) or is_plain(right)
-
-
-def _as_tuple(value: Any) -> Any:
-    return value if isinstance(value, tuple) else (value,)
+    return isinstance(right, base) or (sign != ">>" and is_plain(right))
 
 
 def _described(value: Any) -> str:
@@ -323,15 +301,9 @@ def _signature(function: Callable[..., Any], bound: bool) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:]) if bound else signature
 
 
-class _Positions:
-    """Where each argument of a call stands in the text."""
-
-    def __init__(self, signature: inspect.Signature, places: dict[Any, int]) -> None:
-        self.names, self.places = list(signature.parameters), places
-
-    def of(self, message: str) -> int | None:
-        """The place of the argument that an error names, as in ``warmup: steps must be``."""
-        named = re.match(r"[\w.]+: (\w+)\b", message)
-        if named is None or named[1] not in self.names:
-            return None
-        return self.places.get(named[1], self.places.get(self.names.index(named[1])))
+def _place_in(signature: inspect.Signature, places: Mapping[Any, int], message: str) -> int | None:
+    """Where the argument of a call stands in the text that an error names, as in ``warmup: steps must be``."""
+    names, named = list(signature.parameters), re.match(r"[\w.]+: (\w+)\b", message)
+    if named is None or named[1] not in names:
+        return None
+    return places.get(named[1], places.get(names.index(named[1])))

@@ -7,6 +7,7 @@ from typing import Any
 
 from lrsched.algebra.node import Node
 from lrsched.algebra.profile import Profile
+from lrsched.algebra.registry import built
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import LONGEST
 from lrsched.foundation.errors import LISTED, ScheduleError, ScheduleTypeError, fail, listed, shortened
@@ -14,8 +15,6 @@ from lrsched.text.numbers import given, is_number
 from lrsched.text.parser import _Parser, free_names
 from lrsched.text.tokens import ParseError
 from lrsched.text.vocabulary import can_be_given, nearest
-
-__all__ = ["names", "parse", "profile", "read", "schedule"]
 
 
 def parse(text: str, **numbers: Any) -> Any:
@@ -119,7 +118,7 @@ def read(text: str, offered: Mapping[str, Any], *, bare: bool = False) -> tuple[
         return value, parser.used
     if is_number(value):
         if bare:
-            return parser.constant(value), parser.used
+            return parser.made(lambda: built("constant", value), 0), parser.used
         raise ParseError("a bare number is no schedule; write constant(...)", text, 0)
     raise ParseError("this is no schedule and no profile", text, 0)
 

@@ -6,8 +6,6 @@ import re
 
 from lrsched.foundation.errors import ScheduleError, show
 
-__all__ = ["ParseError", "Tokens", "literal", "number"]
-
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "T": 12}
 LONGEST_NUMBER = 400
 WINDOW = 100  # the most characters of a line that are shown above a caret
@@ -44,6 +42,11 @@ class ParseError(ScheduleError):
         left = max(0, min(column - WINDOW // 2, len(line) - WINDOW))
         shown = "".join(c if c.isprintable() else " " for c in line[left : left + WINDOW])
         return f"{str(self).removeprefix('parse: ')}\n  {shown}\n  {' ' * (column - left)}^"
+
+
+def told(error: ScheduleError) -> str:
+    """An error as lines for people: one that says what is wrong, and for text a caret under the mistake."""
+    return error.pointed if isinstance(error, ParseError) else str(error).removeprefix("parse: ")
 
 
 def number(text: str) -> int | float | None:

@@ -14,8 +14,6 @@ from lrsched.algebra.registry import KINDS, ON_NEW_KIND
 from lrsched.algebra.schedule import Schedule
 from lrsched.algebra.spelling import _OPERATORS
 
-__all__ = ["CONSTANTS", "PREFIXES", "can_be_given", "foreign", "functions", "methods", "nearest"]
-
 CONSTANTS = {"None": None, "True": True, "False": False, "inf": math.inf}
 PREFIXES = ("lrs", "lrsched", "recipes", "presets")
 # fmt: off
@@ -50,22 +48,12 @@ def methods(base: type) -> frozenset[str]:
     return frozenset(name for name, result in made if result in ("Schedule", "Profile") and not name.startswith("_"))
 
 
-def is_own(name: str) -> bool:
-    """Whether a name is one of the library's."""
-    return (
-        name in functions()
-        or name in PREFIXES
-        or name in CONSTANTS
-        or name in ELSEWHERE
-        or name in methods(Schedule)
-        or name in methods(Profile)
-    )
-
-
 @functools.lru_cache(1000)
 def can_be_given(name: str) -> bool:
-    """Whether a number may be called so."""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not is_own(name)
+    """Whether a number may be called so: by an identifier that is none of the library's names."""
+    own: tuple[Any, ...] = (functions(), PREFIXES, CONSTANTS, ELSEWHERE, methods(Schedule), methods(Profile))
+    is_name = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    return is_name and not any(name in names for names in own)
 
 
 def _forget(kind: object) -> None:
