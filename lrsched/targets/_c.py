@@ -186,15 +186,6 @@ DIALECT = Dialect(
 TARGET = Target("c", DIALECT)
 
 
-def function(root: Term, parameter: str, name: str, check: str = "") -> str:
-    """The source of a function that checks the step and returns ``root``, its tables in front."""
-    objects: dict[str, Any] = {}
-    lines = emit(root, DIALECT, objects)
-    body = "\n".join([f"double {name}({parameter})", "{" + check, *lines, "}"])
-    tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
-    return "\n".join([*tables, body])
-
-
 def _table(name: str, values: Any) -> str:
     whole = values.dtype.kind in "iu"
     texts = [_number(v, "i" if whole else "f").strip("()") for v in values.tolist()]
@@ -202,7 +193,7 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(root: Term, comment: str, name: str, reach: int) -> str:
+def source(root: Term, comment: str, reach: int) -> str:
     """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
     A negative step gives NaN, and so does one that is not below ``reach``.
@@ -210,17 +201,16 @@ def source(root: Term, comment: str, name: str, reach: int) -> str:
     that Python gives.
 
     Raises:
-        ScheduleError: ``name`` is no identifier, or the expression has a custom part or a number too large for C.
+        ScheduleError: the expression has a custom part or a number too large for C.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        raise ScheduleError(f"source: name must be an identifier, got {name!r}")
-    progress = root.b.real_steps
-    between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}"
-    check = f"\n    if ({between}) return NAN;"
-    text = function(root, "double t" if progress else "int64_t t", name, check)
-    comment = comment.replace("*/", "* /")
-    head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
-    return "\n".join([*head, *_helpers(text), text]) + "\n"
+    objects: dict[str, Any] = {}
+    progress, lines = root.b.real_steps, emit(root, DIALECT, objects)
+    outside = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}"
+    head = [f"double schedule({'double' if progress else 'int64_t'} t)", "{", f"    if ({outside}) return NAN;"]
+    body = "\n".join([*head, *lines, "}"])
+    tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
+    above = [f"/* {comment.replace('*/', '* /')} */", "#include <math.h>", "#include <stdint.h>", ""]
+    return "\n".join([*above, *_helpers(body), *tables, body]) + "\n"
 
 
 def _helpers(text: str) -> list[str]:

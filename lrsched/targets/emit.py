@@ -64,14 +64,14 @@ class Dialect(Record):
 
 
 class Target:
-    """What an expression is lowered for: a name, a way to write operations, and the largest integer of a clock."""
+    """What an expression is lowered for: a name, and a way to write operations."""
 
-    def __init__(self, name: str, dialect: Dialect, limit: int = 2**53) -> None:
-        self.name, self.dialect, self.limit = name, dialect, limit
+    def __init__(self, name: str, dialect: Dialect) -> None:
+        self.name, self.dialect = name, dialect
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for this target."""
-        return Builder(branching=self.dialect.branching, limit=self.limit, real_steps=real_steps)
+        return Builder(branching=self.dialect.branching, limit=2**53, real_steps=real_steps)
 
 
 def emit(root: Term, dialect: Dialect, objects: dict[str, Any], reach: int = 0) -> list[str]:
@@ -216,7 +216,7 @@ def _is_plain(term: Term) -> bool:
 
 
 class _Writer:
-    def __init__(self, dialect: Dialect, objects: dict[str, Any], guards: Guards = NO_GUARDS) -> None:
+    def __init__(self, dialect: Dialect, objects: dict[str, Any], guards: Guards) -> None:
         self.dialect, self.objects, self.guards = dialect, objects, guards
         self.lines: list[str] = []
         self.apart: list[str] = []  # functions that the lines call
