@@ -41,13 +41,13 @@ def _times(term: Term, factor: float) -> Term:
 
 def _line(term: Term, low: int, high: int) -> Line | None:
     """A term as a line on the steps in [low, high], if it is one and nothing cancels in it."""
-    slope, start = _coefficients(term) or (0, 0)
+    slope, start = _coefficients(term) or (Fraction(0), Fraction(0))
     first, last = slope * low + start, slope * high + start
     if not slope or first * last < 0:
         return None
     up = abs(first) <= abs(last)
+    ordinary = SMALLEST < abs(slope) < LARGEST and max(abs(first), abs(last)) < LARGEST
     gain, near = (slope, first) if up else (-slope, last)
-    ordinary = SMALLEST < abs(gain) < LARGEST and abs(near) < LARGEST
     return Line(up, low if up else high, float(gain), float(near)) if ordinary else None
 
 
@@ -56,10 +56,11 @@ def _coefficients(term: Term) -> tuple[Fraction, Fraction] | None:
     term = named(term)
     if term.op == "step":
         return Fraction(1), Fraction(0)
-    if term.op == "const" and math.isfinite(term.args[0]):
-        return Fraction(0), Fraction(term.args[0])
-    lines = [_coefficients(a) for a in term.args] if term.op in LINEAR else [None]
-    first, last = lines[0], lines[-1]
+    if term.op not in LINEAR:
+        number = term.value
+        return None if number is None or not math.isfinite(number) else (Fraction(0), Fraction(number))
+    lines = [_coefficients(a) for a in term.args]
+    first, last = lines[0] if len(lines) == 2 else (Fraction(0), Fraction(0)), lines[-1]
     if first is None or last is None:
         return None
     (slope, start), (other, more) = first, last
@@ -67,9 +68,8 @@ def _coefficients(term: Term) -> tuple[Fraction, Fraction] | None:
         return None if slope and other else (slope * more + start * other, start * more)
     if term.op == "div":
         return None if other or not more else (slope / more, start / more)
-    if term.op in ("real", "neg"):
-        return first if term.op == "real" else (-slope, -start)
-    return (slope + other, start + more) if term.op == "add" else (slope - other, start - more)
+    sign = -1 if term.op in ("sub", "neg") else 1
+    return slope + sign * other, start + sign * more
 
 
 class Program:
