@@ -16,7 +16,7 @@ __all__ = ["is_bounded", "range_of"]
 
 def is_bounded(term: Term) -> bool:
     """Whether the term's range tells anything."""
-    return term.op != "bound" and (term.lo > -INF or term.hi < INF)
+    return term.lo > -INF or term.hi < INF
 
 
 def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
