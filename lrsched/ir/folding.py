@@ -78,7 +78,7 @@ def narrowed(values: Any) -> np.ndarray:
     given: list[Any] = values if column is None else column.tolist()
     numbers = [v.numerator if type(v) is Fraction and v.denominator == 1 else v for v in given]
     types = set(map(type, numbers))
-    if all(issubclass(x, int) for x in types) and min(numbers) > -(2**62) and max(numbers) < 2**62:
+    if types <= {int, bool} and min(numbers) > -(2**62) and max(numbers) < 2**62:
         return np.array(numbers, dtype=np.int64)
     held = np.array(numbers, dtype=object)
     return to_floats(held) if any(issubclass(x, float) for x in types) else held

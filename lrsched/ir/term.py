@@ -103,7 +103,6 @@ class Builder:
         self.branching, self.limit, self.weighed = branching, limit, weighed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
-        self.real_lengths = False  # whether an index was divided by a plain number that is no integer
         self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}

@@ -204,12 +204,6 @@ def _carried(term: Term) -> list[Term]:
     return [] if term.op not in SUMS or True in [part.is_const for part in term.args] else arguments(term)
 
 
-def _compares_step(condition: Term) -> bool:
-    """Whether a condition compares the step with a constant, so that nothing has to be written before it."""
-    ends = ("step", "const")
-    return condition.op in ("lt", "le") and all(named(a).op in ends for a in condition.args)
-
-
 def _is_plain(term: Term) -> bool:
     """Whether nothing is computed for a term."""
     return term.is_const or term.op == "step"
@@ -290,12 +284,9 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        if _compares_step(root.args[0]):
-            condition = self._expression(root.args[0], known)
-        else:
-            for part in self._shared_with_arms(root, known):
-                self._needed(part, known, level, shared=True)
-            condition = self._needed(root.args[0], known, level)
+        for part in self._shared_with_arms(root, known):
+            self._needed(part, known, level, shared=True)
+        condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:
