@@ -30,10 +30,6 @@ def _any(*terms: Term) -> tuple[float, float]:
     return -INF, INF
 
 
-def _truth(*terms: Term) -> tuple[float, float]:
-    return 0, 1
-
-
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
     if a.lo >= 0 and c.lo >= 0 and a.hi and c.hi:
         return (a.lo * c.lo if a.lo and c.lo else 0), a.hi * c.hi
@@ -88,7 +84,4 @@ RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
-    "lt": _truth,
-    "le": _truth,
-    "eq": _truth,
 }
