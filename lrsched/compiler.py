@@ -97,19 +97,13 @@ def source(node: Any, language: str = "python") -> str:
         fail("source", "the expression", "a schedule or a profile", node, wrong_type=True)
     node.concrete("written as source")
     if language == "c":
-        return c_source(node)
+        from lrsched.targets import _c
+
+        return _c.source(lower(node, _c.TARGET.builder(node.takes_progress)), repr(node), _reach(node))
     text, objects = _python_source(node)
     if any(name.startswith("custom") for name in objects):
         raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
     return py.complete(text, objects)
-
-
-def c_source(node: Any, name: str = "schedule") -> str:
-    """The C source of an expression as a function of that name."""
-    from lrsched.targets import _c
-
-    root = lower(node.concrete("written as C"), _c.TARGET.builder(node.takes_progress))
-    return _c.source(root, repr(node), name, _reach(node))
 
 
 def _variant(node: Any, target: Any, real: bool) -> tuple[str, dict[str, Any]]:

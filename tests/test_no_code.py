@@ -163,7 +163,7 @@ def test_generated_code_runs_without_builtins():
 def test_the_emitter_refuses_text_from_outside():
     from lrsched.targets import emit
 
-    writer = emit._Writer(_python.DIALECT, {})
+    writer = emit._Writer(_python.DIALECT, {}, {})
     with pytest.raises(AssertionError):
         writer.object("a=1, b", object())
     with pytest.raises(AssertionError):

@@ -75,17 +75,13 @@ def narrowed(values: Any) -> np.ndarray:
     column = None if type(values) is list else np.asarray(values)
     if column is not None and column.dtype.kind != "O":
         return column.astype(np.int64 if column.dtype.kind in "iub" else np.float64, copy=False)
-    numbers: list[Any] = values if column is None else column.tolist()
+    given: list[Any] = values if column is None else column.tolist()
+    numbers = [v.numerator if type(v) is Fraction and v.denominator == 1 else v for v in given]
     types = set(map(type, numbers))
-    if types == {int} and min(numbers) > -(2**62) and max(numbers) < 2**62:
+    if types <= {int, bool} and min(numbers) > -(2**62) and max(numbers) < 2**62:
         return np.array(numbers, dtype=np.int64)
-    if types == {float}:
-        return np.array(numbers, dtype=np.float64)
-    plain = [v.numerator if isinstance(v, Fraction) and v.denominator == 1 else v for v in numbers]
-    held = np.array(plain, dtype=object)
-    if all(isinstance(v, int) and abs(v) < 2**62 for v in plain):
-        return held.astype(np.int64)
-    return to_floats(held) if any(isinstance(v, float) for v in plain) else held
+    held = np.array(numbers, dtype=object)
+    return to_floats(held) if any(issubclass(x, float) for x in types) else held
 
 
 def mix(x: int) -> int:
@@ -110,17 +106,21 @@ def log2_parts(base: float) -> tuple[float, float]:
     return first, float(logarithm - np.longdouble(first))
 
 
-def _divide(a: Any, c: Any) -> Any:
-    if not isinstance(a, float) and not isinstance(c, float) and c != 0:
-        return Fraction(a, c)
-    if c != 0:
-        return to_float(a) / to_float(c)
-    with np.errstate(all="ignore"):
-        return float(np.divide(np.float64(a), np.float64(c)))
-
-
 def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
-    return lambda *args: float(function(*(np.float64(to_float(a)) for a in args)))
+    """A function of NumPy on doubles, without warnings."""
+
+    def compute(*args: Any) -> float:
+        with np.errstate(all="ignore"):
+            return float(function(*(np.float64(to_float(a)) for a in args)))
+
+    return compute
+
+
+def _divide(a: Any, c: Any) -> Any:
+    if c == 0:
+        return _on_floats(np.divide)(a, c)
+    exact = not isinstance(a, float) and not isinstance(c, float)
+    return Fraction(a, c) if exact else to_float(a) / to_float(c)
 
 
 def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -134,13 +134,10 @@ def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def power(a: Any, c: Any) -> float:
     """a**c in doubles."""
-    a, c = to_float(a), to_float(c)
     try:
-        value = math.pow(a, c)
+        return math.pow(to_float(a), to_float(c))
     except (OverflowError, ValueError):
-        with np.errstate(all="ignore"):
-            value = float(np.power(np.float64(a), np.float64(c)))
-    return value
+        return _on_floats(np.power)(a, c)
 
 
 def _floor(a: Any) -> Any:
@@ -179,15 +176,9 @@ FOLD: dict[str, Callable[..., Any]] = {
 }
 
 
-WARNING = frozenset({"sqrt", "exp", "expm1", "log", "log1p", "sin"})  # what NumPy computes
-
-
 def fold(op: str, values: list[Any]) -> Any:
     """The value of an operation on plain numbers."""
-    if op not in WARNING:
-        return FOLD[op](*values)
-    with np.errstate(all="ignore"):
-        return FOLD[op](*values)
+    return FOLD[op](*values)
 
 
 EXACT = {"add": operator.add, "sub": operator.sub, "mul": operator.mul}  # what holds where no float takes part
@@ -202,7 +193,4 @@ def on_columns(op: str, values: list[Any]) -> np.ndarray:
         with np.errstate(all="ignore"):
             return IEEE[op](*(to_floats(v[:size]) if isinstance(v, np.ndarray) else to_float(v) for v in values))
     columns = [v[:size].tolist() if isinstance(v, np.ndarray) else [v] * size for v in values]
-    if op not in WARNING:
-        return narrowed(list(map(EXACT.get(op) or FOLD[op], *columns)))
-    with np.errstate(all="ignore"):
-        return narrowed(list(map(FOLD[op], *columns)))
+    return narrowed(list(map(EXACT.get(op) or FOLD[op], *columns)))

@@ -19,17 +19,14 @@ def check_whole(term: Term) -> None:
     """
     if term.dtype == "i":
         return
-    b, waiting, seen = term.b, [term], {term.num}
-    b.real_lengths = b.real_lengths or term.op == "const"
-    while waiting and not b.real_lengths:
+    waiting, seen = [term], {term.num}
+    while waiting:
         one = waiting.pop()
         if one.op == "bound" and one.dtype == "f":
             return
         found = [a for a in one.args if hasattr(a, "op") and a.num not in seen]
         seen.update(a.num for a in found)
         waiting += found
-    if b.real_lengths:
-        return
     raise ScheduleError(
         "this schedule changes its pieces too finely for the integers of this target: stretch it by a fraction with "
         "a smaller denominator, sample or restart it outside of the stretch, or let it last for fewer steps"

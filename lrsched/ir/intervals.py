@@ -16,7 +16,7 @@ __all__ = ["is_bounded", "range_of"]
 
 def is_bounded(term: Term) -> bool:
     """Whether the term's range tells anything."""
-    return term.op != "bound" and (term.lo > -INF or term.hi < INF)
+    return term.lo > -INF or term.hi < INF
 
 
 def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
@@ -28,10 +28,6 @@ def range_of(op: str, terms: Sequence[Any]) -> tuple[float, float]:
 
 def _any(*terms: Term) -> tuple[float, float]:
     return -INF, INF
-
-
-def _truth(*terms: Term) -> tuple[float, float]:
-    return 0, 1
 
 
 def _mul_range(a: Term, c: Term) -> tuple[float, float]:
@@ -88,7 +84,4 @@ RANGES: dict[str, Callable[..., tuple[float, float]]] = {
     "cos": lambda a: (-1, 1),
     "noise": lambda s, t: (-1, 1),
     "valuation": lambda t: (0, 62),
-    "lt": _truth,
-    "le": _truth,
-    "eq": _truth,
 }

@@ -159,13 +159,10 @@ def narrow(b: Builder, t: Any, lo: Any = None, hi: Any = None, on: tuple[Term, b
     return t if hi is None else b.minimum(t, hi)
 
 
-def known(b: Builder, t: Any, lo: Any = None, hi: Any = None) -> Term:
-    """``t``, which lies in [lo, hi] wherever it counts: a new name, on every target."""
+def known(b: Builder, t: Any, lo: Any) -> Term:
+    """``t``, which is at least ``lo`` wherever it counts: a new name, on every target."""
     t = b.lift(t)
-    low, high = (t.lo if lo is None else max(t.lo, lo)), (t.hi if hi is None else min(t.hi, hi))
-    if t.is_const or (low, high) == (t.lo, t.hi):
-        return t
-    return b.term("narrow", (t,), t.dtype, low, high)
+    return t if t.is_const or lo <= t.lo else b.term("narrow", (t,), t.dtype, lo, t.hi)
 
 
 def _narrowed(t: Term, lo: Any, hi: Any) -> tuple[Any, Any]:

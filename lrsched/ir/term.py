@@ -75,6 +75,11 @@ class Term:
         return self.b.neg(self)
 
 
+def _function(op: str) -> Callable[[Builder, Any], Term]:
+    """The method of a builder that makes an operation on one number."""
+    return lambda self, a: self.make(op, self.lift(a))
+
+
 class Builder:
     """Makes terms, once each.
 
@@ -98,7 +103,6 @@ class Builder:
         self.branching, self.limit, self.weighed = branching, limit, weighed
         self.single = limit < 2**53  # integers have 32 bits, and reals too
         self.made = self.gathered = 0
-        self.real_lengths = False  # whether an index was divided by a plain number that is no integer
         self.beyond = False  # whether there is a constant that is no integer of the target
         self.real_steps, self.constants = real_steps, constants
         self._known: dict[Any, Term] = {}
@@ -316,10 +320,6 @@ class Builder:
             return self.floats(a)
         return self.make("div", a, c)
 
-    def neg(self, a: Any) -> Term:
-        """-a."""
-        return self.make("neg", self.lift(a))
-
     def minimum(self, a: Any, c: Any) -> Term:
         """The smaller; NaN if either is."""
         return simplify.extreme(self, "minimum", a, c)
@@ -367,23 +367,18 @@ class Builder:
 
     def eq(self, a: Any, c: Any) -> Term:
         """a == c."""
-        a, c = self.lift(a), self.lift(c)
-        if a.op == "add" or c.op == "add":
-            a, c = moved(self, a, c)
-        if is_bounded(a) and is_bounded(c) and (a.hi < c.lo or c.hi < a.lo):
-            return self.lift(False)
-        return self.make("eq", a, c)
+        return self._compare("eq", a, c)
 
     def _compare(self, op: str, a: Any, c: Any) -> Term:
         a = a if type(a) is Term else self.lift(a)
         c = c if type(c) is Term else self.lift(c)
-        if a.op == "sub" or c.op == "sub":
+        if op != "eq" and (a.op == "sub" or c.op == "sub"):
             a, c = halved(self, op, a, c)
         if a.op == "add" or c.op == "add":
             a, c = moved(self, a, c)
         if is_bounded(a) and is_bounded(c):
             if a.hi < c.lo or (op == "le" and a.hi <= c.lo):
-                return self.lift(True)
+                return self.lift(op != "eq")
             if a.lo > c.hi or (op == "lt" and a.lo >= c.hi):
                 return self.lift(False)
         return self.make(op, a, c)
@@ -401,29 +396,7 @@ class Builder:
 
     # -- functions
 
-    def sqrt(self, a: Any) -> Term:
-        """The square root."""
-        return self.make("sqrt", self.lift(a))
-
-    def exp(self, a: Any) -> Term:
-        """e**a."""
-        return self.make("exp", self.lift(a))
-
-    def expm1(self, a: Any) -> Term:
-        """e**a - 1."""
-        return self.make("expm1", self.lift(a))
-
-    def log(self, a: Any) -> Term:
-        """The natural logarithm."""
-        return self.make("log", self.lift(a))
-
-    def log1p(self, a: Any) -> Term:
-        """log(1 + a)."""
-        return self.make("log1p", self.lift(a))
-
-    def sin(self, a: Any) -> Term:
-        """The sine."""
-        return self.make("sin", self.lift(a))
+    neg, sqrt, exp, expm1, log, log1p, sin = map(_function, ("neg", "sqrt", "exp", "expm1", "log", "log1p", "sin"))
 
     def cos(self, a: Term) -> Term:
         """The cosine, where one step at a time is computed."""

@@ -31,6 +31,6 @@ def below(roots: Iterable[Term], known: Container[int] = (), needed: Needed = ar
     return found
 
 
-def in_order(root: Term, known: Container[int] = (), needed: Needed = arguments) -> dict[int, Term]:
-    """The terms that the root needs and that are not known, by their numbers: each after its arguments."""
-    return dict(sorted(below([root], known, needed).items()))
+def in_order(root: Term, needed: Needed = arguments) -> dict[int, Term]:
+    """The terms that the root needs, by their numbers: each after its arguments."""
+    return dict(sorted(below([root], needed=needed).items()))

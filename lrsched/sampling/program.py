@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lrsched.foundation.records import Record
 from lrsched.ir.lower import lower
 from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, below, in_order
+from lrsched.sampling.lines import BLOCK, RAMP, Line
 from lrsched.targets._numpy import OPERATIONS, TARGET
 
-__all__ = ["BLOCK", "DOWN", "LARGEST", "RAMP", "SMALLEST", "Program", "lowered"]
+__all__ = ["BLOCK", "LARGEST", "SMALLEST", "Program", "lowered"]
 
-BLOCK = 16_384
-RAMP = np.arange(BLOCK, dtype=np.float64)
-DOWN = RAMP[::-1].copy()
-RAMP.flags.writeable = DOWN.flags.writeable = False
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
 DECIDING = frozenset({"lt", "le", "eq", "floor", "share", "checked"})  # a rounding below them is no rounding above
+LINEAR = frozenset({"real", "neg", "add", "sub", "mul", "div"})
 SMALLEST, LARGEST = 1e-280, 1e280  # products of numbers between them are as exact as numbers can be
 
 
@@ -35,72 +33,43 @@ def lowered(part: Any, low: int, high: int, factor: float = 1.0, shift: float = 
 
 def _times(term: Term, factor: float) -> Term:
     """The term times a number; of a quotient its first operand, where that is a line."""
-    if term.op == "div" and Line.of(term.args[0]):
+    line = _coefficients(term.args[0]) if term.op == "div" else None
+    if line is not None and line[0]:
         return term.b.div(term.b.mul(term.b.lift(factor), term.args[0]), term.args[1])
     return term.b.mul(term.b.lift(factor), term)
 
 
-class Line(Record):
-    """``factor * (sign * step + offset) + shift``: one addition to a table of its gain within a block."""
+def _line(term: Term, low: int, high: int) -> Line | None:
+    """A term as a line on the steps in [low, high], if it is one and nothing cancels in it."""
+    slope, start = _coefficients(term) or (Fraction(0), Fraction(0))
+    first, last = slope * low + start, slope * high + start
+    if not slope or first * last < 0:
+        return None
+    up = abs(first) <= abs(last)
+    ordinary = SMALLEST < abs(slope) < LARGEST and max(abs(first), abs(last)) < LARGEST
+    gain, near = (slope, first) if up else (-slope, last)
+    return Line(up, low if up else high, float(gain), float(near)) if ordinary else None
 
-    sign: int
-    offset: int
-    factor: float = 1.0
-    shift: float = 0.0
 
-    @classmethod
-    def of(cls, term: Term) -> Line | None:
-        """A term as a line, if it is one in which nothing cancels."""
-        term = named(term)
-        if term.op == "step":
-            return cls(1, 0)
-        if term.op in ("real", "neg"):
-            inner = cls.of(term.args[0])
-            return inner and inner._times(1.0 if term.op == "real" else -1.0)
-        if term.op not in ("add", "sub", "mul", "div"):
-            return None
-        a, c = (named(x) for x in term.args)
-        known, other = (a, c) if a.op == "const" and term.op != "div" else (c, a)
-        line, number = cls.of(other) if known.op == "const" else None, known.value
-        if line is None or not SMALLEST < abs(number) < LARGEST:
-            return None
-        low, high = other.lo, other.hi
-        if type(number) is not int or term.op in ("mul", "div"):
-            line = line._upward(low, high)
-        if line is None or term.op in ("mul", "div"):
-            return line and line._times(float(number) if term.op == "mul" else 1.0 / number)
-        if term.op == "sub" and known is a:
-            line, low, high = line._times(-1.0), -high, -low
-        return line and line._plus(-number if term.op == "sub" and known is c else number, low, high)
-
-    def _upward(self, low: float, high: float) -> Line | None:
-        """This line, which lies between two values, as steps counted from 0 up before they are rounded."""
-        if low >= 0 or self.factor != 1.0 or self.shift != 0.0:
-            return self
-        return Line(-self.sign, -self.offset, -1.0) if high <= 0 else None
-
-    def _times(self, factor: float) -> Line | None:
-        """This line times a number."""
-        if factor == -1.0 and self.factor == 1.0 and self.shift == 0.0:
-            return Line(-self.sign, -self.offset)
-        found = Line(self.sign, self.offset, self.factor * factor, self.shift * factor)
-        return found if SMALLEST < abs(found.factor) < LARGEST else None
-
-    def _plus(self, number: Any, low: float, high: float) -> Line | None:
-        """This line, which lies between two values, and a number."""
-        if type(number) is int and self.factor == 1.0 and self.shift == 0.0:
-            return Line(self.sign, self.offset + number)
-        cancels = low < 0 if number > 0 else high > 0
-        return None if cancels else Line(self.sign, self.offset, self.factor, self.shift + number)
-
-    def table(self) -> Any:
-        """The gain within a block, of the steps counted from the least."""
-        steps = RAMP if self.sign > 0 else DOWN
-        return steps if self.factor == 1.0 else steps * self.factor
-
-    def least(self, first: int, n: int) -> float:
-        """The value that is nearest to the shift, of n steps."""
-        return (self.offset + (first if self.sign > 0 else 1 - first - n)) * self.factor + self.shift
+def _coefficients(term: Term) -> tuple[Fraction, Fraction] | None:
+    """The slope of a term that is a straight line in the step, and its value at step 0, exactly; a number has none."""
+    term = named(term)
+    if term.op == "step":
+        return Fraction(1), Fraction(0)
+    if term.op not in LINEAR:
+        number = term.value
+        return None if number is None or not math.isfinite(number) else (Fraction(0), Fraction(number))
+    lines = [_coefficients(a) for a in term.args]
+    first, last = lines[0] if len(lines) == 2 else (Fraction(0), Fraction(0)), lines[-1]
+    if first is None or last is None:
+        return None
+    (slope, start), (other, more) = first, last
+    if term.op == "mul":
+        return None if slope and other else (slope * more + start * other, start * more)
+    if term.op == "div":
+        return None if other or not more else (slope / more, start / more)
+    sign = -1 if term.op in ("sub", "neg") else 1
+    return slope + sign * other, start + sign * more
 
 
 class Program:
@@ -117,11 +86,12 @@ class Program:
         self.buffers = 0
         self.counts = False  # whether it reads the steps themselves
         lines: dict[int, Line] = {}
-        decides = [a for term in in_order(root).values() if term.op in DECIDING for a in arguments(term)]
-        precise = below(decides)
+        terms = in_order(root).values()
+        precise = below(a for term in terms if term.op in DECIDING for a in arguments(term))
+        low, high = next(((term.lo, term.hi) for term in terms if term.op == "step"), (0, 0))
 
         def needed(term: Term) -> list[Term]:
-            line = None if exact or term.num in precise else Line.of(term)
+            line = None if exact or term.num in precise else _line(term, low, high)
             if line is not None:
                 lines[term.num] = line
             return [] if line is not None else arguments(term)
@@ -129,7 +99,7 @@ class Program:
         places: dict[int, int] = {}
         for term in in_order(root, needed=needed).values():
             line = lines.get(term.num)
-            places[term.num] = self._line(line) if line is not None else self._place_of(term, places)
+            places[term.num] = self._add_line(line) if line is not None else self._place_of(term, places)
         self.result = places[named(root).num]
         self._share_buffers()
 
@@ -152,7 +122,7 @@ class Program:
         operands = [places[named(a).num] if type(a) is Term else self._place(a) for a in term.args]
         return self._operation(OPERATIONS[op], operands, 0 if op in IN_PLACE else None)
 
-    def _line(self, line: Line) -> int:
+    def _add_line(self, line: Line) -> int:
         table, least = self._place(), self._place()
         self.lines.append((line, table, least))
         return self._operation(np.add, [table, least], 0)
@@ -186,7 +156,7 @@ class Program:
     def fill(self, first: int, out: Any) -> None:
         """Write the values of as many steps as ``out`` has, from ``first`` on."""
         places, n = [*self.constants], min(len(out), BLOCK)
-        tables = [(line, table, least, line.table()) for line, table, least in self.lines]
+        tables = [(line, table, least, line.table(n)) for line, table, least in self.lines]
         buffers = [np.empty(n) for _ in range(self.buffers)]
         for low in range(0, len(out), BLOCK):
             block = out[low : low + BLOCK]
@@ -194,7 +164,7 @@ class Program:
                 n = len(block)
                 buffers = [buffer[:n] for buffer in buffers]
                 for line, table, _, values in tables:
-                    places[table] = values[:n] if line.sign > 0 else values[BLOCK - n :]
+                    places[table] = line.part(values, n)
             for line, _, least, _ in tables:
                 places[least] = line.least(first + low, n)
             places[0] = RAMP[:n] + float(first + low) if self.counts else None

@@ -14,7 +14,6 @@ from lrsched.targets.emit import Dialect, Target, emit
 __all__ = ["source"]
 
 WIDEST = 2**62
-FEW = 3  # thresholds that are compared one by one
 
 HELPERS = {
     "smaller": "static double smaller(double a, double b) { return a < b || a != a ? a : b; }",
@@ -103,11 +102,6 @@ def _extreme(sign: str, name: str) -> Any:
     )
 
 
-def _positive(plain: str, other: str) -> Any:
-    """A template for integers that are never negative, and one for others."""
-    return lambda term: plain if term.args[0].lo >= 0 else other
-
-
 def _wide(name: str) -> Any:
     """A product of two words divided, of numbers that C's integers hold."""
 
@@ -127,12 +121,6 @@ def _mul(term: Term) -> str:
     return "({0} * {1})"
 
 
-def _search(term: Term) -> str:
-    if len(term.args[0]) > FEW:
-        return f"passed({{0}}, {len(term.args[0])}, {{1}})"
-    return "(" + " + ".join(f"({{1}} >= {_number(int(n), 'i')})" for n in term.args[0]) + ")"
-
-
 def _call(term: Term) -> NoReturn:
     raise ScheduleError("source: a custom schedule is a Python function and cannot be written as source")
 
@@ -144,8 +132,8 @@ TEMPLATES: dict[str, Any] = {
     "neg": "(-{0})",
     "minimum": _extreme("<", "smaller"),
     "maximum": _extreme(">", "larger"),
-    "floordiv": _positive("({0} / {1})", "floordiv({0}, {1})"),
-    "mod": _positive("({0} % {1})", "modulo({0}, {1})"),
+    "floordiv": "floordiv({0}, {1})",
+    "mod": "modulo({0}, {1})",
     "muldiv": _wide("muldiv"),
     "mulmod": _wide("mulmod"),
     "floor": "((int64_t)floor({0}))",
@@ -163,7 +151,7 @@ TEMPLATES: dict[str, Any] = {
     "le": "({0} <= {1})",
     "eq": "({0} == {1})",
     "where": "({0} ? {1} : {2})",
-    "search": _search,
+    "search": lambda term: f"passed({{0}}, {len(term.args[0])}, {{1}})",
     "gather": "{0}[{1}]",
     "noise": "noise({0}, (uint64_t){1})",
     "valuation": "valuation({0})",
@@ -175,7 +163,7 @@ DIALECT = Dialect(
     TEMPLATES | {"cos": "cos({0})"},
     branching=True,
     number=_number,
-    twice=frozenset({"minimum", "maximum", "search"}),
+    twice=frozenset({"minimum", "maximum"}),
     conditional=("if ({0}) {{", "} else {", "}"),
     assign="{0} = {1};",
     result="return {0};",
@@ -186,15 +174,6 @@ DIALECT = Dialect(
 TARGET = Target("c", DIALECT)
 
 
-def function(root: Term, parameter: str, name: str, check: str = "") -> str:
-    """The source of a function that checks the step and returns ``root``, its tables in front."""
-    objects: dict[str, Any] = {}
-    lines = emit(root, DIALECT, objects)
-    body = "\n".join([f"double {name}({parameter})", "{" + check, *lines, "}"])
-    tables = [_table(key, values) for key, values in objects.items() if re.search(rf"\b{key}\b", body)]
-    return "\n".join([*tables, body])
-
-
 def _table(name: str, values: Any) -> str:
     whole = values.dtype.kind in "iu"
     texts = [_number(v, "i" if whole else "f").strip("()") for v in values.tolist()]
@@ -202,7 +181,7 @@ def _table(name: str, values: Any) -> str:
     return f"static const {'int64_t' if whole else 'double'} {name}[] = {{\n    " + ",\n    ".join(rows) + "};\n"
 
 
-def source(root: Term, comment: str, name: str, reach: int) -> str:
+def source(root: Term, comment: str, reach: int) -> str:
     """C99 for a lowered expression: ``double schedule(int64_t t)``, or of ``double t`` where it is one of progress.
 
     A negative step gives NaN, and so does one that is not below ``reach``.
@@ -210,17 +189,16 @@ def source(root: Term, comment: str, name: str, reach: int) -> str:
     that Python gives.
 
     Raises:
-        ScheduleError: ``name`` is no identifier, or the expression has a custom part or a number too large for C.
+        ScheduleError: the expression has a custom part or a number too large for C.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        raise ScheduleError(f"source: name must be an identifier, got {name!r}")
-    progress = root.b.real_steps
-    between = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}"
-    check = f"\n    if ({between}) return NAN;"
-    text = function(root, "double t" if progress else "int64_t t", name, check)
-    comment = comment.replace("*/", "* /")
-    head = [f"/* {comment} */", "#include <math.h>", "#include <stdint.h>", ""]
-    return "\n".join([*head, *_helpers(text), text]) + "\n"
+    objects: dict[str, Any] = {}
+    progress, lines = root.b.real_steps, emit(root, DIALECT, objects)
+    outside = "!(t >= 0.0 && t <= 1.0)" if progress else f"t < 0 || t >= {reach}"
+    head = [f"double schedule({'double' if progress else 'int64_t'} t)", "{", f"    if ({outside}) return NAN;"]
+    body = "\n".join([*head, *lines, "}"])
+    tables = [_table(key, values) for key, values in objects.items()]
+    above = [f"/* {comment.replace('*/', '* /')} */", "#include <math.h>", "#include <stdint.h>", ""]
+    return "\n".join([*above, *_helpers(body), *tables, body]) + "\n"
 
 
 def _helpers(text: str) -> list[str]:

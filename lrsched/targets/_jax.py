@@ -39,24 +39,6 @@ def _real(a: Any) -> Any:
     return a if a.dtype == dtype else lax.convert_element_type(a, dtype)
 
 
-def _direct(primitive: Callable[..., Any], general: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """An operation of alike arguments without its wrapper in ``jax.numpy``, a jit that takes longer to trace."""
-    return lambda a, b: (primitive if _alike(a, b) else general)(a, b)
-
-
-def _alike(a: Any, b: Any) -> bool:
-    """Whether arguments are arrays of one type and shape, or one is and the other a plain number of its type."""
-    array, other = (a, b) if hasattr(a, "dtype") else (b, a)
-    if not hasattr(array, "dtype"):
-        return False
-    if type(other) in (int, float):
-        return bool(array.dtype.kind == "if"[type(other) is float])
-    return hasattr(other, "dtype") and other.dtype == array.dtype and other.shape == array.shape
-
-
-_minimum, _maximum = _direct(lax.min, jnp.minimum), _direct(lax.max, jnp.maximum)
-
-
 def _search(thresholds: Any, t: Any) -> Any:
     """How many of the thresholds are passed."""
     if hasattr(thresholds, "count"):
@@ -180,10 +162,7 @@ def _log1p(a: Any) -> Any:
 
 def _mul(a: Any, b: Any) -> Any:
     """a * b; the barriers keep XLA from regrouping products, which it does for scalars and not for batches."""
-    return _product_of(_kept(a), _kept(b))
-
-
-_product_of = _direct(lax.mul, operator.mul)
+    return _kept(a) * _kept(b)
 
 
 def _kept(x: Any) -> Any:
@@ -192,7 +171,7 @@ def _kept(x: Any) -> Any:
 
 def _rounded(product: Any) -> Any:
     """A product below the largest number, rounded before it is added: LLVM fuses the two for batches alone."""
-    return _minimum(product, LARGEST)
+    return jnp.minimum(product, LARGEST)
 
 
 def _apart(product: Any) -> Any:
@@ -327,32 +306,20 @@ def _floor(a: Any) -> Any:
     return jnp.floor(a).astype(int_type())
 
 
-def _divided_by(a: Any, b: Any) -> Any:
-    reals = _alike(a, b) and "f" in (getattr(x, "dtype", np.dtype(int)).kind for x in (a, b))
-    return lax.div(a, b) if reals else a / b
-
-
-def _where(condition: Any, yes: Any, no: Any) -> Any:
-    some = yes if hasattr(yes, "dtype") else no
-    if not _alike(yes, no) or jnp.shape(condition) != some.shape:
-        return jnp.where(condition, yes, no)
-    return lax.select(condition, *(x if hasattr(x, "dtype") else lax.full_like(some, x) for x in (yes, no)))
-
-
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "add": _direct(lax.add, operator.add),
-    "sub": _direct(lax.sub, operator.sub),
+    "add": operator.add,
+    "sub": operator.sub,
     "mul": _mul,
     "neg": lambda a: -a,
-    "minimum": _minimum,
-    "maximum": _maximum,
+    "minimum": jnp.minimum,
+    "maximum": jnp.maximum,
     "floordiv": lambda a, b: lax.div(*_pair(a, b)),
     "mod": lambda a, b: lax.rem(*_pair(a, b)),
     "muldiv": _muldiv,
     "mulmod": _mulmod,
     "floor": _floor,
     "real": _real,
-    "div": _divided_by,
+    "div": operator.truediv,
     "sqrt": jnp.sqrt,
     "exp": jnp.exp,
     "expm1": jnp.expm1,
@@ -361,10 +328,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sin": jnp.sin,
     "pow": _pow,
     "ipow": _ipow,
-    "lt": _direct(lax.lt, operator.lt),
-    "le": _direct(lax.le, operator.le),
-    "eq": _direct(lax.eq, operator.eq),
-    "where": _where,
+    "lt": operator.lt,
+    "le": operator.le,
+    "eq": operator.eq,
+    "where": jnp.where,
     "search": _search,
     "gather": _gather,
     "noise": _noise,
@@ -434,7 +401,7 @@ class JaxTarget(CallTarget):
         if t.dtype.kind == "u":
             t = jnp.minimum(t, jnp.asarray(np.iinfo(int_type()).max).astype(t.dtype))
         dtype, first = (int_type(), 0) if t.dtype.kind in "iu" else (real_type(), 0.0)
-        steps = _maximum(t.astype(dtype), first)
+        steps = jnp.maximum(t.astype(dtype), first)
         value = _real(function(steps))
         return _once(value) if t.ndim == 0 else jnp.broadcast_to(value, t.shape)
 

@@ -70,10 +70,6 @@ def _checked(wrong: Any, value: Any) -> Any:
     return value
 
 
-def _ipow(base: Any, exponent: Any) -> Any:
-    return np.power(np.asarray(base, dtype=np.float64), exponent)
-
-
 def _call(function: Any, t: Any) -> Any:
     return np.asarray(function(np, np.asarray(t, dtype=np.float64)), dtype=np.float64)
 
@@ -99,7 +95,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "log1p": np.log1p,
     "sin": np.sin,
     "pow": np.power,
-    "ipow": _ipow,
+    "ipow": np.power,
     "lt": np.less,
     "le": np.less_equal,
     "eq": np.equal,

@@ -124,34 +124,13 @@ SPACE |= {"passed": bisect.bisect_right, "numpy": np}
 SPACE |= {"ScheduleError": ScheduleError, "ScheduleTypeError": ScheduleTypeError}
 
 
-def _call(name: str, operand: str = "{0}") -> str:
-    return f"{name}({operand})"
-
-
 def _finite(term: Term) -> bool:
     return term.lo > -INF and term.hi < INF
 
 
-def _either(sign: str) -> Any:
-    """Operands that may be swapped: a whole number after a real one, else a constant last.
-
-    Python finds the operation of a real number at once, and loads a constant best right before it is used.
-    """
-
-    def template(term: Term) -> str:
-        first, second = term.args
-        turned = second.op != "real" if first.op == "real" else first.op == "const" and second.op != "real"
-        return f"({{1}} {sign} {{0}})" if turned else f"({{0}} {sign} {{1}})"
-
-    return template
-
-
 def _div(term: Term) -> str:
-    above, below = term.args
-    low, high = below.lo, below.hi
-    if above.op == "real" and below.op == "const" and 0 < low <= WHOLE and float(low).is_integer():
-        return f"({{0}} / {int(low)})"
-    return "({0} / {1})" if low > 0 or high < 0 else "divide({0}, {1})"
+    below = term.args[1]
+    return "({0} / {1})" if below.lo > 0 or below.hi < 0 else "divide({0}, {1})"
 
 
 def _pow(term: Term) -> str:
@@ -212,9 +191,9 @@ def _guards(reach: int) -> dict[tuple[bool, bool], str]:
 
 
 TEMPLATES: dict[str, Any] = {
-    "add": _either("+"),
+    "add": "({0} + {1})",
     "sub": "({0} - {1})",
-    "mul": _either("*"),
+    "mul": "({0} * {1})",
     "neg": "(-{0})",
     "minimum": _extreme("<", "smaller"),
     "maximum": _extreme(">", "larger"),

@@ -64,14 +64,14 @@ class Dialect(Record):
 
 
 class Target:
-    """What an expression is lowered for: a name, a way to write operations, and the largest integer of a clock."""
+    """What an expression is lowered for: a name, and a way to write operations."""
 
-    def __init__(self, name: str, dialect: Dialect, limit: int = 2**53) -> None:
-        self.name, self.dialect, self.limit = name, dialect, limit
+    def __init__(self, name: str, dialect: Dialect) -> None:
+        self.name, self.dialect = name, dialect
 
     def builder(self, real_steps: bool = False) -> Builder:
         """A builder of terms for this target."""
-        return Builder(branching=self.dialect.branching, limit=self.limit, real_steps=real_steps)
+        return Builder(branching=self.dialect.branching, limit=2**53, real_steps=real_steps)
 
 
 def emit(root: Term, dialect: Dialect, objects: dict[str, Any], reach: int = 0) -> list[str]:
@@ -204,19 +204,13 @@ def _carried(term: Term) -> list[Term]:
     return [] if term.op not in SUMS or True in [part.is_const for part in term.args] else arguments(term)
 
 
-def _compares_step(condition: Term) -> bool:
-    """Whether a condition compares the step with a constant, so that nothing has to be written before it."""
-    ends = ("step", "const")
-    return condition.op in ("lt", "le") and all(named(a).op in ends for a in condition.args)
-
-
 def _is_plain(term: Term) -> bool:
     """Whether nothing is computed for a term."""
     return term.is_const or term.op == "step"
 
 
 class _Writer:
-    def __init__(self, dialect: Dialect, objects: dict[str, Any], guards: Guards = NO_GUARDS) -> None:
+    def __init__(self, dialect: Dialect, objects: dict[str, Any], guards: Guards) -> None:
         self.dialect, self.objects, self.guards = dialect, objects, guards
         self.lines: list[str] = []
         self.apart: list[str] = []  # functions that the lines call
@@ -290,12 +284,9 @@ class _Writer:
     def _returning(self, root: Term, known: dict[int, str], level: int) -> str:
         head, _, tail = self.dialect.conditional
         known = dict(known)
-        if _compares_step(root.args[0]):
-            condition = self._expression(root.args[0], known)
-        else:
-            for part in self._shared_with_arms(root, known):
-                self._needed(part, known, level, shared=True)
-            condition = self._needed(root.args[0], known, level)
+        for part in self._shared_with_arms(root, known):
+            self._needed(part, known, level, shared=True)
+        condition = self._needed(root.args[0], known, level)
         self.line(level, head.format(_bare(condition)))
         self.block(root.args[1], known, level + 1, returns=True)
         if tail:

@@ -32,9 +32,9 @@ def passed(thresholds: np.ndarray, t: Any) -> Any:
     if len(thresholds) <= CLOSE:
         return _compared([thresholds.dtype.type(x) for x in thresholds - 1], t)
     for most in range(1, min(CLOSE, len(thresholds) - 1) + 1):
-        boxes = _boxes(thresholds, most)
-        if boxes is not None:
-            return _in_boxes(thresholds, *boxes, most, t)
+        shift = _boxes(thresholds, most)
+        if shift is not None:
+            return _in_boxes(thresholds, shift, most, t)
     return passed_by_rows(thresholds, t)
 
 
@@ -44,25 +44,21 @@ def _compared(before: list[Any], t: Any) -> Any:
     return functools.reduce(lax.add, others, first)
 
 
-def _boxes(thresholds: np.ndarray, most: int) -> tuple[int, int] | None:
-    """Where boxes begin and the power of 2 of steps in each, if at most so many thresholds need be in one."""
-    first, last = int(thresholds[0]), int(thresholds[-1])
-    gap = 0 if first < 0 else int(np.min(thresholds[most:] - thresholds[:-most]))
+def _boxes(thresholds: np.ndarray, most: int) -> int | None:
+    """The power of 2 of steps in a box, if at most so many thresholds need be in one of a moderate number of boxes."""
+    gap = 0 if thresholds[0] < 0 else int(np.min(thresholds[most:] - thresholds[:-most]))
     if gap == 0:
         return None
     shift = gap.bit_length() - 1
-    starts = (start for start in (0, first) if (last - start) >> shift < ENTRIES * (len(thresholds) + WIDTH))
-    start = next(starts, None)
-    return None if start is None else (start, shift)
+    return shift if int(thresholds[-1]) >> shift < ENTRIES * (len(thresholds) + WIDTH) else None
 
 
-def _in_boxes(thresholds: np.ndarray, start: int, shift: int, most: int, t: Any) -> Any:
+def _in_boxes(thresholds: np.ndarray, shift: int, most: int, t: Any) -> Any:
     dtype = thresholds.dtype.type
-    edges = start + (np.arange(((int(thresholds[-1]) - start) >> shift) + 1, dtype=np.int64) << shift)
+    edges = np.arange((int(thresholds[-1]) >> shift) + 1, dtype=np.int64) << shift
     counts = np.searchsorted(thresholds, edges).astype(dtype)
     before = np.concatenate([thresholds - 1, np.full(most - 1, np.iinfo(dtype).max, dtype)])
-    since = lax.sub(lax.max(t, dtype(start)), dtype(start)) if start else t
-    box = lax.shift_right_arithmetic(since, dtype(shift))
+    box = lax.shift_right_arithmetic(t, dtype(shift))
     base = read(counts, lax.clamp(dtype(0), box, dtype(len(counts) - 1)) if box.ndim else box)
     inside = [read(before, lax.add(base, dtype(i)) if i else base) for i in range(most)]
     return lax.add(base, _compared(inside, t))

@@ -57,7 +57,7 @@ def test_every_way_of_searching_is_met() -> None:
         boxes = (
             m
             for m in range(1, min(threshold_search.CLOSE + 1, len(thresholds)))
-            if threshold_search._boxes(thresholds, m)
+            if threshold_search._boxes(thresholds, m) is not None
         )
         ways.add(next(boxes, 0) if len(thresholds) > threshold_search.CLOSE else "few")
     assert ways == {"few", 0, 1, 2, 3, 4}

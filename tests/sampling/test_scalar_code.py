@@ -84,13 +84,6 @@ def test_steps_are_found_by_few_comparisons() -> None:
             schedule(t)
 
 
-def test_constants_come_last_and_whole_numbers_after_real_ones() -> None:
-    text = body(warmup(500) >> cosine().over(9500, end=0.1))
-    first = re.findall(r"[ (]([\d.]+) [*+] (.)", text)
-    assert " * 0.9) + 0.1" in text and " + 0.55" in text and not first, text
-    assert "((-500.0) + t)" in text and "(10000.0 - t)" in text
-
-
 @pytest.mark.parametrize("factor", [3e-4, 0.3, 1 / 3, -2.5, 7])
 def test_an_outer_factor_goes_into_the_numbers_of_a_blend(factor: float) -> None:
     cost = len(re.findall(r"[*+]", body(cosine().over(100, end=0.1))))
@@ -113,7 +106,7 @@ def test_waves_between_the_largest_levels_give_no_warning() -> None:
 
 @pytest.mark.parametrize("s", [cosine().over(100, 1.0, -0.1), cosine().over(100, 0.1, -1.0)])
 def test_an_outer_factor_stays_outside_where_levels_cancel(s: lrs.Schedule) -> None:
-    assert body(0.3 * s).count(") * 0.3") == 2, body(0.3 * s)
+    assert body(0.3 * s).count("0.3 * ") == 2, body(0.3 * s)
 
 
 def test_conditions_that_are_known_are_not_asked_again() -> None:
