@@ -6,49 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.foundation.records import Record
+from lrsched.sampling.program import BLOCK, DOWN, RAMP
 
-__all__ = ["BLOCK", "RAMP", "Line", "wave"]
+__all__ = ["line", "wave"]
 
-BLOCK = 16_384
-RAMP = np.arange(BLOCK, dtype=np.float64)
-DOWN = RAMP[::-1].copy()
-RAMP.flags.writeable = DOWN.flags.writeable = False
 LONG = 4_096  # steps from which on waves are added up from tables
 TABLE = 1_024
 ROWS = 64  # a product of a thousand columns and more rows than these would wake the threads of BLAS
 
 
-class Line(Record):
-    """``slope * m + shift`` at the step m after ``origin``, or before it where it does not run ``up``.
+def line(out: Any, first: int, up: bool, slope: float, shift: float) -> None:
+    """``slope * m + shift`` for m = first, first + 1, ..., or first, first - 1, ...
 
-    A block is a table of what the line gains within it, and its value where it is nearest to the shift: both have
+    Each block is a table of what the line gains within it, and its value where it is nearest to the shift: both have
     one sign, so that nothing cancels.
     """
-
-    up: bool
-    origin: int
-    slope: float
-    shift: float
-
-    def table(self, size: int) -> Any:
-        """The gain within a block of that size."""
-        return self.part(RAMP if self.up else DOWN, size) * self.slope
-
-    def part(self, table: Any, size: int) -> Any:
-        """What a smaller block needs of a table."""
-        return table[:size] if self.up else table[len(table) - size :]
-
-    def least(self, first: int, size: int) -> float:
-        """The value that is nearest to the shift, of the steps of a block."""
-        return (first - self.origin if self.up else self.origin - first - size + 1) * self.slope + self.shift
-
-    def fill(self, first: int, out: Any) -> None:
-        """Write the values of as many steps as ``out`` has, from ``first`` on."""
-        table = self.table(min(len(out), BLOCK))
-        for low in range(0, len(out), BLOCK):
-            block = out[low : low + BLOCK]
-            np.add(self.part(table, len(block)), self.least(first + low, len(block)), out=block)
+    size = len(out)
+    if size <= BLOCK:
+        np.multiply(RAMP[:size] if up else DOWN[BLOCK - size :], slope, out)
+        np.add(out, (first if up else first - size + 1) * slope + shift, out)
+        return
+    table = (RAMP if up else DOWN) * slope
+    for low in range(0, size, BLOCK):
+        block = out[low : low + BLOCK]
+        n = len(block)
+        least = first + low if up else first - low - n + 1
+        np.add(table[:n] if up else table[BLOCK - n :], least * slope + shift, out=block)
 
 
 def wave(out: Any, first: int, up: bool, angle: float, factor: float, shift: float) -> None:

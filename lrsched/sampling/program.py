@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.foundation.records import Record
 from lrsched.ir.lower import lower
 from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, below, in_order
-from lrsched.sampling.lines import BLOCK, RAMP, Line
 from lrsched.targets._numpy import OPERATIONS, TARGET
 
-__all__ = ["BLOCK", "LARGEST", "SMALLEST", "Program", "lowered"]
+__all__ = ["BLOCK", "DOWN", "LARGEST", "RAMP", "SMALLEST", "Program", "lowered"]
 
+BLOCK = 16_384
+RAMP = np.arange(BLOCK, dtype=np.float64)
+DOWN = RAMP[::-1].copy()
+RAMP.flags.writeable = DOWN.flags.writeable = False
 LOGICAL = (np.less, np.less_equal, np.equal)
 IN_PLACE = frozenset(op for op, f in OPERATIONS.items() if isinstance(f, np.ufunc) and f.nout == 1 and f not in LOGICAL)
 DECIDING = frozenset({"lt", "le", "eq", "floor", "share", "checked"})  # a rounding below them is no rounding above
@@ -37,6 +41,31 @@ def _times(term: Term, factor: float) -> Term:
     if line is not None and line[0]:
         return term.b.div(term.b.mul(term.b.lift(factor), term.args[0]), term.args[1])
     return term.b.mul(term.b.lift(factor), term)
+
+
+class Line(Record):
+    """``slope * m + shift`` at the step m after ``origin``, or before it where it does not run ``up``.
+
+    A block is a table of what the line gains within it, and its value where it is nearest to the shift: both have
+    one sign, so that nothing cancels.
+    """
+
+    up: bool
+    origin: int
+    slope: float
+    shift: float
+
+    def table(self, size: int) -> Any:
+        """The gain within a block of that size."""
+        return self.part(RAMP if self.up else DOWN, size) * self.slope
+
+    def part(self, table: Any, size: int) -> Any:
+        """What a smaller block needs of a table."""
+        return table[:size] if self.up else table[len(table) - size :]
+
+    def least(self, first: int, size: int) -> float:
+        """The value that is nearest to the shift, of the steps of a block."""
+        return (first - self.origin if self.up else self.origin - first - size + 1) * self.slope + self.shift
 
 
 def _line(term: Term, low: int, high: int) -> Line | None:

@@ -14,7 +14,7 @@ from lrsched.foundation.errors import LIMIT
 from lrsched.foundation.records import Record
 from lrsched.ir.term import Term
 from lrsched.ir.walk import in_order
-from lrsched.sampling.lines import Line, wave
+from lrsched.sampling.lines import line, wave
 from lrsched.sampling.program import BLOCK, LARGEST, SMALLEST, Program, lowered
 from lrsched.targets.emit import change_of
 
@@ -80,23 +80,23 @@ class Ramp(Row):
         super().__init__(place, start, stop)
         self.begun, self.steps, self.waves = place.origin - ramp.ahead, ramp.steps, ramp.waves
         begin, end = place.affine(ramp.start), place.affine(ramp.end)
-        up = abs(begin) < abs(end)
-        self.near, self.gap = (begin, end - begin) if up else (end, begin - end)
-        self.line = Line(up, self.begun if up else self.begun + self.steps, self.gap / self.steps, self.near)
+        self.up = abs(begin) < abs(end)
+        self.near, self.gap = (begin, end - begin) if self.up else (end, begin - end)
+        self.slope, self.angle = self.gap / self.steps, math.pi / 2 / self.steps
         self.ends: list[float | None] = [None, None]
 
     @property
     def ordinary(self) -> bool:
         """Whether what it gains in a step is an ordinary number."""
-        return self.gap == 0.0 or SMALLEST < abs(self.line.slope) < LARGEST
+        return self.gap == 0.0 or SMALLEST < abs(self.slope) < LARGEST
 
     def fill(self, whole: Any, first: int, out: Any) -> None:
         done = first - self.begun
-        left, n, up = self.steps - done, len(out), self.line.up
+        left, n = self.steps - done, len(out)
         if self.waves:
-            wave(out, done if up else left, up, math.pi / 2 / self.steps, self.gap, self.near)
+            wave(out, done if self.up else left, self.up, self.angle, self.gap, self.near)
         else:
-            self.line.fill(first, out)
+            line(out, done if self.up else left, self.up, self.slope, self.near)
         for i, end in ((-done, 0), (left, 1)):
             if 0 <= i < n:
                 if self.ends[end] is None:
