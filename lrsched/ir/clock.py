@@ -31,7 +31,8 @@ MOST_FORKS = 8  # above one another that double what is inside each time
 class Clock(Record):
     """Local time in steps; ``inside`` says that it never passes the duration.
 
-    ``at`` is None where local time is that of the ``stretch``, at step ``own`` or, if it is another, ``read``.
+    ``at`` is None where local time is that of the ``stretch``, at step ``own`` or, if it is another, ``read``, but no
+    more than ``most``.
     """
 
     b: Builder
@@ -40,6 +41,7 @@ class Clock(Record):
     inside: bool = False
     stretch: Stretch | None = None
     read: Term | None = None
+    most: Any = None
 
     @property
     def plain(self) -> bool:
@@ -73,7 +75,8 @@ class Clock(Record):
     def whole_seen(self, over: Any = 1) -> Term:
         """The whole number at or below local time / over, where it is read."""
         if self.stretch is not None and self.at is None:
-            return self.stretch.whole(self.seen, 1, over)
+            seen = self.stretch.whole(self.seen, 1, over)
+            return seen if self.most is None else self.b.minimum(seen, self.b.floordiv(self.most, over))
         return self.b.floordiv(self.b.floor(self.at), over)
 
     @property
@@ -91,8 +94,8 @@ class Clock(Record):
         """The clock of a piece that starts at local step ``step``."""
         b = self.b
         if self.stretch is not None:
-            at = self.at if self.at is None else b.sub(self.at, step)
-            return replaced(self, at=at, stretch=self.stretch.since(step), inside=False)
+            at, most = (x if x is None else b.sub(x, step) for x in (self.at, self.most))
+            return replaced(self, at=at, most=most, stretch=self.stretch.since(step), inside=False)
         own, at = (self._below_limit(x, step) for x in (self.own, self.at))
         step = reached(b, b.lift(step))
         return Clock(b, b.sub(own, step), b.sub(at, step))
@@ -112,7 +115,8 @@ class Clock(Record):
         if self.stretch is None:
             rate = Line(b, scale) if pace is None else pace
             return Clock(b, b.known(self.own, lo=0), at, stretch=Stretch(b, rate), read=read)
-        return replaced(self, at=at, stretch=self.stretch.again(scale, pace), inside=False)
+        most = self.most if self.most is None else b.floor(b.div(self.most, scale))
+        return replaced(self, at=at, most=most, stretch=self.stretch.again(scale, pace), inside=False)
 
     def turned(self, length: Any) -> Clock:
         """The clock that runs back from local time ``length``, which is owned by the step that is read."""
@@ -130,20 +134,25 @@ class Clock(Record):
         """``before`` on the local steps below ``step``, ``after`` on the others (not shifted) but where ``never``."""
         b, stretch = self.b, self.stretch
         condition = self.before(step) if never is False else b.where(never, True, self.before(step))
-        early = self.at if self.single or self.at is None else b.minimum(self.at, step)
+        early = self._until(step)
         if condition.op == "const":
-            return before(replaced(self, at=early, inside=True)) if condition.args[0] else after(self)
+            return before(early) if condition.args[0] else after(self)
         if stretch is not None and (not stretch.fixed or stretch.back or not exact_constant(b.lift(step))):
-            return b.where(condition, before(replaced(self, at=early, inside=True)), after(self))
+            return b.where(condition, before(early), after(self))
         edge = self._within_integers(b.lift(step) if stretch is None else stretch.edge(step))
         yes, no = (condition, True), (condition, False)
         below = b.narrow(self.own, hi=edge - 1, on=yes)
         above = b.narrow(self.own, lo=edge, on=no)
-        if stretch is None:
-            early = below if self.single else b.narrow(self.at, hi=edge, on=yes)
+        soon = early.at if stretch else below if self.single else b.narrow(self.at, hi=edge, on=yes)
         late = self.at if stretch else above if self.single else b.narrow(self.at, lo=edge, on=no)
-        first = before(replaced(self, own=below, at=early, inside=True))
+        first = before(replaced(early, own=below, at=soon))
         return b.where(condition, first, after(replaced(self, own=above, at=late)))
+
+    def _until(self, step: Any) -> Clock:
+        """The clock of a piece that ends at a local step and is owned by a step before it."""
+        at = self.at if self.single or self.at is None else self.b.minimum(self.at, step)
+        most = self.most if self.read is None else step if self.most is None else self.b.minimum(self.most, step)
+        return replaced(self, at=at, most=most, inside=True)
 
     def finite(self, steps: Any, formula: Callable[[Clock], Term], apart: bool = False, begun: Any = None) -> Term:
         """``formula`` on the local steps up to ``steps``, and what it gives there for ever after.
@@ -152,9 +161,8 @@ class Clock(Record):
         """
         b = self.b
         if self.stretch is not None:
-            at = self.at if self.at is None else b.minimum(self.at, steps)
             if self.inside:
-                return formula(replaced(self, at=at))
+                return formula(self._until(steps))
             return self.split(steps, formula, lambda clock: formula(clock.stopped(steps)))
         if self.inside:
             return formula(self)

@@ -330,6 +330,23 @@ def test_stretches_inside_one_another_need_known_numbers_in_jax() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "cosine().over(9).sampled(every=2).stretched(0.25)",
+        "(cosine().over(10).sampled(every=3) >> hold(2, value=0.25)).stretched(0.25)",
+        "(cosine().over(10).sampled(at=(2, 11)) >> hold(2, value=0.25)).extended(2, 3)",
+        "cosine().over(9).per_epoch(2).stretched(0.25)",
+    ],
+)
+def test_a_sample_at_an_end_that_only_the_run_knows_is_the_last_one(text: str) -> None:
+    """A squeezed clock is beyond the end at its last step: the piece that the step before is in ends where it ends."""
+    jax = pytest.importorskip("jax")
+    schedule = lrs.parse(text)
+    steps = np.arange(6, dtype=np.int32)
+    assert jax.jit(lambda s, t: s(t))(schedule, steps).tolist() == pytest.approx(schedule(steps).tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "cosine().sampled(times=2000).over(10**6).restarted().stretched(1.1)",
         "linear().sampled(times=20000).over(2**41).restarted().stretched(1.1)",
         "(hold(3) >> linear().sampled(times=5000).over(10**6)).after('mirror').stretched(1.7)",
