@@ -19,8 +19,6 @@ from lrsched.ir.term import Term
 from lrsched.schedules.endless import index_at
 from lrsched.schedules.spans import Constant
 
-__all__ = ["maximum", "minimum", "sum"]
-
 
 class _Operator(Schedule):
     """What value-by-value combinations share."""

@@ -10,8 +10,6 @@ from lrsched.combinators.sequence import sequence
 from lrsched.foundation.errors import ScheduleError, check_count, check_real, fail
 from lrsched.foundation.numbers import is_jax, share_of
 
-__all__ = ["plan"]
-
 
 def plan(total: Any, *parts: Any) -> Schedule:
     """Lay parts out over a run of ``total`` steps, one after the other.

@@ -23,8 +23,6 @@ from lrsched.foundation.numbers import all_plain, is_jax
 from lrsched.ir.clock import Clock
 from lrsched.ir.term import Term
 
-__all__ = ["Sequence", "sequence"]
-
 
 def _may_follow(first: Sequence, others: tuple[Any, ...]) -> bool:
     """Whether single parts can be put behind a sequence, as far as can be told without looking at all of it."""

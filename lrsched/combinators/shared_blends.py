@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from lrsched.algebra.schedule import Schedule
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Blend", "blend_of", "chosen", "of_columns", "of_stacks"]
-
 
 class Blend(Record):
     """``end + (start - end) * p(t / steps)``."""

@@ -17,8 +17,6 @@ from lrsched.ir.clock import Clock
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["RunningSums", "StackedPieces"]
-
 
 AT_ONCE = 1024
 

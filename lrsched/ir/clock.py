@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lrsched.ir.runtime_scale import Pace
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Clock", "forked", "lowered"]
-
 
 MOST_FORKS = 8  # above one another that double what is inside each time
 

@@ -13,8 +13,6 @@ from lrsched.ir.operations import FEW, MOST_ROWS
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["aligned", "ends"]
-
 
 def ends(values: np.ndarray) -> tuple[Any, Any]:
     """The smallest and the largest number of an array, as plain numbers."""

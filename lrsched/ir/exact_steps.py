@@ -16,8 +16,6 @@ from lrsched.ir.floor_lines import FloorLine
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["number_of"]
-
 
 WIDEST = 2**62 - 1  # of the integers of a column
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-__all__ = ["Expression"]
-
 
 class Expression:
     """What can be lowered: a formula on a clock, or on a progress."""

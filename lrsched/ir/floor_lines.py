@@ -7,8 +7,6 @@ from fractions import Fraction
 
 from lrsched.foundation.records import Record
 
-__all__ = ["FloorLine", "fitting_below"]
-
 
 class FloorLine(Record):
     """floor((t * times + more) / over) for integers t."""

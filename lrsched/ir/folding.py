@@ -10,22 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "ON_COLUMNS",
-    "every",
-    "fold",
-    "gap",
-    "log2_parts",
-    "mix",
-    "narrowed",
-    "noise",
-    "on_columns",
-    "power",
-    "reaching",
-    "to_float",
-    "to_floats",
-]
-
 MASK = 0xFFFFFFFF
 
 
@@ -119,8 +103,7 @@ def _on_floats(function: Callable[..., Any]) -> Callable[..., float]:
 def _divide(a: Any, c: Any) -> Any:
     if c == 0:
         return _on_floats(np.divide)(a, c)
-    exact = not isinstance(a, float) and not isinstance(c, float)
-    return Fraction(a, c) if exact else to_float(a) / to_float(c)
+    return to_float(a) / to_float(c) if isinstance(a, float) or isinstance(c, float) else Fraction(a, c)
 
 
 def _exact(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

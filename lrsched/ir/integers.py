@@ -9,8 +9,6 @@ from lrsched.foundation.errors import ScheduleError
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["check_whole"]
-
 
 def check_whole(term: Term) -> None:
     """An error for an index that is counted in reals: a number on its way was no integer of the target.

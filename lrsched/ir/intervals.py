@@ -11,8 +11,6 @@ from lrsched.ir.operations import INF
 if TYPE_CHECKING:
     from lrsched.ir.term import Term
 
-__all__ = ["is_bounded", "range_of"]
-
 
 def is_bounded(term: Term) -> bool:
     """Whether the term's range tells anything."""

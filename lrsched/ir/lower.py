@@ -7,8 +7,6 @@ from lrsched.ir.expression import Expression
 from lrsched.ir.progress import unit_progress
 from lrsched.ir.term import Builder, Term
 
-__all__ = ["lower"]
-
 
 def lower(node: Expression, b: Builder, first: int = 0, last: int | None = None) -> Term:
     """The expression as a term of the step, from ``first`` to ``last`` (of progress, for a profile)."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import operator
 
-__all__ = ["OPERATIONS"]
-
-
 INF = math.inf
 MOST_ROWS = 100_000
 FEW = 256

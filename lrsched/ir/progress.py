@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from lrsched.ir.clock import Clock
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Progress", "unit_progress"]
-
 
 def ended(x: Progress) -> Progress:
     """The progress that is at its end where it has no length."""

@@ -12,8 +12,6 @@ from lrsched.foundation.records import Record
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Pace", "pace_of", "quotient"]
-
 MOSTLY = 1 - 2.0**-20
 
 

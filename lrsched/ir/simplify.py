@@ -17,21 +17,6 @@ from lrsched.ir.operations import INF
 if TYPE_CHECKING:
     from lrsched.ir.term import Builder, Term
 
-__all__ = [
-    "chosen",
-    "eased",
-    "extreme",
-    "halved",
-    "known",
-    "moved",
-    "muldiv",
-    "narrow",
-    "power",
-    "scaled",
-    "search",
-    "whole_power",
-]
-
 
 def scaled(b: Builder, blend: Term, factor: Term) -> Term | None:
     """``(weight * span + near) * factor`` with the factor in the numbers, for a weight from 0 to at most 1.

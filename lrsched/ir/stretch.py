@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lrsched.ir.runtime_scale import Pace
     from lrsched.ir.term import Builder, Term
 
-__all__ = ["Line", "Stretch"]
-
 
 class Line(Record):
     """``x = (t - offset) / scale`` for exact numbers, or columns of them; the scale is positive."""

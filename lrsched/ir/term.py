@@ -23,8 +23,6 @@ from lrsched.ir.intervals import is_bounded, range_of
 from lrsched.ir.operations import CONSTANTS, DTYPE, INF, NAME, NUMBER, OPERATIONS, READY, SCALAR
 from lrsched.ir.simplify import chosen, eased, halved, moved, scaled
 
-__all__ = ["Builder", "Term", "identity", "named"]
-
 
 class Term:
     """One operation applied to terms; arithmetic operators build further terms."""

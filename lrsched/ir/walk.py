@@ -6,8 +6,6 @@ from collections.abc import Callable, Container, Iterable
 
 from lrsched.ir.term import Term, named
 
-__all__ = ["arguments", "below", "in_order"]
-
 Needed = Callable[[Term], list[Term]]
 
 

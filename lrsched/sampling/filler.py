@@ -10,8 +10,6 @@ from lrsched.foundation.errors import LIMIT
 from lrsched.sampling.program import BLOCK
 from lrsched.sampling.rows import Row, fill, rows
 
-__all__ = ["Filler", "filler"]
-
 DOUBLE = np.dtype(np.float64)
 MOST_KEPT = 2**22  # steps whose rows are kept and added to; beyond them a range begins anew
 

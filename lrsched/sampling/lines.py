@@ -8,8 +8,6 @@ import numpy as np
 
 from lrsched.sampling.program import BLOCK, DOWN, RAMP
 
-__all__ = ["line", "wave"]
-
 LONG = 4_096  # steps from which on waves are added up from tables
 TABLE = 1_024
 ROWS = 64  # a product of a thousand columns and more rows than these would wake the threads of BLAS

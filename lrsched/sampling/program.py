@@ -15,8 +15,6 @@ from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, below, in_order
 from lrsched.targets._numpy import OPERATIONS, TARGET
 
-__all__ = ["BLOCK", "DOWN", "LARGEST", "RAMP", "SMALLEST", "Program", "lowered"]
-
 BLOCK = 16_384
 RAMP = np.arange(BLOCK, dtype=np.float64)
 DOWN = RAMP[::-1].copy()

@@ -15,8 +15,6 @@ from lrsched.foundation.records import Record
 from lrsched.sampling.filler import filler
 from lrsched.sampling.program import BLOCK
 
-__all__ = ["boundaries", "cycle_ends", "first_below", "sample", "total"]
-
 CHUNK = 64 * BLOCK
 SHORT = 2**24  # steps that are read without looking for what comes back
 MOST_READ = 10**9

@@ -11,8 +11,6 @@ from lrsched.foundation.errors import ScheduleError
 from lrsched.ir.term import Term
 from lrsched.targets.emit import Dialect, Target, emit
 
-__all__ = ["source"]
-
 WIDEST = 2**62
 
 HELPERS = {

@@ -13,8 +13,6 @@ from lrsched.ir.operations import OPERATIONS
 from lrsched.ir.term import Term
 from lrsched.targets.emit import Dialect, Target, Template, emit, plain_number
 
-__all__ = ["CallTarget"]
-
 
 class CallTarget(Target):
     """Generates a function that calls the operations of a table by name, but for those that are ``written``."""

@@ -16,8 +16,6 @@ from lrsched.ir.intervals import range_of
 from lrsched.ir.term import Term, named
 from lrsched.ir.walk import arguments, in_order
 
-__all__ = ["unclamped"]
-
 ARITHMETIC = frozenset({"add", "sub", "mul", "neg", "div", "floordiv", "mod", "real", "sin", "exp", "expm1"})
 COMPUTED = ARITHMETIC | {"minimum", "maximum", "lt", "le", "eq", "where"}
 LARGEST, SMALLEST = 1e30, 1e-30

@@ -16,8 +16,6 @@ from lrsched.ir.operations import NUMBER
 from lrsched.ir.term import Builder, Term, named
 from lrsched.ir.walk import arguments, below, in_order
 
-__all__ = ["Dialect", "Target", "change_of", "emit", "plain_number"]
-
 Template = str | Callable[[Term], str]
 Search = Callable[["_Writer", Term, str, int], str | None]
 PREFIXES = frozenset({"custom", "table", "v"})  # with a counter, the names of objects that code uses

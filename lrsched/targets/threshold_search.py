@@ -9,8 +9,6 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-__all__ = ["WIDTH", "passed", "passed_by_rows", "read"]
-
 WIDTH = 32
 CLOSE = 4
 ENTRIES = 4
