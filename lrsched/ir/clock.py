@@ -194,7 +194,9 @@ class Clock(Record):
         """How far the clock is through ``steps`` local steps; stays at the end after them."""
         b, stretch, n = self.b, self.stretch, self.b.lift(steps)
         if self.read is not None:
-            return replaced(self, own=self.read, read=None).progress(steps)
+            x = replaced(self, own=self.read, read=None).progress(steps)
+            cut = self.most is not None and self.most is not steps and b.lift(self.most) is not n
+            return x.until(self.most) if cut else x
         if n.equals(0):
             return Progress(b, b.lift(1), b.lift(0), b.lift(1), stepped=True)
         if stretch is None or self.at is not None:

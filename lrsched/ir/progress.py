@@ -177,6 +177,12 @@ class Progress(Record):
             done = b.add(done, b.sub(safe, total))  # what has no length is at its end
         return Progress(b, done, left, safe, self.stepped, self.unit, clock)
 
+    def until(self, step: Any) -> Progress:
+        """The progress that is cut at a local step."""
+        b, most = self.b, self.b.lift(step) * self.unit
+        done, left = b.minimum(self.done, most), b.maximum(self.left, b.sub(self.total, most))
+        return replaced(self, done=done, left=left, clock=None, steps=None)
+
     def _less(self, amount: Term) -> Term:
         if amount.equals(0):
             return self.done

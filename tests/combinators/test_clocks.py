@@ -334,10 +334,14 @@ def test_stretches_inside_one_another_need_known_numbers_in_jax() -> None:
         "(cosine().over(10).sampled(every=3) >> hold(2, value=0.25)).stretched(0.25)",
         "(cosine().over(10).sampled(at=(2, 11)) >> hold(2, value=0.25)).extended(2, 3)",
         "cosine().over(9).per_epoch(2).stretched(0.25)",
+        "cosine().over(13).lasting(3).stretched(0.5)",
+        "staircase((0.1, 0.3, 0.5), (1.0, 0.8, 0.6, 0.4)).over(13).lasting(3).stretched(0.5)",
+        "(cosine().over(13).lasting(3) >> hold(1, 0.25)).extended(2, 3)",
+        "cosine().sampled(times=5).over(13).lasting(3).stretched(0.5)",
     ],
 )
-def test_a_sample_at_an_end_that_only_the_run_knows_is_the_last_one(text: str) -> None:
-    """A squeezed clock is beyond the end at its last step: the piece that the step before is in ends where it ends."""
+def test_a_piece_ends_where_it_does_at_an_end_that_only_the_run_knows(text: str) -> None:
+    """A squeezed clock is beyond the end at its last step; the piece that the step before is in is not."""
     jax = pytest.importorskip("jax")
     schedule = lrs.parse(text)
     steps = np.arange(6, dtype=np.int32)
