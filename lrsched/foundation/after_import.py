@@ -46,6 +46,8 @@ class _Loader:
         self.loader, self.name, self.finder = loader, name, finder
 
     def __getattr__(self, name: str) -> Any:
+        if name == "loader":  # a copy that has nothing yet
+            raise AttributeError(name)
         return getattr(self.loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

@@ -129,7 +129,10 @@ class Progress(Record):
             edges = [place + stretch.offset for place in edges]
         if t.dtype != "i":
             return None
-        return self.b.search(np.array([min(math.ceil(x), WIDEST) for x in edges], dtype=np.int64), t)
+        begun = sum(place <= 0 for place in places)  # and are done before a section has begun
+        return self.b.maximum(
+            self.b.search(np.array([min(math.ceil(x), WIDEST) for x in edges], dtype=np.int64), t), begun
+        )
 
     def before_share(self, share: Any, place: Any) -> Term:
         """Whether less than the place of a share is done, a whole step."""

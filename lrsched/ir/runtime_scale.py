@@ -115,7 +115,7 @@ def quotient(x: Any) -> tuple[Any, Any, Any]:
     import jax.numpy as jnp
     from jax import lax
 
-    x, whole = lax.stop_gradient(x).astype(jnp.result_type(float)), np.dtype(jnp.result_type(int))
+    x, whole = jnp.asarray(lax.stop_gradient(x), jnp.result_type(float)), np.dtype(jnp.result_type(int))
     limit, most = np.iinfo(whole).max, 8 * whole.itemsize - 2
     digits = np.finfo(x.dtype).nmant + 1
     mantissa, power = jnp.frexp(x)

@@ -13,7 +13,11 @@ from lrsched.ir.progress import Progress
 from lrsched.ir.term import Builder, Term
 
 HALF_PI = np.pi / 2
-TINY = 1e-37
+
+
+def tiny(b: Builder) -> float:
+    """A number next to 0 whose inverse is one too, on the target."""
+    return 1e-37 if b.single else 1e-300
 
 
 def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
@@ -21,7 +25,7 @@ def power_of(x: Progress, base: Term, left: Term, power: Any) -> Term:
     b = x.b
     if b.branching or base.is_const:
         return b.pow(base, power)
-    return b.where(b.eq(left, 0), 0.0, b.pow(b.maximum(base, TINY), power))
+    return b.where(b.eq(left, 0), 0.0, b.pow(b.maximum(base, tiny(b)), power))
 
 
 def power_rest(x: Progress, power: Any) -> Term:
@@ -30,7 +34,7 @@ def power_rest(x: Progress, power: Any) -> Term:
     known = b.lift(power)
     if known.equals(1):
         return x.u
-    u, z = x.u, b.maximum(x.z, TINY)
+    u, z = x.u, b.maximum(x.z, tiny(b))
     if known.equals(2):
         return u * (1.0 + x.z)
     if known.equals(0.5):

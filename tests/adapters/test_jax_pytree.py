@@ -356,6 +356,9 @@ def test_the_gradient_for_a_stretch(inner):
     found = jax.jit(jax.vmap(jax.grad(lambda k, t: inner.stretched(k)(t)), in_axes=(None, 0)))(k, steps)
     expected = (inner.stretched(k + change)(steps) - inner.stretched(k - change)(steps)) / (2 * change)
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+    assert jax.grad(lambda k: inner.stretched(k)(7))(k) == pytest.approx(float(found[6]), rel=1e-5), (
+        "outside of a jit too"
+    )
 
 
 def test_a_traced_number_may_stand_wherever_a_real_number_may():

@@ -189,6 +189,9 @@ def test_a_section_that_has_not_begun_is_at_its_start() -> None:
             for k in (0.5, 1.5, 2.5):
                 check((hold(1) >> profile.over(n)).stretched(k), [*range(3 * n)])
             check(profile.over(n).warmup(2).restarted(times=3, t_mult=0.5), [*range(2 * n + 8)])
+    steps = lrs.staircase((0.0, 0.25, 0.5, 0.75), (3.0, 5.0, 1.0, 4.0, 6.0)).delayed(0.25).over(100)  # a step at once
+    for schedule in (steps.stretched(2), steps.stretched(1.5), steps.restarted(t_mult=1.5, times=2)):
+        check(schedule, [*range(260)])
 
 
 def test_an_index_is_never_counted_in_reals() -> None:

@@ -78,3 +78,10 @@ def test_profiles_on_every_kind_of_number() -> None:
         assert float(shape(half)) == pytest.approx(0.25, rel=1e-15)
     assert shape(0) == 1.0 and shape(1) == 0.0
     assert shape(np.array([[0.0, 1.0]])).tolist() == [[1.0, 0.0]]
+
+
+def test_arrays_keep_the_smallest_progress() -> None:
+    """A floor that keeps gradients finite lies below every number that counts."""
+    schedule = lrs.one_minus_power(0.25).warped(10.0).over(30_000, 0.0, 1.0)
+    for value in (schedule(np.arange(4)), schedule.sample(4)):
+        np.testing.assert_allclose(value, [schedule(t) for t in range(4)], rtol=1e-12)
