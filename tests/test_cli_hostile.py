@@ -437,8 +437,9 @@ def test_streams_of_a_real_process(command: str, status: int, said: str) -> None
 
 def test_a_signal_to_a_real_process() -> None:
     lines = [
-        "import sys, _thread; from lrsched import cli; from lrsched.cli import inputs",
-        "inputs.schedule = lambda *_: _thread.interrupt_main() or [None for _ in range(10**9)]",
+        "import signal, sys, _thread; from lrsched import cli; from lrsched.cli import inputs",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # a job in the background is started without it
+        "inputs.schedule = lambda *_: _thread.interrupt_main() or [None for _ in range(10**7)]",
         "sys.exit(cli.main(['check', 'x']))",
     ]
     found = subprocess.run(
