@@ -80,6 +80,23 @@ def test_a_duration_that_adds_up_to_more_is_an_error(build: Callable[[], Any]) -
         build()
 
 
+def test_what_never_ends_begins_below_the_limit() -> None:
+    """However it is joined, so that its text reads back."""
+    first, second, endless = hold(LIMIT - 2), hold(2, 0.5), constant(0.1)
+    data = (hold(1) >> second >> endless).to_dict()
+    data["parts"][0]["steps"] = LIMIT - 2
+    for join in (
+        lambda: first >> second >> endless,
+        lambda: first >> (second >> endless),
+        lambda: first.then(second, endless),
+        lambda: lrs.from_dict(data),
+        lambda: lrs.parse(f"hold({LIMIT - 2}) >> hold(2) >> constant(0.1)"),
+    ):
+        with pytest.raises(lrs.ScheduleError, match=r"the duration must be below 2\*\*53"):
+            join()
+    assert (hold(LIMIT - 2) >> hold(1, 0.5) >> endless)(LIMIT - 1) == 0.1
+
+
 def test_every_kind_that_takes_one_schedule_lasts_less_than_the_limit() -> None:
     """Whatever kinds there are, and come: a finite duration is a count."""
     long = hold(LIMIT - 1)

@@ -71,7 +71,8 @@ class Sequence(Schedule):
             if isinstance(duration, float):
                 fail(">>", f"the left side (part {i})", "a schedule of finite duration", part)
             total += duration
-        total += self.parts[-1].duration
+        last = self.parts[-1].duration
+        total = total if isinstance(last, float) else total + last  # what never ends begins at a step too
         if type(total) is int and total >= LIMIT:
             check_duration(self.where(), total)
 
@@ -176,7 +177,7 @@ def _lasting(whole: Sequence, known: Sequence, others: tuple[Schedule, ...]) -> 
     """The sequence that a known one and others make, its duration checked without looking at all parts again."""
     if not whole._arrays:
         duration = whole._memo["duration"] = known.duration + sum(part.duration for part in others)
-        check_duration(whole.where(), duration)
+        check_duration(whole.where(), whole._starts()[-1] if duration == math.inf else duration)
     return whole
 
 
