@@ -209,6 +209,11 @@ class Progress(Record):
         if self.clock is not None and number.op == "const" and b.div(self.total, self.unit).dtype == "i":
             steps = b.div(self.total, self.unit)
             return b.minimum(self.clock.whole(steps, times), times)
+        stretch: Any = self.clock and self.clock.stretch
+        if self.clock is not None and self.steps is not None and not stretch.back and type(stretch.parts) is int:
+            whole, part = b.minimum(self.clock.whole(), self.steps), stretch.rate.part(self.clock.own, times)
+            more = b.floordiv(b.add(b.mulmod(whole, times, self.steps), part), self.steps)
+            return b.minimum(b.add(b.muldiv(whole, times, self.steps), more), times)
         index = b.floor(b.div(b.mul(self.done, times), self.total))
         return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 

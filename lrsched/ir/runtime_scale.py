@@ -46,6 +46,11 @@ class Pace(Record):
         """The whole number at or above x * times."""
         return self.floor(t, times, up=True)
 
+    def part(self, t: Term, times: Any) -> Term:
+        """The whole number at or below ``times`` times what x is beyond a whole number."""
+        rest = self.b.mulmod(self.b.mul(self.b.maximum(t, 0), self.lift), self.times, self.over)
+        return self.b.muldiv(rest, times, self.over)
+
     def first(self, turns: Term) -> Term:
         """The first whole time at which x is ``turns``."""
         b, (whole, rest) = self.b, self._parts(turns)

@@ -317,6 +317,18 @@ def test_a_fraction_of_endless_cycles_that_stretch_by_one_is_refused_when_built(
     assert fine.restarted(times=900).stretched(1.1)(40) > 0, "few cycles begin at known times"
 
 
+@pytest.mark.parametrize(("times", "n", "k"), [(100, 10**6, 1.1), (50, 10**4, 0.3), (7, 10**6, 2.5)])
+def test_samples_under_a_stretch_of_the_run_begin_at_their_step(times: int, n: int, k: float) -> None:
+    """As an argument of a program: at the joints and the steps beside them, by the number that the program is given."""
+    jax = pytest.importorskip("jax")
+    real = np.float64 if jax.config.jax_enable_x64 else np.float32
+    begun, schedule = cosine().sampled(times=times).over(n), cosine().sampled(times=times).over(n).stretched(k)
+    exact = Fraction(float(real(k))) * n / times
+    steps = np.array([round(exact * i) + d for i in range(1, times) for d in (-1, 0, 1)], dtype=np.int32)
+    found = jax.jit(lambda s, t: s(t))(schedule, steps)
+    np.testing.assert_allclose(found, begun.stretched(float(real(k)))(steps), atol=2e-6)
+
+
 def test_stretches_inside_one_another_need_known_numbers_in_jax() -> None:
     jax = pytest.importorskip("jax")
     run = jax.jit(lambda s, t: s(t))
