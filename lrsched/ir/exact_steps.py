@@ -76,6 +76,12 @@ def capped_steps(b: Builder, t: Term, ratio: Fraction, shift: Fraction) -> Term:
     return b.where(b.lt(last, t), b.limit, whole_steps(b, b.minimum(t, last), ratio, shift))
 
 
+def whole_share(b: Builder, whole: Term, part: Term, times: Any, over: Any) -> Term:
+    """floor((whole + part / times) * times / over), where whole * times may be no integer of the target."""
+    rest = b.floordiv(b.add(b.mulmod(whole, times, over), part), over)
+    return b.add(b.muldiv(whole, times, over), rest)
+
+
 def either_sign(b: Builder, t: Term, formula: Callable[[Term, int], Term]) -> Term:
     """``formula`` of an integer without its sign and of the sign."""
     if t.lo >= 0:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsched.foundation.errors import fail
 from lrsched.foundation.records import Record, replaced
-from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of, whole_steps
+from lrsched.ir.exact_steps import WIDEST, capped_steps, exact_constant, minus, number_of, whole_share, whole_steps
 from lrsched.ir.runtime_scale import pace_of
 
 if TYPE_CHECKING:
@@ -212,8 +212,7 @@ class Progress(Record):
         stretch: Any = self.clock and self.clock.stretch
         if self.clock is not None and self.steps is not None and not stretch.back and type(stretch.parts) is int:
             whole, part = b.minimum(self.clock.whole(), self.steps), stretch.rate.part(self.clock.own, times)
-            more = b.floordiv(b.add(b.mulmod(whole, times, self.steps), part), self.steps)
-            return b.minimum(b.add(b.muldiv(whole, times, self.steps), more), times)
+            return b.minimum(whole_share(b, whole, part, times, self.steps), times)
         index = b.floor(b.div(b.mul(self.done, times), self.total))
         return b.where(b.le(self.left, 0), times, b.minimum(index, b.sub(times, 1)))
 

@@ -15,6 +15,7 @@ from lrsched.ir.exact_steps import (
     line,
     minus,
     number_of,
+    whole_share,
     whole_steps,
 )
 
@@ -155,7 +156,7 @@ class Stretch(Record):
         if b.lift(times).equals(1):
             return b.floordiv(count, over)
         part = self.rate.modulo(t, times, times, self.back)  # type: ignore[union-attr] # a span is that of a line
-        return b.add(b.muldiv(count, times, over), b.floordiv(b.add(b.mulmod(count, times, over), part), over))
+        return whole_share(b, count, part, times, over)
 
     def _counted(self, t: Term, times: Any) -> Term:
         b = self.b
